@@ -1,0 +1,14 @@
+//! Words without effects: the types every other room speaks in.
+//!
+//! Nothing here touches disk, clock, network or environment.
+
+pub mod check;
+pub mod digest;
+pub mod escape;
+pub mod event;
+pub mod exit;
+pub mod path;
+pub mod pattern;
+pub mod secret;
+pub mod step;
+pub mod tree;

@@ -1,0 +1,1 @@
+//! The database of a site: MySQL, MariaDB or SQLite behind one trait.

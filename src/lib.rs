@@ -1,0 +1,19 @@
+//! entracte updates a live web site in stages, shows what will change before
+//! anything does, changes it behind a closed curtain, and can always go back.
+//!
+//! `ARCHITECTURE.md` tells how the rooms of this house fit together.
+
+#![forbid(unsafe_code)]
+#![deny(unused_must_use)]
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")
+)]
+
+pub mod base;
+pub mod database;
+pub mod integrity;
+pub mod release;
+pub mod site;
+pub mod sys;
+pub mod update;

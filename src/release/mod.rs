@@ -1,0 +1,1 @@
+//! Where new files come from, and why they are trusted.

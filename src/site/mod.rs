@@ -1,0 +1,1 @@
+//! One site: its settings, application profile, state folder, gate and health.

@@ -1,0 +1,449 @@
+//! A folder whose entries are reached by descriptor only, so that no link,
+//! planted before or during the work, leads out of it.
+//!
+//! Paths are resolved by `openat2` with `RESOLVE_BENEATH | NO_SYMLINKS`, and
+//! component by component with `O_NOFOLLOW` where the kernel lacks it. The
+//! last component is never followed.
+
+use std::ffi::OsStr;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use rustix::fs::AtFlags;
+use rustix::fs::FileType;
+use rustix::fs::Gid;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
+use rustix::fs::RenameFlags;
+use rustix::fs::ResolveFlags;
+use rustix::fs::Timespec;
+use rustix::fs::Timestamps;
+use rustix::fs::Uid;
+use rustix::io::Errno;
+
+use crate::base::path::SitePath;
+use crate::base::path::TreePath;
+use crate::base::tree::Meta;
+use crate::base::tree::Special;
+use crate::sys::fs::IoError;
+
+type Result<T> = std::result::Result<T, IoError>;
+
+/// A path that is known to be relative and clean.
+pub trait Beneath {
+    fn bytes(&self) -> &[u8];
+}
+
+impl Beneath for SitePath {
+    fn bytes(&self) -> &[u8] {
+        self.as_str().as_bytes()
+    }
+}
+
+impl Beneath for TreePath {
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+/// An open folder.
+#[derive(Debug)]
+pub struct Root {
+    folder: OwnedFd,
+    path: PathBuf,
+}
+
+/// What `statx` says of one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    pub kind: StatKind,
+    pub size: u64,
+    pub meta: Meta,
+    /// Last change of the inode: seconds since 1970, and nanoseconds.
+    pub ctime: (i64, u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatKind {
+    File,
+    Folder,
+    Link,
+    Special(Special),
+}
+
+/// How a rename treats what stands at its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rename {
+    /// The two names trade their inodes; both must exist.
+    Exchange,
+    /// Fails when the target exists.
+    NoReplace,
+    /// Takes the target's place.
+    Replace,
+}
+
+/// Set once when the kernel says it has no `openat2`.
+static WITHOUT_OPENAT2: AtomicBool = AtomicBool::new(false);
+
+impl Root {
+    /// Opens the folder itself; links in `path` are followed, this once.
+    pub fn open(path: &Path) -> Result<Root> {
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(|errno| IoError::new("open the folder", path, errno))?;
+        Ok(Root { folder, path: path.to_owned() })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where `path` stands, for messages and for programs that are told names.
+    pub fn full(&self, path: &impl Beneath) -> PathBuf {
+        self.path.join(OsStr::from_bytes(path.bytes()))
+    }
+
+    /// What stands at `path`; `None` when nothing does.
+    pub fn stat(&self, path: &impl Beneath) -> Result<Option<Stat>> {
+        match self.try_stat(path) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(self.error("look at", path, errno)),
+        }
+    }
+
+    fn try_stat(&self, path: &impl Beneath) -> rustix::io::Result<Stat> {
+        let stat = if path.bytes().is_empty() {
+            rustix::fs::fstat(&self.folder)?
+        } else {
+            let (parent, name) = self.parent(path)?;
+            rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)?
+        };
+        Ok(to_stat(&stat))
+    }
+
+    /// Opens a regular file for reading; fails on anything else, never blocks.
+    pub fn open_file(&self, path: &impl Beneath) -> Result<File> {
+        self.try_open_file(path).map_err(|errno| self.error("open", path, errno))
+    }
+
+    fn try_open_file(&self, path: &impl Beneath) -> rustix::io::Result<File> {
+        let (parent, name) = self.parent(path)?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let file = rustix::fs::openat(&parent, name, flags, Mode::empty())?;
+        match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
+            FileType::RegularFile => Ok(File::from(file)),
+            FileType::Directory => Err(Errno::ISDIR),
+            _ => Err(Errno::INVAL),
+        }
+    }
+
+    pub fn read_link(&self, path: &impl Beneath) -> Result<Vec<u8>> {
+        self.parent(path)
+            .and_then(|(parent, name)| rustix::fs::readlinkat(&parent, name, Vec::new()))
+            .map(|target| target.into_bytes())
+            .map_err(|errno| self.error("read the link", path, errno))
+    }
+
+    /// The names in a folder, in no order, each with what stands there.
+    pub fn list(&self, path: &impl Beneath) -> Result<Vec<(OsString, std::result::Result<Stat, io::Error>)>> {
+        self.try_list(path).map_err(|errno| self.error("list", path, errno))
+    }
+
+    #[allow(clippy::type_complexity, reason = "a name with its own soft error, said by the doc")]
+    fn try_list(
+        &self,
+        path: &impl Beneath,
+    ) -> rustix::io::Result<Vec<(OsString, std::result::Result<Stat, io::Error>)>> {
+        let folder = self.folder(path.bytes(), OFlags::RDONLY)?;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                let stat = rustix::fs::statat(&folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+                names.push((
+                    OsStr::from_bytes(name).to_owned(),
+                    stat.map(|s| to_stat(&s)).map_err(Into::into),
+                ));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Makes a regular file that must not exist yet.
+    pub fn create_file(&self, path: &impl Beneath, mode: u32) -> Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        self.parent(path)
+            .and_then(|(parent, name)| rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(mode)))
+            .map(File::from)
+            .map_err(|errno| self.error("create", path, errno))
+    }
+
+    pub fn create_link(&self, path: &impl Beneath, target: &[u8]) -> Result<()> {
+        self.parent(path)
+            .and_then(|(parent, name)| rustix::fs::symlinkat(OsStr::from_bytes(target), &parent, name))
+            .map_err(|errno| self.error("create the link", path, errno))
+    }
+
+    /// Makes one folder; its parent must exist and it must not.
+    pub fn create_folder(&self, path: &impl Beneath, mode: u32) -> Result<()> {
+        self.parent(path)
+            .and_then(|(parent, name)| rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(mode)))
+            .map_err(|errno| self.error("create the folder", path, errno))
+    }
+
+    /// Makes the folders above `path` that are missing.
+    pub fn create_folders_above(&self, path: &SitePath, mode: u32) -> Result<()> {
+        for above in path.ancestors() {
+            match self.create_folder(&above, mode) {
+                Err(error) if error.source.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub fn remove_file(&self, path: &impl Beneath) -> Result<()> {
+        self.parent(path)
+            .and_then(|(parent, name)| rustix::fs::unlinkat(&parent, name, AtFlags::empty()))
+            .map_err(|errno| self.error("remove", path, errno))
+    }
+
+    /// Removes an empty folder.
+    pub fn remove_folder(&self, path: &impl Beneath) -> Result<()> {
+        self.parent(path)
+            .and_then(|(parent, name)| rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR))
+            .map_err(|errno| self.error("remove the folder", path, errno))
+    }
+
+    /// Renames `from` in this folder to `to` in `target`.
+    pub fn rename(&self, from: &impl Beneath, target: &Root, to: &impl Beneath, how: Rename) -> Result<()> {
+        self.try_rename(from, target, to, how).map_err(|errno| target.error(how.action(), to, errno))
+    }
+
+    fn try_rename(
+        &self,
+        from: &impl Beneath,
+        target: &Root,
+        to: &impl Beneath,
+        how: Rename,
+    ) -> rustix::io::Result<()> {
+        let (old_parent, old_name) = self.parent(from)?;
+        let (new_parent, new_name) = target.parent(to)?;
+        let flags = match how {
+            Rename::Exchange => RenameFlags::EXCHANGE,
+            Rename::NoReplace => RenameFlags::NOREPLACE,
+            Rename::Replace => return rustix::fs::renameat(&old_parent, old_name, &new_parent, new_name),
+        };
+        rustix::fs::renameat_with(&old_parent, old_name, &new_parent, new_name, flags)
+    }
+
+    /// Gives the inode at `from` a second name, `to` in `target`.
+    pub fn link(&self, from: &impl Beneath, target: &Root, to: &impl Beneath) -> Result<()> {
+        let tried = || {
+            let (old_parent, old_name) = self.parent(from)?;
+            let (new_parent, new_name) = target.parent(to)?;
+            rustix::fs::linkat(&old_parent, old_name, &new_parent, new_name, AtFlags::empty())
+        };
+        tried().map_err(|errno| target.error("link", to, errno))
+    }
+
+    /// Sets permission bits of a file or folder (never through a link).
+    pub fn set_mode(&self, path: &impl Beneath, mode: u32) -> Result<()> {
+        let tried = || {
+            let (parent, name) = self.parent(path)?;
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            match rustix::fs::openat(&parent, name, flags, Mode::empty()) {
+                Ok(file) => rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)),
+                // No permission to read it does not mean none to change its mode.
+                Err(Errno::ACCESS) => {
+                    rustix::fs::chmodat(&parent, name, Mode::from_raw_mode(mode), AtFlags::empty())
+                }
+                Err(errno) => Err(errno),
+            }
+        };
+        tried().map_err(|errno| self.error("set the mode of", path, errno))
+    }
+
+    pub fn set_owner(&self, path: &impl Beneath, uid: u32, gid: u32) -> Result<()> {
+        let tried = || {
+            let (parent, name) = self.parent(path)?;
+            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+            rustix::fs::chownat(&parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+        };
+        tried().map_err(|errno| self.error("set the owner of", path, errno))
+    }
+
+    /// Sets access and modification time of a file, folder or link itself.
+    pub fn set_mtime(&self, path: &impl Beneath, seconds: i64, nanos: u32) -> Result<()> {
+        let time = Timespec { tv_sec: seconds, tv_nsec: nanos.into() };
+        let times = Timestamps { last_access: time, last_modification: time };
+        self.parent(path)
+            .and_then(|(parent, name)| {
+                rustix::fs::utimensat(&parent, name, &times, AtFlags::SYMLINK_NOFOLLOW)
+            })
+            .map_err(|errno| self.error("set the time of", path, errno))
+    }
+
+    /// Writes everything of this file system to the disk.
+    pub fn sync_file_system(&self) -> Result<()> {
+        rustix::fs::syncfs(&self.folder)
+            .map_err(|errno| IoError::new("sync the file system of", &self.path, errno))
+    }
+
+    fn error(&self, action: &'static str, path: &impl Beneath, errno: Errno) -> IoError {
+        IoError::new(action, self.full(path), errno)
+    }
+
+    /// The open folder that holds `path`, and the name in it.
+    fn parent<'p>(&self, path: &'p (impl Beneath + ?Sized)) -> rustix::io::Result<(OwnedFd, &'p OsStr)> {
+        let bytes = path.bytes();
+        let (parent, name) = match bytes.iter().rposition(|byte| *byte == b'/') {
+            Some(at) => (&bytes[..at], &bytes[at + 1..]),
+            None => (&b""[..], bytes),
+        };
+        if matches!(name, b"" | b"." | b"..") {
+            return Err(Errno::INVAL);
+        }
+        Ok((self.folder(parent, OFlags::PATH)?, OsStr::from_bytes(name)))
+    }
+
+    fn folder(&self, path: &[u8], how: OFlags) -> rustix::io::Result<OwnedFd> {
+        let flags = how | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if path.is_empty() {
+            return rustix::fs::openat(&self.folder, ".", flags, Mode::empty());
+        }
+        if !WITHOUT_OPENAT2.load(Ordering::Relaxed) {
+            let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+            match rustix::fs::openat2(&self.folder, OsStr::from_bytes(path), flags, Mode::empty(), resolve) {
+                Err(Errno::NOSYS | Errno::PERM) => WITHOUT_OPENAT2.store(true, Ordering::Relaxed),
+                // The kernel could not prove the path safe because of a race: it asks to try again.
+                Err(Errno::AGAIN) => {}
+                opened => return opened,
+            }
+        }
+        self.folder_by_component(path, flags)
+    }
+
+    fn folder_by_component(&self, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        let walk = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut here = rustix::fs::openat(&self.folder, ".", walk, Mode::empty())?;
+        let mut parts = path.split(|byte| *byte == b'/').peekable();
+        while let Some(part) = parts.next() {
+            if matches!(part, b"" | b"." | b"..") {
+                return Err(Errno::INVAL);
+            }
+            let flags = if parts.peek().is_some() { walk } else { flags };
+            here = rustix::fs::openat(&here, OsStr::from_bytes(part), flags, Mode::empty())?;
+        }
+        Ok(here)
+    }
+}
+
+impl AsFd for Root {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
+}
+
+impl Rename {
+    fn action(self) -> &'static str {
+        match self {
+            Rename::Exchange => "exchange",
+            Rename::NoReplace | Rename::Replace => "rename into place",
+        }
+    }
+}
+
+/// What `fstat` says of an open file.
+pub fn stat_of(file: &File) -> io::Result<Stat> {
+    Ok(to_stat(&rustix::fs::fstat(file)?))
+}
+
+#[allow(
+    clippy::useless_conversion,
+    clippy::unnecessary_cast,
+    reason = "the fields' types differ between targets"
+)]
+fn to_stat(stat: &rustix::fs::Stat) -> Stat {
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => StatKind::File,
+        FileType::Directory => StatKind::Folder,
+        FileType::Symlink => StatKind::Link,
+        FileType::Socket => StatKind::Special(Special::Socket),
+        FileType::BlockDevice => StatKind::Special(Special::BlockDevice),
+        FileType::CharacterDevice => StatKind::Special(Special::CharacterDevice),
+        _ => StatKind::Special(Special::Fifo),
+    };
+    Stat {
+        kind,
+        size: stat.st_size.max(0) as u64,
+        meta: Meta {
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            mtime: stat.st_mtime as i64,
+            mtime_nanos: stat.st_mtime_nsec as u32,
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            links: stat.st_nlink as u64,
+        },
+        ctime: (stat.st_ctime as i64, stat.st_ctime_nsec as u32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> SitePath {
+        SitePath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn links_are_never_followed() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "s").unwrap();
+        let inside = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(outside.path(), inside.path().join("out")).unwrap();
+        let root = Root::open(inside.path()).unwrap();
+        assert!(root.open_file(&path("out/secret")).is_err());
+        assert!(root.create_file(&path("out/planted"), 0o644).is_err());
+        assert!(root.remove_file(&path("out/secret")).is_err());
+        assert!(
+            root.folder_by_component(b"out", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW).is_err()
+        );
+        assert_eq!(root.stat(&path("out")).unwrap().unwrap().kind, StatKind::Link);
+        assert!(outside.path().join("secret").exists());
+    }
+
+    #[test]
+    fn exchange_trades_two_names() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "a").unwrap();
+        std::fs::write(folder.path().join("b"), "b").unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        root.rename(&path("a"), &root, &path("b"), Rename::Exchange).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"b");
+        let taken = root.rename(&path("a"), &root, &path("b"), Rename::NoReplace).unwrap_err();
+        assert_eq!(taken.source.kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn what_is_not_there_is_none_and_what_is_not_a_file_does_not_open() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("d")).unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        assert!(root.stat(&path("x/y")).unwrap().is_none());
+        assert!(root.open_file(&path("d")).is_err());
+    }
+}

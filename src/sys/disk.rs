@@ -1,0 +1,37 @@
+//! Space of file systems.
+
+use std::path::Path;
+
+use crate::sys::fs::IoError;
+
+/// What a file system has left for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes an unprivileged user may still write.
+    pub free_bytes: u64,
+    /// Files that may still be made; `None` where the file system has no limit.
+    pub free_inodes: Option<u64>,
+    pub block_size: u64,
+    pub read_only: bool,
+}
+
+pub fn space(path: &Path) -> Result<Space, IoError> {
+    let stat =
+        rustix::fs::statvfs(path).map_err(|errno| IoError::new("measure the space of", path, errno))?;
+    Ok(Space {
+        free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+        free_inodes: (stat.f_files > 0).then_some(stat.f_favail),
+        block_size: stat.f_frsize.max(1),
+        read_only: stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+    })
+}
+
+/// Takes `bytes` of room for a file now, so that a later write cannot fail for
+/// want of space. File systems that cannot are left alone.
+pub fn reserve(file: &std::fs::File, path: &Path, bytes: u64) -> Result<(), IoError> {
+    use rustix::io::Errno;
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, bytes) {
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(errno) => Err(IoError::new("reserve space for", path, errno)),
+    }
+}

@@ -1,0 +1,274 @@
+//! Plain file work in folders that are ours: state, staging, runs.
+//!
+//! The live tree is never touched through this module but through
+//! [`crate::sys::beneath`]. Every write that must survive a power cut goes
+//! through [`write_durable`] or ends with [`sync_folder`].
+
+use std::fs;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::base::escape;
+use crate::base::exit::Fault;
+
+/// A system call failed: what was tried, on which path, and the system's word.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {action} {}", shown(path))]
+pub struct IoError {
+    pub action: &'static str,
+    pub path: PathBuf,
+    #[source]
+    pub source: io::Error,
+}
+
+impl IoError {
+    pub fn new(action: &'static str, path: impl Into<PathBuf>, source: impl Into<io::Error>) -> IoError {
+        IoError { action, path: path.into(), source: source.into() }
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
+impl Fault for IoError {
+    fn hints(&self) -> Vec<String> {
+        use io::ErrorKind as Kind;
+        match self.source.kind() {
+            Kind::StorageFull | Kind::QuotaExceeded => {
+                vec![format!("free some space on the file system of {}, then try again", shown(&self.path))]
+            }
+            Kind::PermissionDenied => vec!["run entracte as the owner of the site's files".into()],
+            Kind::ReadOnlyFilesystem => vec!["the file system is mounted read-only".into()],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The path for people: escaped.
+pub fn shown(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    escape::bytes(path.as_os_str().as_bytes())
+}
+
+type Result<T> = std::result::Result<T, IoError>;
+
+trait Context<T> {
+    fn context(self, action: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    fn context(self, action: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| IoError::new(action, path, source))
+    }
+}
+
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).context("read", path)
+}
+
+/// The file's bytes, or `None` when there is no such file.
+pub fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(IoError::new("read", path, error)),
+    }
+}
+
+/// Reads text of at most `limit` bytes.
+pub fn read_text(path: &Path, limit: u64) -> Result<String> {
+    let mut text = String::new();
+    let file = File::open(path).context("open", path)?;
+    let size = file.take(limit + 1).read_to_string(&mut text).context("read", path)?;
+    if size as u64 > limit {
+        let source = io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes"));
+        return Err(IoError::new("read", path, source));
+    }
+    Ok(text)
+}
+
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).context("open", path)
+}
+
+/// Makes a new file (0600); it must not exist.
+pub fn create_new(path: &Path) -> Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).context("create", path)
+}
+
+/// Makes or empties a file (0600).
+pub fn create(path: &Path) -> Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).context("create", path)
+}
+
+/// Opens a file to append to it, making it (0600) when missing.
+pub fn append(path: &Path) -> Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).context("open", path)
+}
+
+/// Writes the whole file so that after a power cut either the old or the new
+/// content is there: temporary file, sync, rename, sync of the folder.
+pub fn write_durable(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_durable_with(path, bytes, 0o600)
+}
+
+/// As [`write_durable`], with permission bits.
+pub fn write_durable_with(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let temporary = temporary_beside(path);
+    let written = write_and_sync(&temporary, bytes, mode)
+        .and_then(|()| fs::rename(&temporary, path).context("rename into place", path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+fn temporary_beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".tmp");
+    path.with_file_name(name)
+}
+
+fn write_and_sync(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file =
+        options.write(true).create(true).truncate(true).mode(mode).open(path).context("create", path)?;
+    file.write_all(bytes).context("write", path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).context("set the mode of", path)?;
+    file.sync_all().context("sync", path)
+}
+
+/// Writes the file's content and the folder's names to the disk.
+pub fn sync_folder(path: &Path) -> Result<()> {
+    File::open(path).and_then(|folder| folder.sync_all()).context("sync", path)
+}
+
+pub fn sync_file(file: &File, path: &Path) -> Result<()> {
+    file.sync_all().context("sync", path)
+}
+
+/// Makes the folder and those above it, each new one with these bits.
+pub fn create_folders(path: &Path, mode: u32) -> Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path).context("create the folder", path)
+}
+
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).context("rename into place", to)
+}
+
+pub fn remove_file(path: &Path) -> Result<()> {
+    fs::remove_file(path).context("remove", path)
+}
+
+pub fn remove_file_if_present(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(IoError::new("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a folder of ours with all that is in it; links are not followed.
+pub fn remove_folder_all(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(IoError::new("remove the folder", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The paths of a folder's entries, sorted by name.
+pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut entries = fs::read_dir(path)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>())
+        .context("list", path)?;
+    entries.sort();
+    Ok(entries)
+}
+
+/// What stands at the path, links not followed; `None` when nothing does.
+pub fn metadata(path: &Path) -> Result<Option<fs::Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
+        Err(error) => Err(IoError::new("look at", path, error)),
+    }
+}
+
+pub fn is_folder(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
+pub fn is_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+pub fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// The absolute path with all links resolved.
+pub fn canonical(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).context("find", path)
+}
+
+pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).context("set the mode of", path)
+}
+
+/// Owner and group of the path, links not followed.
+pub fn owner(path: &Path) -> Result<(u32, u32)> {
+    let metadata = fs::symlink_metadata(path).context("look at", path)?;
+    Ok((metadata.uid(), metadata.gid()))
+}
+
+pub fn set_owner(path: &Path, uid: u32, gid: u32) -> Result<()> {
+    std::os::unix::fs::lchown(path, Some(uid), Some(gid)).context("set the owner of", path)
+}
+
+/// Permission bits of the path.
+pub fn mode(path: &Path) -> Result<u32> {
+    Ok(fs::metadata(path).context("look at", path)?.permissions().mode() & 0o7777)
+}
+
+pub fn hard_link(from: &Path, to: &Path) -> Result<()> {
+    fs::hard_link(from, to).context("link", to)
+}
+
+pub fn symlink(target: &Path, at: &Path) -> Result<()> {
+    std::os::unix::fs::symlink(target, at).context("create the link", at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_durable_write_leaves_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        write_durable(&path, b"one").unwrap();
+        write_durable_with(&path, b"two", 0o644).unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(mode(&path).unwrap(), 0o644);
+        assert_eq!(list(folder.path()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn an_error_names_act_and_path_once() {
+        let error = read(Path::new("/no/such\x1bfile")).unwrap_err();
+        assert_eq!(error.to_string(), "failed to read /no/such\\x1bfile");
+    }
+}

@@ -1,0 +1,37 @@
+//! Ctrl-C and its kin.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use signal_hook::consts::SIGHUP;
+use signal_hook::consts::SIGINT;
+use signal_hook::consts::SIGTERM;
+
+/// Says whether the user asked to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// From now on the first SIGINT or SIGTERM only sets the flag, so that work
+    /// ends after its current atomic operation; a second one ends at once with
+    /// status 130.
+    pub fn listen() -> Interrupt {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // Both fail only for signals that cannot be caught.
+            let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, flag.clone());
+            let _ = signal_hook::flag::register(signal, flag.clone());
+        }
+        Interrupt(flag)
+    }
+
+    /// From now on a lost terminal changes nothing.
+    pub fn ignore_hangup() {
+        let _ = signal_hook::flag::register(SIGHUP, Arc::new(AtomicBool::new(false)));
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
