@@ -2,3 +2,4 @@
 //! and what to do about the difference.
 
 pub mod manifest;
+pub mod three_way;

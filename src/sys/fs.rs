@@ -116,6 +116,11 @@ pub fn append(path: &Path) -> Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path).context("open", path)
 }
 
+/// Opens a file that exists, to change it.
+pub fn open_to_change(path: &Path) -> Result<File> {
+    OpenOptions::new().read(true).write(true).open(path).context("open", path)
+}
+
 /// Writes the whole file so that after a power cut either the old or the new
 /// content is there: temporary file, sync, rename, sync of the folder.
 pub fn write_durable(path: &Path, bytes: &[u8]) -> Result<()> {

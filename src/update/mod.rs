@@ -1,1 +1,13 @@
 //! Plan, journal and the ten steps of an update, and the ways on and back.
+//!
+//! [`plan::Plan`] is a sealed value, so complete that carrying it out chooses
+//! nothing; [`compose`] and [`operations`] make it without effects. A
+//! [`run::Run`] carries out one plan: [`advance`] takes one step after the
+//! other, [`rollback`] takes them back, and both read where they stand from the
+//! [`journal`] and from the inodes on disk, never from memory.
+
+pub mod compose;
+pub mod journal;
+pub mod operations;
+pub mod plan;
+pub mod standing;

@@ -1,0 +1,338 @@
+//! The plan: every change to come, with its reason, sealed by a digest. The
+//! stored format is `docs/plan.md`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::base::check::Check;
+use crate::base::digest::Sha256;
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::base::path::SitePath;
+use crate::base::pattern::Patterns;
+use crate::base::tree::Kind;
+use crate::base::tree::Node;
+use crate::integrity::manifest::Content;
+use crate::integrity::manifest::FileEntry;
+use crate::integrity::manifest::RunOnce;
+use crate::integrity::three_way::ChangeKind;
+use crate::integrity::three_way::Reason;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+
+/// The one version of the format that this program writes.
+pub const FORMAT: u32 = 1;
+
+/// A plan and what was found while making it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub format: u32,
+    /// Digest of `sealed`: what is approved is this.
+    pub id: Sha256,
+    pub made: Timestamp,
+    pub sealed: Sealed,
+    pub checks: Vec<Check>,
+    pub estimate: Estimate,
+}
+
+/// Everything that approval covers; not checks or timings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    pub product: String,
+    pub from: Endpoint,
+    pub to: Endpoint,
+    /// The installed baseline was taken from the live tree.
+    pub observed: bool,
+    /// The release lists only some of its files.
+    pub partial: bool,
+    /// In byte order of their paths; paths that stay as they are do not appear.
+    pub changes: Vec<Change>,
+    /// Files that stay as they are.
+    pub unchanged: u64,
+    pub sql: Vec<SqlFile>,
+    pub upgrade: Option<UpgradeCall>,
+    pub scripts: Vec<RunOnce>,
+    /// Ids of the extensions that the planned tree declares, sorted.
+    pub extensions: Vec<String>,
+    pub database: DatabaseScope,
+}
+
+/// One side of the update.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    pub version: String,
+    pub manifest: Sha256,
+}
+
+/// What happens to one path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub path: SitePath,
+    pub kind: ChangeKind,
+    pub reason: Reason,
+    /// What stands there now.
+    pub old: Option<Thing>,
+    /// What the release has there.
+    pub new: Option<Thing>,
+    /// For a conflict: who wins.
+    pub resolution: Option<Resolution>,
+    /// For a conflict won by the owner: where the release's version is put.
+    pub beside: Option<Beside>,
+}
+
+/// A file, link or folder as a plan names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thing {
+    #[serde(rename = "is")]
+    pub what: What,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner and group; `None` for what is yet to be made.
+    pub owner: Option<(u32, u32)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    File {
+        size: u64,
+        sha256: Sha256,
+    },
+    Link {
+        target: String,
+    },
+    Folder,
+    /// Something that cannot be compared: a socket, a name that is not text.
+    Other,
+}
+
+/// Who wins a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resolution {
+    /// The live file stays, the release's version is put beside it.
+    Ours,
+    /// The release's version is put in place; the old one stays in the backup set.
+    Theirs,
+    /// The plan cannot be applied until a person decides.
+    Stop,
+}
+
+/// Where the release's version of a conflict is put.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beside {
+    pub path: SitePath,
+    pub old: Option<Thing>,
+}
+
+/// One versioned SQL file and its statements.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SqlFile {
+    pub path: SitePath,
+    pub sha256: Sha256,
+    pub statements: Vec<String>,
+}
+
+/// The application's own upgrade call: opaque to us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeCall {
+    pub argv: Vec<String>,
+    pub url: Option<String>,
+    pub expect: Option<String>,
+    pub changes: Patterns,
+    pub limit_seconds: u64,
+}
+
+/// Which tables are saved before anything touches them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DatabaseScope {
+    /// The plan touches no database.
+    None,
+    /// All tables, or all with this prefix.
+    All { prefix: String },
+}
+
+/// What carrying the plan out will take; not part of the id.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    pub bytes_to_fetch: u64,
+    /// Bytes that the site's file system needs free.
+    pub bytes_needed: u64,
+    pub inodes_needed: u64,
+    pub database_bytes: u64,
+    pub closed_seconds: f64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    #[error("there is no plan")]
+    Missing,
+    #[error("the plan at {path} cannot be understood")]
+    Damaged {
+        path: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("the plan at {path} is of format {found}; this entracte knows {FORMAT}")]
+    Format { path: String, found: u32 },
+    #[error("the plan at {path} does not have the digest that it claims")]
+    Tampered { path: String },
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl Fault for PlanError {
+    fn exit(&self) -> Exit {
+        match self {
+            PlanError::Io(error) => error.exit(),
+            _ => Exit::Refused,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            PlanError::Missing => {
+                vec!["`entracte stage` brings a release, `entracte plan` makes the plan".into()]
+            }
+            PlanError::Io(error) => error.hints(),
+            _ => vec!["make a new one with `entracte plan`".into()],
+        }
+    }
+}
+
+impl Plan {
+    pub fn seal(sealed: Sealed, checks: Vec<Check>, estimate: Estimate, made: Timestamp) -> Plan {
+        Plan { format: FORMAT, id: sealed.digest(), made, sealed, checks, estimate }
+    }
+
+    /// Reads a stored plan and proves that it is what its id says.
+    pub fn load(path: &Path) -> Result<Plan, PlanError> {
+        let bytes = fs::read_if_present(path)?.ok_or(PlanError::Missing)?;
+        let shown = || fs::shown(path);
+        let plan: Plan =
+            serde_json::from_slice(&bytes).map_err(|source| PlanError::Damaged { path: shown(), source })?;
+        if plan.format != FORMAT {
+            return Err(PlanError::Format { path: shown(), found: plan.format });
+        }
+        if plan.sealed.digest() != plan.id {
+            return Err(PlanError::Tampered { path: shown() });
+        }
+        Ok(plan)
+    }
+
+    pub fn save(&self, path: &Path) -> Result<(), PlanError> {
+        let mut text = serde_json::to_vec_pretty(self)
+            .map_err(|source| PlanError::Damaged { path: fs::shown(path), source })?;
+        text.push(b'\n');
+        Ok(fs::write_durable(path, &text)?)
+    }
+
+    /// How many changes of each kind there are; `same` counts what stays.
+    pub fn counts(&self) -> BTreeMap<ChangeKind, u64> {
+        let mut counts = BTreeMap::from([(ChangeKind::Same, self.sealed.unchanged)]);
+        for change in &self.sealed.changes {
+            *counts.entry(change.kind).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Whether anything at all would be done.
+    pub fn is_empty(&self) -> bool {
+        self.sealed.changes.iter().all(|change| change.effect().is_none() && change.beside.is_none())
+            && self.sealed.sql.is_empty()
+            && self.sealed.scripts.is_empty()
+            && self.sealed.from == self.sealed.to
+    }
+
+    /// Whether the plan runs anything that may touch the database.
+    pub fn touches_database(&self) -> bool {
+        self.sealed.database != DatabaseScope::None
+    }
+}
+
+impl Sealed {
+    fn digest(&self) -> Sha256 {
+        // Plain structs and string keys always serialise.
+        Sha256::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+/// What a change does to its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect<'a> {
+    Put(&'a Thing),
+    TakeAway,
+}
+
+impl Change {
+    /// What is done at the path itself; `None`: it is left alone.
+    pub fn effect(&self) -> Option<Effect<'_>> {
+        let theirs = || match &self.new {
+            Some(new) => Effect::Put(new),
+            None => Effect::TakeAway,
+        };
+        match self.kind {
+            ChangeKind::Add | ChangeKind::Replace => self.new.as_ref().map(Effect::Put),
+            ChangeKind::Remove => Some(Effect::TakeAway),
+            ChangeKind::Conflict if self.resolution == Some(Resolution::Theirs) => Some(theirs()),
+            ChangeKind::Conflict | ChangeKind::Keep | ChangeKind::Same => None,
+        }
+    }
+
+    /// What stands at the path after the update.
+    pub fn after(&self) -> Option<&Thing> {
+        match self.effect() {
+            Some(Effect::Put(new)) => Some(new),
+            Some(Effect::TakeAway) => None,
+            None => self.old.as_ref(),
+        }
+    }
+}
+
+impl Thing {
+    pub fn of_node(node: &Node) -> Thing {
+        let what = match &node.kind {
+            Kind::File { size, sha256, .. } => What::File { size: *size, sha256: *sha256 },
+            Kind::Folder => What::Folder,
+            Kind::Link { target } => match std::str::from_utf8(target) {
+                Ok(target) => What::Link { target: target.to_owned() },
+                Err(_) => What::Other,
+            },
+            Kind::Special(_) | Kind::Unreadable { .. } => What::Other,
+        };
+        Thing { what, mode: node.meta.mode, owner: Some((node.meta.uid, node.meta.gid)) }
+    }
+
+    pub fn of_entry(entry: &FileEntry, mode: u32) -> Thing {
+        let what = match &entry.content {
+            Content::File { size, sha256, .. } => What::File { size: *size, sha256: *sha256 },
+            Content::Link { target } => What::Link { target: target.clone() },
+            Content::Folder => What::Folder,
+        };
+        Thing { what, mode, owner: None }
+    }
+
+    pub fn is_folder(&self) -> bool {
+        self.what == What::Folder
+    }
+
+    /// Size in bytes; 0 for anything but files.
+    pub fn size(&self) -> u64 {
+        match self.what {
+            What::File { size, .. } => size,
+            _ => 0,
+        }
+    }
+
+    pub fn sha256(&self) -> Option<Sha256> {
+        match self.what {
+            What::File { sha256, .. } => Some(sha256),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Where a run stands: a fold over its journal. One function decides which
+//! entry may follow; live work and recovery both go through it.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::base::path::SitePath;
+use crate::base::step::Step;
+use crate::update::journal::EffectState;
+use crate::update::journal::Entry;
+
+/// How far one step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    Started,
+    Done,
+    Failed,
+    Undoing,
+    Undone,
+}
+
+/// The ways a run can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Finished,
+    RolledBack,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    #[default]
+    Forward,
+    Back,
+}
+
+/// What the journal says so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standing {
+    opened: bool,
+    pub direction: Direction,
+    pub marks: BTreeMap<Step, Mark>,
+    pub end: Option<End>,
+    pub committed: bool,
+    /// The last word was a failure, or an orderly stop.
+    pub halted: Option<Halt>,
+    /// Since when visitors may be shut out; `None` while the site is open.
+    pub closed_since: Option<Timestamp>,
+    /// Whole seconds that visitors were shut out, of the time that is over.
+    pub closed_seconds: f64,
+    pub sql: BTreeMap<(SitePath, usize), EffectState>,
+    pub upgrade: Option<EffectState>,
+    pub scripts: BTreeMap<SitePath, EffectState>,
+    /// The site was opened to visitors after the swap.
+    pub reopened: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Halt {
+    Stopped { before: Step },
+    Failed { step: Step, message: String },
+}
+
+/// An entry that must not follow what stands before it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IllegalEntry {
+    #[error("a run begins with `opened`, once")]
+    NotOpened,
+    #[error("the run has ended")]
+    Ended,
+    #[error("the run goes back, so step {step} cannot go on")]
+    GoesBack { step: Step },
+    #[error("the run does not go back, so step {step} cannot be undone")]
+    GoesForward { step: Step },
+    #[error("step {step} is not the next one")]
+    OutOfOrder { step: Step },
+    #[error("step {step} is not being worked on")]
+    NotStarted { step: Step },
+    #[error("steps are left: {step} first")]
+    StepsLeft { step: Step },
+}
+
+impl Standing {
+    /// The first step that is not done; `None` when all are.
+    pub fn next_step(&self) -> Option<Step> {
+        Step::RUN.into_iter().find(|step| self.marks.get(step) != Some(&Mark::Done))
+    }
+
+    /// The last step that is not undone; `None` when there is nothing to undo.
+    pub fn next_undo(&self) -> Option<Step> {
+        Step::RUN.into_iter().rev().find(|step| !matches!(self.marks.get(step), None | Some(Mark::Undone)))
+    }
+
+    pub fn is_done(&self, step: Step) -> bool {
+        self.marks.get(&step) == Some(&Mark::Done)
+    }
+
+    pub fn was_started(&self, step: Step) -> bool {
+        self.marks.contains_key(&step)
+    }
+
+    /// Whether somebody has to go on with the run or take it back.
+    pub fn is_open(&self) -> bool {
+        self.end.is_none()
+    }
+
+    /// Scripts that were begun and of which nobody knows how they ended.
+    pub fn unknown_scripts(&self) -> BTreeSet<&SitePath> {
+        self.scripts
+            .iter()
+            .filter(|(_, state)| **state == EffectState::Started)
+            .map(|(path, _)| path)
+            .collect()
+    }
+
+    /// Takes in one entry, if it may follow.
+    pub fn follow(&mut self, entry: &Entry, at: Timestamp) -> Result<(), IllegalEntry> {
+        if matches!(entry, Entry::Opened { .. }) == self.opened {
+            return Err(IllegalEntry::NotOpened);
+        }
+        self.opened = true;
+        match entry {
+            Entry::Started { step } => self.start(*step)?,
+            Entry::Done { step, .. } => self.end_step(*step, Mark::Done)?,
+            Entry::Failed { step, message } => {
+                self.end_step(*step, Mark::Failed)?;
+                self.halted = Some(Halt::Failed { step: *step, message: message.clone() });
+            }
+            Entry::Stopped { before } => self.halted = Some(Halt::Stopped { before: *before }),
+            Entry::UndoOpened { .. } => self.turn_back()?,
+            Entry::UndoStarted { step } => self.start_undo(*step)?,
+            Entry::UndoDone { step, .. } => self.end_undo(*step)?,
+            Entry::UndoFailed { step, message } => {
+                self.halted = Some(Halt::Failed { step: *step, message: message.clone() });
+            }
+            Entry::RolledBack => self.end(End::RolledBack)?,
+            Entry::Finished => self.end(End::Finished)?,
+            Entry::Committed if self.end == Some(End::Finished) => self.committed = true,
+            Entry::Committed => return Err(self.left()),
+            Entry::Closing => self.closed_since = self.closed_since.or(Some(at)),
+            Entry::Opening => self.open_again(at),
+            Entry::Sql { file, index, state, .. } => {
+                self.sql.insert((file.clone(), *index), *state);
+            }
+            Entry::Upgrade { state } => self.upgrade = Some(*state),
+            Entry::Script { path, state, .. } => {
+                self.scripts.insert(path.clone(), *state);
+            }
+            Entry::Opened { .. } | Entry::Warning { .. } | Entry::Unknown => {}
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, step: Step) -> Result<(), IllegalEntry> {
+        match (self.end, self.direction) {
+            (Some(_), _) => return Err(IllegalEntry::Ended),
+            (None, Direction::Back) => return Err(IllegalEntry::GoesBack { step }),
+            (None, Direction::Forward) if self.next_step() != Some(step) => {
+                return Err(IllegalEntry::OutOfOrder { step });
+            }
+            (None, Direction::Forward) => {}
+        }
+        self.marks.insert(step, Mark::Started);
+        self.halted = None;
+        Ok(())
+    }
+
+    fn end_step(&mut self, step: Step, mark: Mark) -> Result<(), IllegalEntry> {
+        if self.direction == Direction::Back || self.marks.get(&step) != Some(&Mark::Started) {
+            return Err(IllegalEntry::NotStarted { step });
+        }
+        self.marks.insert(step, mark);
+        Ok(())
+    }
+
+    fn turn_back(&mut self) -> Result<(), IllegalEntry> {
+        if self.committed || self.end == Some(End::RolledBack) {
+            return Err(IllegalEntry::Ended);
+        }
+        self.direction = Direction::Back;
+        self.end = None;
+        self.halted = None;
+        Ok(())
+    }
+
+    fn start_undo(&mut self, step: Step) -> Result<(), IllegalEntry> {
+        match self.direction {
+            Direction::Forward => return Err(IllegalEntry::GoesForward { step }),
+            Direction::Back if self.next_undo() != Some(step) => {
+                return Err(IllegalEntry::OutOfOrder { step });
+            }
+            Direction::Back => {}
+        }
+        self.marks.insert(step, Mark::Undoing);
+        self.halted = None;
+        Ok(())
+    }
+
+    fn end_undo(&mut self, step: Step) -> Result<(), IllegalEntry> {
+        if self.marks.get(&step) != Some(&Mark::Undoing) {
+            return Err(IllegalEntry::NotStarted { step });
+        }
+        self.marks.insert(step, Mark::Undone);
+        Ok(())
+    }
+
+    fn end(&mut self, end: End) -> Result<(), IllegalEntry> {
+        let left = match end {
+            End::Finished if self.direction == Direction::Forward => self.next_step(),
+            End::RolledBack if self.direction == Direction::Back => self.next_undo(),
+            _ => return Err(self.left()),
+        };
+        if let Some(step) = left {
+            return Err(IllegalEntry::StepsLeft { step });
+        }
+        self.end = Some(end);
+        self.halted = None;
+        Ok(())
+    }
+
+    fn left(&self) -> IllegalEntry {
+        match self.next_step().or_else(|| self.next_undo()) {
+            Some(step) => IllegalEntry::StepsLeft { step },
+            None => IllegalEntry::Ended,
+        }
+    }
+
+    fn open_again(&mut self, at: Timestamp) {
+        if let Some(since) = self.closed_since.take() {
+            self.closed_seconds += at.duration_since(since).as_secs_f64().max(0.0);
+        }
+        self.reopened = self.direction == Direction::Forward && self.was_started(Step::Swap);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::digest::Sha256;
+
+    fn followed(entries: &[Entry]) -> Result<Standing, IllegalEntry> {
+        let mut standing = Standing::default();
+        let opened = Entry::Opened {
+            format: 1,
+            run: "r".into(),
+            plan: Sha256::of(b""),
+            from: "1".into(),
+            to: "2".into(),
+        };
+        for entry in std::iter::once(&opened).chain(entries) {
+            standing.follow(entry, Timestamp::UNIX_EPOCH)?;
+        }
+        Ok(standing)
+    }
+
+    fn started(step: Step) -> Entry {
+        Entry::Started { step }
+    }
+
+    fn done(step: Step) -> Entry {
+        Entry::Done { step, note: String::new() }
+    }
+
+    fn all_done() -> Vec<Entry> {
+        Step::RUN.into_iter().flat_map(|step| [started(step), done(step)]).collect()
+    }
+
+    #[test]
+    fn a_whole_run_finishes_and_can_still_go_back_until_it_is_committed() {
+        let mut entries = all_done();
+        entries.push(Entry::Finished);
+        assert_eq!(followed(&entries).unwrap().end, Some(End::Finished));
+        entries.push(Entry::UndoOpened { why: "asked".into() });
+        assert_eq!(followed(&entries).unwrap().next_undo(), Some(Step::Reopen));
+        entries.pop();
+        entries.push(Entry::Committed);
+        entries.push(Entry::UndoOpened { why: "asked".into() });
+        assert_eq!(followed(&entries), Err(IllegalEntry::Ended));
+    }
+
+    #[test]
+    fn what_must_not_follow() {
+        let back = || Entry::UndoOpened { why: "asked".into() };
+        for (entries, error) in [
+            (vec![started(Step::Swap)], IllegalEntry::OutOfOrder { step: Step::Swap }),
+            (vec![done(Step::Close)], IllegalEntry::NotStarted { step: Step::Close }),
+            (
+                vec![started(Step::Close), done(Step::Close), started(Step::Close)],
+                IllegalEntry::OutOfOrder { step: Step::Close },
+            ),
+            (vec![Entry::Finished], IllegalEntry::StepsLeft { step: Step::Close }),
+            (
+                vec![started(Step::Close), back(), done(Step::Close)],
+                IllegalEntry::NotStarted { step: Step::Close },
+            ),
+            (vec![back(), started(Step::Close)], IllegalEntry::GoesBack { step: Step::Close }),
+            (
+                vec![started(Step::Close), back(), Entry::RolledBack],
+                IllegalEntry::StepsLeft { step: Step::Close },
+            ),
+            (
+                vec![started(Step::Close), Entry::UndoStarted { step: Step::Close }],
+                IllegalEntry::GoesForward { step: Step::Close },
+            ),
+        ] {
+            assert_eq!(followed(&entries), Err(error), "{entries:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_failed_or_was_cut_off_is_the_next_one() {
+        let failed = Entry::Failed { step: Step::Close, message: "no".into() };
+        let standing = followed(&[started(Step::Close), failed]).unwrap();
+        assert_eq!((standing.next_step(), standing.next_undo()), (Some(Step::Close), Some(Step::Close)));
+        let cut = followed(&[started(Step::Close), done(Step::Close), started(Step::Save)]).unwrap();
+        assert_eq!((cut.next_step(), cut.next_undo()), (Some(Step::Save), Some(Step::Save)));
+    }
+}
