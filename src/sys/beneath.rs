@@ -115,7 +115,8 @@ impl Root {
     pub fn stat(&self, path: &impl Beneath) -> Result<Option<Stat>> {
         match self.try_stat(path) {
             Ok(stat) => Ok(Some(stat)),
-            Err(Errno::NOENT) => Ok(None),
+            // Below a file there is nothing either.
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(errno) => Err(self.error("look at", path, errno)),
         }
     }

@@ -11,3 +11,4 @@ pub mod journal;
 pub mod operations;
 pub mod plan;
 pub mod standing;
+pub mod swap;

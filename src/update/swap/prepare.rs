@@ -1,0 +1,203 @@
+//! Everything that can be done before the curtain closes: the new inodes are
+//! made with owner, mode and time set, the folders of the backup set stand
+//! ready, and both sides' inodes are recorded. Nothing live is touched.
+
+use std::fs::File;
+use std::io::Read;
+use std::io::Write;
+
+use crate::base::digest::Algorithms;
+use crate::base::digest::Hasher;
+use crate::base::digest::Sha256;
+use crate::base::event::Event;
+use crate::base::event::Watch;
+use crate::base::path::SitePath;
+use crate::base::step::Step;
+use crate::sys::beneath::Rename;
+use crate::sys::beneath::Root;
+use crate::sys::clock;
+use crate::sys::env;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+use crate::update::operations::Act;
+use crate::update::operations::Operation;
+use crate::update::plan::Thing;
+use crate::update::plan::What;
+use crate::update::swap::SwapError;
+use crate::update::swap::record::FORMAT;
+use crate::update::swap::record::Method;
+use crate::update::swap::record::Move;
+use crate::update::swap::record::Record;
+use crate::update::swap::record::Stamp;
+use crate::update::swap::workshop::Workshop;
+
+/// Where content comes from: an open file for a digest.
+pub type Content<'a> = &'a dyn Fn(&Sha256) -> Result<File, IoError>;
+
+/// Whose files the new ones become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The owner of the file that is replaced, else of the folder it is put into.
+    Keep,
+    /// The user who runs entracte.
+    Mine,
+}
+
+/// Makes everything ready for `operations`; does nothing when it is already.
+pub fn prepare(
+    workshop: &Workshop,
+    operations: &[Operation],
+    content: Content,
+    owner: Owner,
+    watch: Watch,
+) -> Result<Record, SwapError> {
+    if let Some(record) = Record::load(&workshop.record_path())? {
+        return Ok(record);
+    }
+    let total_bytes = operations.iter().filter_map(|operation| operation.new.as_ref()).map(Thing::size).sum();
+    let mut bytes = 0;
+    let mut moves = Vec::with_capacity(operations.len());
+    for (done, operation) in operations.iter().enumerate() {
+        moves.push(prepare_one(workshop, operation, content, owner)?);
+        bytes += operation.new.as_ref().map_or(0, Thing::size);
+        let total = operations.len() as u64;
+        let progress =
+            Event::Progress { what: "preparing".into(), done: done as u64 + 1, total, bytes, total_bytes };
+        watch(Some(Step::Close), progress);
+    }
+    let method = probe_method(workshop)?;
+    workshop.new.sync_file_system()?;
+    let record = Record { format: FORMAT, method, moves };
+    record.save(&workshop.record_path())?;
+    Ok(record)
+}
+
+fn prepare_one(
+    workshop: &Workshop,
+    operation: &Operation,
+    content: Content,
+    owner: Owner,
+) -> Result<Move, SwapError> {
+    let path = &operation.path;
+    let live = match operation.act {
+        Act::Exchange | Act::Withdraw | Act::RemoveFolder => workshop.live(path)?,
+        Act::MakeFolder | Act::Place => None,
+    };
+    let old = live.as_ref().map(Stamp::of);
+    if matches!(operation.act, Act::Exchange | Act::Withdraw) {
+        workshop.bak.create_folders_above(path, 0o700)?;
+        if old.is_none() {
+            return Err(SwapError::Drift { path: path.clone() });
+        }
+    }
+    let new = match (operation.act, &operation.new) {
+        (Act::Exchange | Act::Place, Some(thing)) => {
+            let old_seconds = live.as_ref().map(|stat| stat.meta.mtime);
+            let whose = whose(workshop, operation, owner)?;
+            Some(make(workshop, path, thing, content, whose, old_seconds)?)
+        }
+        _ => None,
+    };
+    Ok(Move { operation: operation.clone(), new, old })
+}
+
+/// The owner and group that the new file gets.
+fn whose(workshop: &Workshop, operation: &Operation, owner: Owner) -> Result<(u32, u32), SwapError> {
+    if owner == Owner::Mine {
+        return Ok((env::user_id(), env::group_id()));
+    }
+    if let Some(old) = &operation.old
+        && let Some(owner) = old.owner
+    {
+        return Ok(owner);
+    }
+    folder_owner(&workshop.live, &operation.path).map_err(SwapError::from)
+}
+
+/// Owner and group of the nearest folder above `path` that exists.
+pub fn folder_owner(live: &Root, path: &SitePath) -> Result<(u32, u32), IoError> {
+    let above: Vec<SitePath> = path.ancestors().collect();
+    for folder in above.iter().rev() {
+        if let Some(stat) = live.stat(folder)? {
+            return Ok((stat.meta.uid, stat.meta.gid));
+        }
+    }
+    let root = live.stat(&crate::base::path::TreePath::root())?;
+    Ok(root.map_or((env::user_id(), env::group_id()), |stat| (stat.meta.uid, stat.meta.gid)))
+}
+
+fn make(
+    workshop: &Workshop,
+    path: &SitePath,
+    thing: &Thing,
+    content: Content,
+    (uid, gid): (u32, u32),
+    old_seconds: Option<i64>,
+) -> Result<Stamp, SwapError> {
+    let new = &workshop.new;
+    new.create_folders_above(path, 0o700)?;
+    // Left by an attempt that was cut off before the record was written.
+    if new.stat(path)?.is_some() {
+        new.remove_file(path)?;
+    }
+    match &thing.what {
+        What::File { sha256, .. } => {
+            let mut file = new.create_file(path, 0o600)?;
+            copy(&mut content(sha256)?, &mut file, *sha256, path, &new.full(path))?;
+        }
+        What::Link { target } => new.create_link(path, target.as_bytes())?,
+        What::Folder | What::Other => {}
+    }
+    let made = new.stat(path)?.ok_or_else(|| SwapError::WrongContent { path: path.clone() })?;
+    if (made.meta.uid, made.meta.gid) != (uid, gid) {
+        new.set_owner(path, uid, gid)?;
+    }
+    if matches!(thing.what, What::File { .. }) {
+        new.set_mode(path, if thing.mode == 0 { 0o644 } else { thing.mode })?;
+    }
+    let now = clock::now().as_second();
+    // PHP's opcode cache compares whole seconds: the new file must differ from the old in them.
+    let seconds = if old_seconds == Some(now) { now + 1 } else { now };
+    new.set_mtime(path, seconds, 0)?;
+    let stat = new.stat(path)?.ok_or_else(|| SwapError::WrongContent { path: path.clone() })?;
+    Ok(Stamp::of(&stat))
+}
+
+fn copy(
+    from: &mut File,
+    to: &mut File,
+    expected: Sha256,
+    path: &SitePath,
+    full: &std::path::Path,
+) -> Result<(), SwapError> {
+    let mut hasher = Hasher::new(Algorithms::Sha256);
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        crate::sys::fault::point("prepare.copy").map_err(|source| IoError::new("write", full, source))?;
+        let size =
+            from.read(&mut buffer).map_err(|source| IoError::new("read the content of", full, source))?;
+        if size == 0 {
+            break;
+        }
+        hasher.update(&buffer[..size]);
+        to.write_all(&buffer[..size]).map_err(|source| IoError::new("write", full, source))?;
+    }
+    match hasher.finish().0 == expected {
+        true => Ok(()),
+        false => Err(SwapError::WrongContent { path: path.clone() }),
+    }
+}
+
+/// Whether this file system can exchange two names in one step.
+fn probe_method(workshop: &Workshop) -> Result<Method, SwapError> {
+    let names = ["entracte-probe-a", "entracte-probe-b"].map(SitePath::parse);
+    let [Ok(a), Ok(b)] = names else { return Ok(Method::Link) };
+    for name in [&a, &b] {
+        fs::write_durable(&workshop.new.full(name), b"")?;
+    }
+    let exchanged = workshop.new.rename(&a, &workshop.new, &b, Rename::Exchange);
+    for name in [&a, &b] {
+        workshop.new.remove_file(name)?;
+    }
+    Ok(if exchanged.is_ok() { Method::Exchange } else { Method::Link })
+}
