@@ -6,9 +6,13 @@
 //! other, [`rollback`] takes them back, and both read where they stand from the
 //! [`journal`] and from the inodes on disk, never from memory.
 
+pub mod approval;
 pub mod compose;
 pub mod journal;
 pub mod operations;
 pub mod plan;
+pub mod run;
+pub mod saved;
+pub mod snapshot;
 pub mod standing;
 pub mod swap;

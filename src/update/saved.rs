@@ -1,0 +1,222 @@
+//! Copies of the files that a script or the application's own upgrade call
+//! says it may change, taken before it runs; rollback puts them back.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::base::path::SitePath;
+use crate::base::path::TreePath;
+use crate::base::pattern::Patterns;
+use crate::base::tree::Tree;
+use crate::sys::beneath::Rename;
+use crate::sys::beneath::Root;
+use crate::sys::beneath::StatKind;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+use crate::update::plan::Thing;
+use crate::update::plan::What;
+
+const FORMAT: u32 = 1;
+
+/// What was copied, and what stood there at all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    format: u32,
+    patterns: Patterns,
+    files: Vec<SavedFile>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct SavedFile {
+    path: SitePath,
+    thing: Thing,
+    mtime: (i64, u32),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SavedError {
+    #[error("the list of saved copies {path} cannot be understood")]
+    Damaged {
+        path: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("{path} changed while it was saved")]
+    Changed { path: SitePath },
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl Fault for SavedError {
+    fn exit(&self) -> Exit {
+        match self {
+            SavedError::Damaged { .. } => Exit::Stuck,
+            SavedError::Changed { .. } => Exit::Failed,
+            SavedError::Io(error) => error.exit(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            SavedError::Io(error) => error.hints(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Saved {
+    /// Copies every file and link of `tree` that `patterns` match into `folder`.
+    pub fn take(live: &Root, tree: &Tree, patterns: &Patterns, folder: &Path) -> Result<Saved, SavedError> {
+        // A copy that was cut off is worth nothing: it has no list yet.
+        fs::remove_folder_all(folder)?;
+        fs::create_folders(folder, 0o700)?;
+        let place = Root::open(folder)?;
+        let mut files = Vec::new();
+        for (path, node) in tree.iter().filter(|(path, _)| patterns.matches_bytes(path.as_bytes())) {
+            let (Ok(path), thing) = (path.to_site_path(), Thing::of_node(node)) else { continue };
+            place.create_folders_above(&path, 0o700)?;
+            if let What::File { .. } = thing.what {
+                copy(live, &place, &path, &thing)?;
+            }
+            files.push(SavedFile { path, thing, mtime: (node.meta.mtime, node.meta.mtime_nanos) });
+        }
+        place.sync_file_system()?;
+        let saved = Saved { format: FORMAT, patterns: patterns.clone(), files };
+        saved.save(&list_path(folder))?;
+        Ok(saved)
+    }
+
+    /// What was saved in `folder`; `None` when nothing was, or not to the end.
+    pub fn load(folder: &Path) -> Result<Option<Saved>, SavedError> {
+        let path = list_path(folder);
+        let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
+        let damaged = |source| SavedError::Damaged { path: fs::shown(&path), source };
+        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+    }
+
+    fn save(&self, path: &Path) -> Result<(), SavedError> {
+        let text = serde_json::to_vec(self)
+            .map_err(|source| SavedError::Damaged { path: fs::shown(path), source })?;
+        Ok(fs::write_durable(path, &text)?)
+    }
+
+    /// Brings every path that the patterns match back to what was saved; what
+    /// stands there now and did not then goes to `undone`.
+    pub fn put_back(
+        &self,
+        live: &Root,
+        now: &Tree,
+        folder: &Path,
+        undone: &Root,
+    ) -> Result<Vec<SitePath>, SavedError> {
+        let place = Root::open(folder)?;
+        let mut changed = Vec::new();
+        let known: std::collections::BTreeSet<&SitePath> = self.files.iter().map(|file| &file.path).collect();
+        for (path, node) in now.iter().rev().filter(|(path, _)| self.patterns.matches_bytes(path.as_bytes()))
+        {
+            let Ok(path) = path.to_site_path() else { continue };
+            if known.contains(&path) {
+                continue;
+            }
+            if node.is_folder() {
+                // One that still holds something stays.
+                let _ = live.remove_folder(&path);
+            } else {
+                set_aside(live, undone, &path)?;
+                changed.push(path);
+            }
+        }
+        for file in &self.files {
+            if file.put_back(live, now, &place, undone)? {
+                changed.push(file.path.clone());
+            }
+        }
+        live.sync_file_system()?;
+        Ok(changed)
+    }
+}
+
+impl SavedFile {
+    fn put_back(&self, live: &Root, now: &Tree, place: &Root, undone: &Root) -> Result<bool, SavedError> {
+        let here = now.get(&TreePath::from(&self.path));
+        let same = here.is_some_and(|node| {
+            let time = (node.meta.mtime, node.meta.mtime_nanos);
+            Thing::of_node(node) == self.thing && (time == self.mtime || node.is_folder())
+        });
+        if same {
+            return Ok(false);
+        }
+        match &self.thing.what {
+            What::Folder => {
+                if here.is_none() {
+                    live.create_folder(&self.path, 0o700)?;
+                }
+                self.dress(live, &self.path)?;
+            }
+            What::File { .. } | What::Link { .. } => self.put_back_file(live, place, undone)?,
+            What::Other => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn put_back_file(&self, live: &Root, place: &Root, undone: &Root) -> Result<(), SavedError> {
+        // Built under a name of its own in the same folder, so that the live name never shows half of it.
+        let temporary = self.path.with_suffix(".entracte-saved").unwrap_or_else(|_| self.path.clone());
+        live.create_folders_above(&self.path, 0o755)?;
+        if live.stat(&temporary)?.is_some() {
+            live.remove_file(&temporary)?;
+        }
+        match &self.thing.what {
+            What::Link { target } => live.create_link(&temporary, target.as_bytes())?,
+            _ => {
+                let mut from = place.open_file(&self.path)?;
+                let mut to = live.create_file(&temporary, 0o600)?;
+                std::io::copy(&mut from, &mut to)
+                    .map_err(|source| IoError::new("write", live.full(&temporary), source))?;
+            }
+        }
+        self.dress(live, &temporary)?;
+        if live.stat(&self.path)?.is_some_and(|stat| stat.kind == StatKind::Folder) {
+            set_aside(live, undone, &self.path)?;
+        }
+        Ok(live.rename(&temporary, live, &self.path, Rename::Replace)?)
+    }
+
+    /// Gives `path` the owner, mode and time that were saved.
+    fn dress(&self, live: &Root, path: &SitePath) -> Result<(), SavedError> {
+        let now = live.stat(path)?;
+        if let (Some((uid, gid)), Some(now)) = (self.thing.owner, now)
+            && (now.meta.uid, now.meta.gid) != (uid, gid)
+        {
+            live.set_owner(path, uid, gid)?;
+        }
+        if !matches!(self.thing.what, What::Link { .. }) {
+            live.set_mode(path, self.thing.mode)?;
+        }
+        Ok(live.set_mtime(path, self.mtime.0, self.mtime.1)?)
+    }
+}
+
+fn copy(live: &Root, place: &Root, path: &SitePath, thing: &Thing) -> Result<(), SavedError> {
+    let mut from = live.open_file(path)?;
+    let mut to = place.create_file(path, 0o600)?;
+    let size = std::io::copy(&mut from, &mut to)
+        .map_err(|source| IoError::new("write", place.full(path), source))?;
+    match size == thing.size() {
+        true => Ok(()),
+        false => Err(SavedError::Changed { path: path.clone() }),
+    }
+}
+
+fn set_aside(live: &Root, undone: &Root, path: &SitePath) -> Result<(), SavedError> {
+    undone.create_folders_above(path, 0o700)?;
+    Ok(live.rename(path, undone, path, Rename::Replace)?)
+}
+
+fn list_path(folder: &Path) -> std::path::PathBuf {
+    folder.with_extension("json")
+}
