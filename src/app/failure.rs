@@ -1,0 +1,53 @@
+//! An error as every face shows it: how the verb ended, what was tried, why it
+//! failed, what to do next.
+
+use serde::Serialize;
+
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::base::exit::causes;
+
+/// Why a verb did not do what it was asked to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Failure {
+    #[serde(skip)]
+    pub exit: Exit,
+    pub kind: &'static str,
+    pub message: String,
+    pub causes: Vec<String>,
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
+        Failure { exit, kind: exit.kind(), message: message.into(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The same failure ending the verb in another way, because what it means
+    /// depends on where the run stands.
+    #[must_use]
+    pub fn ending(mut self, exit: Exit) -> Failure {
+        self.exit = exit;
+        self.kind = exit.kind();
+        self
+    }
+}
+
+impl<F: Fault> From<F> for Failure {
+    fn from(fault: F) -> Failure {
+        let exit = fault.exit();
+        Failure {
+            exit,
+            kind: exit.kind(),
+            message: fault.to_string(),
+            causes: causes(&fault),
+            hints: fault.hints(),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What the use cases answer: the `result` of the JSON contract, and what the
+//! terminal and the pages are drawn from.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::base::check::Check;
+use crate::base::exit::Exit;
+
+/// What a verb answers, and how it ended.
+#[derive(Clone, Debug)]
+pub struct Answer<T> {
+    pub exit: Exit,
+    pub result: T,
+}
+
+impl<T> Answer<T> {
+    pub fn done(result: T) -> Answer<T> {
+        Answer { exit: Exit::Done, result }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Init {
+    pub profile: String,
+    pub version: String,
+    pub state: String,
+    pub settings: String,
+    /// `release`, `list` or `observed`.
+    pub baseline: String,
+    pub counts: InitCounts,
+    /// At most a hundred paths of each, for people.
+    pub modified: Vec<String>,
+    pub missing: Vec<String>,
+    pub gate: String,
+    pub dry_run: bool,
+    pub notes: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct InitCounts {
+    pub exact: u64,
+    pub modified: u64,
+    pub missing: u64,
+    pub unknown: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Stage {
+    pub version: String,
+    pub files: u64,
+    pub bytes: u64,
+    pub fetched_bytes: u64,
+    pub requests: u64,
+    pub trust: String,
+    pub notes: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Version {
+    pub version: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanView {
+    pub id: String,
+    pub from: Version,
+    pub to: Version,
+    pub changes: Vec<ChangeView>,
+    pub counts: BTreeMap<String, u64>,
+    pub statements: Vec<String>,
+    pub scripts: Vec<String>,
+    pub bytes_to_fetch: u64,
+    pub bytes_needed: u64,
+    pub checks: Vec<Check>,
+    pub closed_seconds: f64,
+    /// What rollback cannot restore, and what else a person should know first.
+    pub warnings: Vec<String>,
+    pub approved: bool,
+    /// Differences of content, when asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub diffs: Vec<DiffView>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangeView {
+    pub path: String,
+    pub kind: String,
+    pub reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct DiffView {
+    pub path: String,
+    /// A unified diff, or a line on sizes and digests where the content is not text.
+    pub text: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Approved {
+    pub plan: String,
+    pub by: String,
+}
+
+/// How `apply`, `resume`, `rollback` and `update` ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunView {
+    pub run: String,
+    pub plan: String,
+    /// `finished`, `stopped`, `failed` or `rolled-back`.
+    pub outcome: String,
+    /// The step that the run stands at.
+    pub step: Option<String>,
+    pub closed_seconds: f64,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Show {
+    pub run: String,
+    pub plan: String,
+    pub outcome: String,
+    pub step: Option<String>,
+    pub closed_seconds: f64,
+    pub warnings: Vec<String>,
+    pub from: Version,
+    pub to: Version,
+    pub steps: Vec<StepView>,
+    pub folder: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct StepView {
+    pub step: String,
+    /// `waiting`, `started`, `done`, `failed`, `undoing` or `undone`.
+    pub state: String,
+    pub started: Option<String>,
+    pub seconds: Option<f64>,
+    pub note: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    pub site: String,
+    pub installed: Option<Version>,
+    pub gate: GateStatus,
+    pub plan: Option<PlanStatus>,
+    pub run: Option<RunStatus>,
+    pub next: Vec<String>,
+    /// Who works on the site now.
+    pub holder: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct GateStatus {
+    pub closed: bool,
+    pub by: Option<String>,
+    pub since: Option<String>,
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanStatus {
+    pub id: String,
+    /// `waiting` or `approved`.
+    pub state: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RunStatus {
+    pub id: String,
+    pub plan: String,
+    pub step: Option<String>,
+    /// `waiting`, `running`, `stopped`, `failed`, `finished` or `rolled-back`.
+    pub state: String,
+    pub closed: bool,
+    pub message: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct History {
+    pub runs: Vec<HistoryRow>,
+    pub verified: Option<bool>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct HistoryRow {
+    pub run: String,
+    pub at: String,
+    pub from: String,
+    pub to: String,
+    pub outcome: String,
+    pub closed_seconds: f64,
+    pub committed: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct GateView {
+    pub kind: String,
+    pub instructions: String,
+    pub installed: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ScanView {
+    pub extensions: Vec<ExtensionView>,
+    pub vanished: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ExtensionView {
+    pub id: String,
+    pub kind: String,
+    pub source: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Scripts {
+    pub scripts: Vec<ScriptView>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ScriptView {
+    pub path: String,
+    /// `pending` or `done`.
+    pub state: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FindingsView {
+    pub modified: Vec<String>,
+    pub missing: Vec<String>,
+    pub unexpected: Vec<String>,
+    pub unreadable: Vec<String>,
+    pub checked: u64,
+    pub bytes: u64,
+    pub rehashed: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ManifestView {
+    pub format: String,
+    pub product: String,
+    pub version: String,
+    pub files: Vec<FileView>,
+    pub warnings: Vec<LineWarning>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FileView {
+    pub path: String,
+    pub size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub md5: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct LineWarning {
+    pub line: u64,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ManifestDiffView {
+    pub added: Vec<String>,
+    pub removed: Vec<String>,
+    pub changed: Vec<String>,
+}

@@ -1,0 +1,322 @@
+//! What was typed. The doc comments are the help texts.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+
+/// Updates a live web site in stages, shows what will change before anything
+/// does, changes it behind a closed curtain, and can always go back.
+///
+/// Begin with `entracte demo`, or on your own site with `entracte init`.
+#[derive(Debug, Parser)]
+#[command(name = "entracte", version, max_term_width = 100)]
+#[command(after_help = "The way of an update: init, stage, plan, approve, apply; then commit or rollback.\n\
+    Exit codes: 0 done, 1 failed and as before, 2 usage, 3 nothing to do, 4 waiting for approval,\n\
+    5 refused, 6 a person is needed, 7 differences, 8 locked, 9 not trusted.")]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// The site's folder; default: the nearest folder upwards that is a known site
+    #[arg(long, global = true, value_name = "DIR")]
+    pub site: Option<PathBuf>,
+    /// The site's state folder, where it is not found beside the site
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Print exactly one JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Write one JSON object a line to FILE (`-`: standard error) while working
+    #[arg(long, global = true, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Answer yes to questions; never approves a plan, except in `update`
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// No colours (so does the variable NO_COLOR)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Tell more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Tell only errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Adopt a site: detect the application, write its settings, record what is installed
+    #[command(after_help = "Example: entracte init /var/www/blog --url https://blog.example.org/ --release wordpress-6.8.3.zip")]
+    Init(InitArgs),
+    /// Bring a release here and verify it; nothing of the site is touched
+    #[command(after_help = "Example: entracte stage --from wordpress-6.9.zip")]
+    Stage(StageArgs),
+    /// Empty the staging area
+    #[command(after_help = "Example: entracte discard")]
+    Discard,
+    /// Build and show the plan: every change to come, with its reason
+    #[command(visible_alias = "review", after_help = "Example: entracte plan --diff wp-login.php")]
+    Plan(PlanArgs),
+    /// Approve exactly this plan
+    #[command(after_help = "Example: entracte approve 3f9ac1d2b07e")]
+    Approve {
+        /// The plan's id, or its first 12 digits or more
+        id: String,
+    },
+    /// Run the approved plan
+    #[command(after_help = "Example: entracte apply --stop-before reopen")]
+    Apply(ApplyArgs),
+    /// Follow a run that goes on in the background
+    #[command(after_help = "Example: entracte attach")]
+    Attach,
+    /// Stage, plan, ask and apply in one go
+    #[command(after_help = "Example: entracte update --from inbox")]
+    Update(UpdateArgs),
+    /// Where the site stands
+    #[command(after_help = "Example: entracte status --json")]
+    Status,
+    /// Past runs, newest last
+    #[command(after_help = "Example: entracte history --verify")]
+    History {
+        /// Prove that the history was not altered
+        #[arg(long)]
+        verify: bool,
+    },
+    /// One run in full
+    #[command(after_help = "Example: entracte show 20261121-052233-1f0a")]
+    Show { run: String },
+    /// Go on from the marker
+    #[command(after_help = "Example: entracte resume --done run_once/010_thumbnails.php")]
+    Resume(ResumeArgs),
+    /// Go back to exactly what was before
+    #[command(after_help = "Example: entracte rollback")]
+    Rollback(RollbackArgs),
+    /// Keep the result: rollback is no longer possible
+    #[command(after_help = "Example: entracte commit")]
+    Commit { run: Option<String> },
+    /// Close the site to visitors
+    #[command(after_help = "Example: entracte close --for \"moving to a new disk\"")]
+    Close {
+        /// The reason, shown to visitors
+        #[arg(long = "for", value_name = "REASON")]
+        reason: Option<String>,
+    },
+    /// Open the site to visitors again
+    #[command(after_help = "Example: entracte open")]
+    Open,
+    /// What the web server needs once so that the site can be closed
+    #[command(after_help = "Example: entracte gate show")]
+    Gate {
+        #[command(subcommand)]
+        what: GateVerb,
+    },
+    /// Find the extensions of the live tree; nothing of them is executed
+    #[command(after_help = "Example: entracte scan")]
+    Scan,
+    /// One-time scripts outside an update
+    #[command(after_help = "Example: entracte run-once list")]
+    RunOnce {
+        #[command(subcommand)]
+        what: RunOnceVerb,
+    },
+    /// Make and read manifests
+    #[command(after_help = "Example: entracte manifest build release-2.0/ --product shop --version 2.0")]
+    Manifest {
+        #[command(subcommand)]
+        what: ManifestVerb,
+    },
+    /// Update a small real site before your eyes
+    #[command(after_help = "Example: entracte demo --serve")]
+    Demo(DemoArgs),
+    /// Print the completions for a shell
+    #[command(after_help = "Example: entracte completions bash > /etc/bash_completion.d/entracte")]
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page
+    #[command(after_help = "Example: entracte man | man -l -")]
+    Man,
+}
+
+#[derive(Args, Debug)]
+pub struct InitArgs {
+    /// The folder that the web server serves; default: the current one
+    pub dir: Option<PathBuf>,
+    /// The application, where it is not recognised: generic, wordpress, dokuwiki, …
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Where visitors find the site
+    #[arg(long)]
+    pub url: Option<String>,
+    /// The site's database: mysql://user@host/name or sqlite:/path
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// A file (0600) that holds the database's password
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// The manifest of the release that is installed
+    #[arg(long, value_name = "FILE", conflicts_with = "release")]
+    pub manifest: Option<PathBuf>,
+    /// The release that is installed, as a folder or an archive
+    #[arg(long, value_name = "DIR|ARCHIVE")]
+    pub release: Option<PathBuf>,
+    /// Keep the state inside the site, where nothing else can be written
+    #[arg(long)]
+    pub inside: bool,
+    /// Report what would be adopted; write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct StageArgs {
+    /// An archive, a folder, `inbox`, `inbox:NAME` or `incoming`
+    #[arg(long, value_name = "SOURCE", default_value = "inbox")]
+    pub from: String,
+    /// The version, where the release does not say it
+    #[arg(long, value_name = "V")]
+    pub version: Option<String>,
+    /// A folder holds the whole release: what is not in it is obsolete
+    #[arg(long)]
+    pub complete: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// Show differences of content, of all files or of one
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    pub diff: Option<Option<String>>,
+    /// List every change
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ApplyArgs {
+    /// Do one step, then stop
+    #[arg(long, conflicts_with = "stop_before")]
+    pub step: bool,
+    /// Stop before this step
+    #[arg(long, value_name = "STEP")]
+    pub stop_before: Option<String>,
+    /// Work for so many seconds at most, then stop in good order (20 or 20s)
+    #[arg(long, value_name = "SECONDS")]
+    pub budget: Option<String>,
+    /// Work in this process instead of a detached one
+    #[arg(long)]
+    pub foreground: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct UpdateArgs {
+    /// As in `stage`
+    #[arg(long, value_name = "SOURCE", default_value = "inbox")]
+    pub from: String,
+    /// The version, where the release does not say it
+    #[arg(long, value_name = "V")]
+    pub version: Option<String>,
+    /// A folder holds the whole release
+    #[arg(long)]
+    pub complete: bool,
+    /// Write every file of the release anew
+    #[arg(long)]
+    pub reinstall: bool,
+    /// Work in this process instead of a detached one
+    #[arg(long)]
+    pub foreground: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ResumeArgs {
+    /// This script, whose outcome is unknown, has done its work
+    #[arg(long, value_name = "SCRIPT")]
+    pub done: Option<String>,
+    /// Work in this process instead of a detached one
+    #[arg(long)]
+    pub foreground: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct RollbackArgs {
+    /// The run; default: the last one
+    pub run: Option<String>,
+    /// What to do with data that visitors wrote since the site was opened again
+    #[arg(long, value_name = "WHAT")]
+    pub database: Option<DatabaseChoice>,
+    /// Work in this process instead of a detached one
+    #[arg(long)]
+    pub foreground: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum DatabaseChoice {
+    /// Bring the old data back; the newer data is dumped into the run first
+    Restore,
+    /// Leave the database as it is now
+    Keep,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum GateVerb {
+    /// Print what the web server needs once
+    Show,
+    /// Install it where that can be done from the site's own files
+    Install,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RunOnceVerb {
+    /// The scripts in the live tree, and which of them have run
+    List,
+    /// Run those that have not
+    Run,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ManifestVerb {
+    /// Make the manifest of a folder or an archive
+    Build(ManifestBuildArgs),
+    /// What a manifest says
+    Show { manifest: PathBuf },
+    /// Hold a folder against a manifest
+    Verify {
+        manifest: PathBuf,
+        dir: PathBuf,
+        /// Report files that are not listed, too
+        #[arg(long)]
+        strict: bool,
+    },
+    /// What changed between two manifests
+    Diff { old: PathBuf, new: PathBuf },
+}
+
+#[derive(Args, Debug)]
+pub struct ManifestBuildArgs {
+    /// The folder or the archive
+    pub release: PathBuf,
+    #[arg(long)]
+    pub product: Option<String>,
+    #[arg(long, value_name = "V")]
+    pub version: Option<String>,
+    /// Where to write it; default: standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Where to make it; default: ./entracte-demo
+    pub dir: Option<PathBuf>,
+    /// Go on serving the site until Enter or Ctrl-C
+    #[arg(long)]
+    pub serve: bool,
+    /// Port on loopback; default: any free one
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+}

@@ -1,0 +1,134 @@
+//! Where words go: data to standard output, talk to standard error, and with
+//! `--json` exactly one document.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::app::failure::Failure;
+use crate::app::report::Answer;
+use crate::base::escape;
+use crate::base::exit::Exit;
+
+/// How to talk, from the global options and the terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    pub json: bool,
+    pub colour: bool,
+    pub quiet: bool,
+    pub verbose: bool,
+    /// Standard error is a terminal: bars may be drawn.
+    pub lively: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a, T: Serialize> {
+    format: u32,
+    verb: &'a str,
+    ok: bool,
+    exit: Exit,
+    result: Option<&'a T>,
+    error: Option<&'a Failure>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    Bold,
+    Dim,
+    Red,
+    Green,
+    Yellow,
+    Cyan,
+}
+
+impl Manner {
+    /// `text` in a colour, where colours are wanted.
+    pub fn paint(&self, paint: Paint, text: &str) -> String {
+        let code = match paint {
+            Paint::Bold => "1",
+            Paint::Dim => "2",
+            Paint::Red => "31",
+            Paint::Green => "32",
+            Paint::Yellow => "33",
+            Paint::Cyan => "36",
+        };
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// Prints the answer, as JSON or as `text` draws it, and says how it ended.
+    pub fn answer<T: Serialize>(
+        &self,
+        verb: &str,
+        answer: Result<Answer<T>, Failure>,
+        text: impl FnOnce(&T, &Manner) -> String,
+    ) -> Exit {
+        match answer {
+            Ok(Answer { exit, result }) if self.json => {
+                let failure = exit_without_message(exit);
+                self.document(verb, exit, Some(&result), failure.as_ref())
+            }
+            Ok(Answer { exit, result }) => {
+                put(&text(&result, self));
+                exit
+            }
+            Err(failure) if self.json => self.document::<T>(verb, failure.exit, None, Some(&failure)),
+            Err(failure) => {
+                self.complain(&failure);
+                failure.exit
+            }
+        }
+    }
+
+    fn document<T: Serialize>(
+        &self,
+        verb: &str,
+        exit: Exit,
+        result: Option<&T>,
+        error: Option<&Failure>,
+    ) -> Exit {
+        let document = Document { format: 1, verb, ok: exit == Exit::Done, exit, result, error };
+        match serde_json::to_string(&document) {
+            Ok(text) => put(&format!("{text}\n")),
+            Err(error) => self.say(&format!("the answer cannot be written as JSON: {error}")),
+        }
+        exit
+    }
+
+    /// An error for people: what was tried, why it failed, what to do next.
+    pub fn complain(&self, failure: &Failure) {
+        let mut text = format!("{} {}\n", self.paint(Paint::Red, "error:"), escape::block(&failure.message));
+        for cause in &failure.causes {
+            text.push_str(&format!("  {} {}\n", self.paint(Paint::Dim, "because:"), escape::block(cause)));
+        }
+        for hint in &failure.hints {
+            text.push_str(&format!("  {} {}\n", self.paint(Paint::Cyan, "hint:"), escape::block(hint)));
+        }
+        // Nobody is left to be told when standard error is gone.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
+    /// One line of talk.
+    pub fn say(&self, line: &str) {
+        if !self.quiet {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
+}
+
+/// JSON has an `error` for every exit but 0 and 7, even when a result stands beside it.
+fn exit_without_message(exit: Exit) -> Option<Failure> {
+    let message = match exit {
+        Exit::Done | Exit::Differs => return None,
+        Exit::NothingToDo => "there is nothing to do",
+        Exit::Waiting => "waiting for approval",
+        Exit::Locked => "somebody works on the site",
+        Exit::Stuck => "a person is needed",
+        Exit::Failed | Exit::Usage | Exit::Refused | Exit::Untrusted => "it was not done",
+    };
+    Some(Failure::new(exit, message))
+}
+
+/// Data to standard output; a reader that went away is no error of ours.
+pub fn put(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

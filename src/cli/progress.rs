@@ -1,0 +1,161 @@
+//! What a person sees while it works: a list of steps with marks, and a bar on
+//! a terminal; and for programs one JSON object a line.
+
+use std::fs::File;
+use std::io::Write;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use indicatif::ProgressDrawTarget;
+use indicatif::ProgressStyle;
+
+use crate::base::escape;
+use crate::base::event::Event;
+use crate::base::step::Step;
+use crate::cli::output::Manner;
+use crate::cli::output::Paint;
+
+/// Shows events as they come.
+pub struct Progress {
+    manner: Manner,
+    bar: Option<ProgressBar>,
+    events: Option<EventSink>,
+}
+
+/// Where `--events` writes.
+pub enum EventSink {
+    File(File),
+    Stderr,
+}
+
+#[derive(serde::Serialize)]
+struct Line<'a> {
+    at: String,
+    run: Option<&'a str>,
+    step: Option<Step>,
+    #[serde(rename = "event")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    done: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_bytes: Option<u64>,
+}
+
+impl Progress {
+    pub fn new(manner: Manner, events: Option<EventSink>) -> Progress {
+        Progress { manner, bar: None, events }
+    }
+
+    /// Takes one event; `at` and `run` name when and in which run it came.
+    pub fn take(&mut self, at: &str, run: Option<&str>, step: Option<Step>, event: &Event) {
+        self.write_event(at, run, step, event);
+        if self.manner.quiet {
+            return;
+        }
+        match event {
+            Event::Progress { .. } => self.show_bar(event),
+            Event::StepStarted => self.drop_bar(),
+            Event::StepDone { note } => self.step_line(step, Paint::Green, "✔", note),
+            Event::StepSkipped { note } => self.step_line(step, Paint::Dim, "·", note),
+            Event::StepFailed { message } => self.step_line(step, Paint::Red, "✘", message),
+            Event::UndoStarted => self.drop_bar(),
+            Event::UndoDone { note } => self.step_line(step, Paint::Yellow, "↶", note),
+            Event::Warning { message } => {
+                self.drop_bar();
+                let line = format!("{} {}", self.manner.paint(Paint::Yellow, "warning:"), escape::text(message));
+                self.manner.say(&line);
+            }
+            Event::Log { line } if self.manner.verbose => self.manner.say(&format!("  {}", escape::text(line))),
+            Event::Log { .. } => {}
+        }
+    }
+
+    pub fn finish(&mut self) {
+        self.drop_bar();
+    }
+
+    fn step_line(&mut self, step: Option<Step>, paint: Paint, mark: &str, note: &str) {
+        self.drop_bar();
+        let Some(step) = step else { return };
+        let note = escape::text(note);
+        let line = format!("{} {:>2} {:<9} {note}", self.manner.paint(paint, mark), step.number(), step.name());
+        self.manner.say(line.trim_end());
+    }
+
+    fn show_bar(&mut self, event: &Event) {
+        let Event::Progress { what, done, total, bytes, total_bytes } = event else { return };
+        if !self.manner.lively {
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(new_bar);
+        let (position, length) = if *total_bytes > 0 { (*bytes, *total_bytes) } else { (*done, *total) };
+        bar.set_length(length);
+        bar.set_position(position);
+        let of = if *total > 0 { format!(" {done}/{total}") } else { format!(" {done}") };
+        bar.set_message(format!("{}{of}", escape::text(what)));
+        if length > 0 && position >= length {
+            self.drop_bar();
+        }
+    }
+
+    fn drop_bar(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn write_event(&mut self, at: &str, run: Option<&str>, step: Option<Step>, event: &Event) {
+        let Some(sink) = &mut self.events else { return };
+        let Ok(mut text) = serde_json::to_vec(&line(at, run, step, event)) else { return };
+        text.push(b'\n');
+        // A reader that went away must not stop the work.
+        let _ = match sink {
+            EventSink::File(file) => file.write_all(&text),
+            EventSink::Stderr => std::io::stderr().write_all(&text),
+        };
+    }
+}
+
+fn line<'a>(at: &str, run: Option<&'a str>, step: Option<Step>, event: &'a Event) -> Line<'a> {
+    let mut line = Line {
+        at: at.to_owned(),
+        run,
+        step,
+        kind: "",
+        text: None,
+        done: None,
+        total: None,
+        bytes: None,
+        total_bytes: None,
+    };
+    (line.kind, line.text) = match event {
+        Event::StepStarted => ("step-started", None),
+        Event::StepDone { note } => ("step-done", Some(note.as_str())),
+        Event::StepSkipped { note } => ("step-skipped", Some(note.as_str())),
+        Event::StepFailed { message } => ("step-failed", Some(message.as_str())),
+        Event::UndoStarted => ("undo-started", None),
+        Event::UndoDone { note } => ("undo-done", Some(note.as_str())),
+        Event::Warning { message } => ("warning", Some(message.as_str())),
+        Event::Log { line } => ("log", Some(line.as_str())),
+        Event::Progress { what, done, total, bytes, total_bytes } => {
+            (line.done, line.total) = (Some(*done), Some(*total));
+            (line.bytes, line.total_bytes) = (Some(*bytes), Some(*total_bytes));
+            ("progress", Some(what.as_str()))
+        }
+    };
+    line
+}
+
+fn new_bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let template = "  {bar:30} {percent:>3}% {msg} {eta}";
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,417 @@
+//! The answers as people read them.
+
+use crate::app::report::*;
+use crate::base::check::Level;
+use crate::base::escape;
+use crate::cli::output::Manner;
+use crate::cli::output::Paint;
+
+/// Lines of a list that are shown before the rest is only counted.
+const SHOWN: usize = 12;
+
+pub fn init(init: &Init, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    let did = if init.dry_run { "would adopt" } else { "adopted" };
+    text.line(&format!("{did}: {} {}", init.profile, init.version));
+    text.row("state", &init.state);
+    text.row("settings", &init.settings);
+    text.row("gate", &init.gate);
+    let baseline = match init.baseline.as_str() {
+        "release" => "from the release",
+        "list" => "from a hash list found in the tree",
+        _ => "observed: taken from the live tree, so nothing of it will be removed or replaced unasked",
+    };
+    text.row("baseline", baseline);
+    let counts = init.counts;
+    text.row(
+        "files",
+        &format!(
+            "{} exact, {} modified, {} missing, {} unknown",
+            counts.exact, counts.modified, counts.missing, counts.unknown
+        ),
+    );
+    text.list("modified", &init.modified);
+    text.list("missing", &init.missing);
+    text.notes(&init.notes);
+    if !init.dry_run {
+        text.next("entracte stage --from ARCHIVE", "bring a release");
+    }
+    text.0
+}
+
+pub fn stage(stage: &Stage, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    text.line(&format!(
+        "staged: version {}, {} files, {} ({} written anew)",
+        stage.version,
+        stage.files,
+        bytes(stage.bytes),
+        bytes(stage.fetched_bytes)
+    ));
+    let trust = match stage.trust.as_str() {
+        "signed" => "signed by a key that this site trusts",
+        "list" => "digests from a published list",
+        _ => "nobody signed it: it is as trustworthy as the place you got it from",
+    };
+    text.row("trust", trust);
+    text.notes(&stage.notes);
+    text.next("entracte plan", "see what would change");
+    text.0
+}
+
+/// The default view fits one screen; `all` lists every change.
+pub fn plan(plan: &PlanView, all: bool, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    for warning in &plan.warnings {
+        text.line(&format!("{} {}", manner.paint(Paint::Yellow, "note:"), escape::text(warning)));
+    }
+    text.line(&format!("plan {}", manner.paint(Paint::Bold, &plan.id[..16.min(plan.id.len())])));
+    text.row("update", &format!("{} -> {}", plan.from.version, plan.to.version));
+    let count = |kind: &str| plan.counts.get(kind).copied().unwrap_or_default();
+    text.row(
+        "files",
+        &format!(
+            "{} add, {} replace, {} remove, {} keep, {} conflict, {} same",
+            count("add"),
+            count("replace"),
+            count("remove"),
+            count("keep"),
+            count("conflict"),
+            count("same")
+        ),
+    );
+    text.row("closed for", &format!("about {:.0} s", plan.closed_seconds.ceil()));
+    text.row("needs", &format!("{} of free space", bytes(plan.bytes_needed)));
+    for kind in ["conflict", "remove", "keep", "add", "replace"] {
+        let rows: Vec<String> = plan.changes.iter().filter(|change| change.kind == kind).map(change_line).collect();
+        if all {
+            text.whole_list(kind, &rows);
+        } else if matches!(kind, "conflict" | "remove") {
+            text.list(kind, &rows);
+        }
+    }
+    text.list("database statements", &plan.statements);
+    text.list("one-time scripts", &plan.scripts);
+    checks(&mut text, plan);
+    for diff in &plan.diffs {
+        text.line("");
+        text.line(&coloured_diff(&diff.text, manner));
+    }
+    match plan.approved {
+        true => text.next("entracte apply", "run it"),
+        false => text.next(&format!("entracte approve {}", &plan.id[..16.min(plan.id.len())]), "approve it"),
+    }
+    if !all {
+        text.next("entracte plan --all", "list every change (--diff PATH shows content)");
+    }
+    text.0
+}
+
+fn change_line(change: &ChangeView) -> String {
+    let beside = change.beside.as_ref().map(|path| format!("; the release's version goes to {path}"));
+    let resolution = change.resolution.as_ref().map(|who| format!(" [{who}]"));
+    format!(
+        "{}: {}{}{}",
+        change.path,
+        change.reason,
+        resolution.unwrap_or_default(),
+        beside.unwrap_or_default()
+    )
+}
+
+fn checks(text: &mut Page, plan: &PlanView) {
+    let bad = plan.checks.iter().filter(|check| check.level != Level::Ok);
+    for check in bad {
+        let (paint, word) = match check.level {
+            Level::Error => (Paint::Red, "error"),
+            _ => (Paint::Yellow, "warning"),
+        };
+        text.line(&format!(
+            "{} {}: {}",
+            text.1.paint(paint, word),
+            check.name,
+            escape::text(&check.detail)
+        ));
+        if !check.fix.is_empty() {
+            text.line(&format!("  {} {}", text.1.paint(Paint::Cyan, "fix:"), escape::text(&check.fix)));
+        }
+    }
+    let fine = plan.checks.iter().filter(|check| check.level == Level::Ok).count();
+    text.row("checks", &format!("{fine} of {} fine", plan.checks.len()));
+}
+
+fn coloured_diff(diff: &str, manner: &Manner) -> String {
+    let line = |line: &str| {
+        let shown = escape::block(line);
+        match line.as_bytes().first() {
+            Some(b'+') => manner.paint(Paint::Green, &shown),
+            Some(b'-') => manner.paint(Paint::Red, &shown),
+            Some(b'@') => manner.paint(Paint::Cyan, &shown),
+            _ => shown,
+        }
+    };
+    diff.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+pub fn approved(approved: &Approved, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    text.line(&format!("approved: plan {} by {}", approved.plan, escape::text(&approved.by)));
+    text.next("entracte apply", "run it");
+    text.0
+}
+
+pub fn run(run: &RunView, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    let paint = match run.outcome.as_str() {
+        "finished" => Paint::Green,
+        "rolled-back" | "stopped" => Paint::Yellow,
+        _ => Paint::Red,
+    };
+    text.line(&format!("run {}: {}", run.run, manner.paint(paint, &run.outcome)));
+    if let Some(step) = &run.step {
+        text.row("stands at", step);
+    }
+    text.row("closed for", &format!("{:.1} s", run.closed_seconds));
+    text.notes(&run.warnings);
+    match run.outcome.as_str() {
+        "finished" => {
+            text.next("entracte rollback", "go back to what was before");
+            text.next("entracte commit", "keep it");
+        }
+        "stopped" | "failed" => {
+            text.next("entracte resume", "go on");
+            text.next("entracte rollback", "go back to what was before");
+        }
+        _ => {}
+    }
+    text.0
+}
+
+pub fn show(show: &Show, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    text.line(&format!("run {}: {}", show.run, show.outcome));
+    text.row("update", &format!("{} -> {}", show.from.version, show.to.version));
+    text.row("plan", &show.plan);
+    text.row("folder", &show.folder);
+    text.row("closed for", &format!("{:.1} s", show.closed_seconds));
+    for step in &show.steps {
+        let (paint, mark) = match step.state.as_str() {
+            "done" => (Paint::Green, "✔"),
+            "failed" => (Paint::Red, "✘"),
+            "undone" => (Paint::Yellow, "↶"),
+            "started" | "undoing" => (Paint::Cyan, "…"),
+            _ => (Paint::Dim, "·"),
+        };
+        let seconds = step.seconds.map(|seconds| format!("{seconds:>7.2} s")).unwrap_or_default();
+        let line = format!("{} {:<9} {seconds:>9}  {}", manner.paint(paint, mark), step.step, escape::text(&step.note));
+        text.line(line.trim_end());
+    }
+    text.notes(&show.warnings);
+    text.0
+}
+
+pub fn status(status: &Status, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    text.row("site", &status.site);
+    let installed = status.installed.as_ref().map_or("nothing", |installed| installed.version.as_str());
+    text.row("installed", installed);
+    let gate = match (&status.gate.closed, &status.gate.since) {
+        (true, since) => format!(
+            "{} since {}, by {}: {}",
+            manner.paint(Paint::Red, "closed"),
+            since.as_deref().unwrap_or("?"),
+            status.gate.by.as_deref().unwrap_or("?"),
+            status.gate.reason.as_deref().unwrap_or("")
+        ),
+        (false, _) => manner.paint(Paint::Green, "open"),
+    };
+    text.raw_row("gate", &gate);
+    if let Some(plan) = &status.plan {
+        text.row("plan", &format!("{} ({})", &plan.id[..16.min(plan.id.len())], plan.state));
+    }
+    if let Some(run) = &status.run {
+        let step = run.step.as_ref().map(|step| format!(", at {step}")).unwrap_or_default();
+        text.row("run", &format!("{} {}{step}", run.id, run.state));
+        if let Some(message) = &run.message {
+            text.row("", message);
+        }
+    }
+    if let Some(holder) = &status.holder {
+        text.row("works now", holder);
+    }
+    if !status.next.is_empty() {
+        text.row("next", &status.next.join(", "));
+    }
+    text.0
+}
+
+pub fn history(history: &History, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    for row in &history.runs {
+        let kept = if row.committed { ", committed" } else { "" };
+        text.line(&format!(
+            "{}  {}  {} -> {}  {}{kept}  closed {:.1} s",
+            row.run, row.at, row.from, row.to, row.outcome, row.closed_seconds
+        ));
+    }
+    if history.runs.is_empty() {
+        text.line("no runs yet");
+    }
+    match history.verified {
+        Some(true) => text.line("the history is unaltered"),
+        Some(false) => text.line(&manner.paint(Paint::Red, "the history was altered")),
+        None => {}
+    }
+    text.0
+}
+
+pub fn gate(gate: &GateView, _manner: &Manner) -> String {
+    let mut text = gate.instructions.clone();
+    if let Some(installed) = &gate.installed {
+        text = format!("{}\n{text}", escape::text(installed));
+    }
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+pub fn scan(scan: &ScanView, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    let rows = scan.extensions.iter().map(|one| format!("{} ({}) from {}", one.id, one.kind, one.source));
+    text.whole_list("extensions", &rows.collect::<Vec<_>>());
+    if scan.extensions.is_empty() {
+        text.line("no extensions");
+    }
+    text.whole_list("vanished since the last scan", &scan.vanished);
+    text.notes(&scan.warnings);
+    text.0
+}
+
+pub fn scripts(scripts: &Scripts, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    for script in &scripts.scripts {
+        text.line(&format!("{:<8} {}", script.state, escape::text(&script.path)));
+    }
+    if scripts.scripts.is_empty() {
+        text.line("no one-time scripts");
+    }
+    text.0
+}
+
+pub fn findings(findings: &FindingsView, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    text.row("checked", &format!("{} files, {}", findings.checked, bytes(findings.bytes)));
+    for (name, paths) in [
+        ("modified", &findings.modified),
+        ("missing", &findings.missing),
+        ("unexpected", &findings.unexpected),
+        ("unreadable", &findings.unreadable),
+    ] {
+        text.whole_list(name, paths);
+    }
+    text.0
+}
+
+pub fn manifest(manifest: &ManifestView, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    text.line(&format!("{} {} ({})", manifest.product, manifest.version, manifest.format));
+    for file in &manifest.files {
+        let digest = file.sha256.as_deref().or(file.md5.as_deref()).or(file.link.as_deref()).unwrap_or("folder");
+        text.line(&format!("{digest:<64} {:>10} {}", file.size, escape::text(&file.path)));
+    }
+    for warning in &manifest.warnings {
+        text.line(&format!("line {}: {}", warning.line, escape::text(&warning.text)));
+    }
+    text.0
+}
+
+pub fn manifest_diff(diff: &ManifestDiffView, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    text.whole_list("added", &diff.added);
+    text.whole_list("removed", &diff.removed);
+    text.whole_list("changed", &diff.changed);
+    text.0
+}
+
+/// Lines that grow.
+struct Page<'a>(String, &'a Manner);
+
+impl<'a> Page<'a> {
+    fn new(manner: &'a Manner) -> Page<'a> {
+        Page(String::new(), manner)
+    }
+
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    /// A name and a text from anywhere.
+    fn row(&mut self, name: &str, value: &str) {
+        self.raw_row(name, &escape::text(value));
+    }
+
+    /// A name and a text of our own making, colours included.
+    fn raw_row(&mut self, name: &str, value: &str) {
+        self.line(format!("  {name:<11} {value}").trim_end());
+    }
+
+    fn list(&mut self, name: &str, rows: &[String]) {
+        self.some(name, rows, SHOWN);
+    }
+
+    fn whole_list(&mut self, name: &str, rows: &[String]) {
+        self.some(name, rows, rows.len());
+    }
+
+    fn some(&mut self, name: &str, rows: &[String], shown: usize) {
+        if rows.is_empty() {
+            return;
+        }
+        self.line(&format!("  {} ({})", self.1.paint(Paint::Bold, name), rows.len()));
+        for row in rows.iter().take(shown) {
+            self.line(&format!("    {}", escape::text(row)));
+        }
+        if rows.len() > shown {
+            self.line(&format!("    … and {} more", rows.len() - shown));
+        }
+    }
+
+    fn notes(&mut self, notes: &[String]) {
+        for note in notes {
+            self.line(&format!("  {} {}", self.1.paint(Paint::Yellow, "note:"), escape::text(note)));
+        }
+    }
+
+    fn next(&mut self, command: &str, why: &str) {
+        self.line(&format!("  next: {}  ({why})", self.1.paint(Paint::Cyan, command)));
+    }
+}
+
+/// A size for people, in binary units.
+pub fn bytes(size: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    if size < 1024 {
+        return format!("{size} B");
+    }
+    let mut value = size as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", units[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_for_people() {
+        for (size, text) in [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1 << 30, "1.0 GiB"), (1 << 50, "1024.0 TiB")] {
+            assert_eq!(bytes(size), text);
+        }
+    }
+}
