@@ -1,5 +1,8 @@
 //! The hash engine: what a folder holds, what a release says it should hold,
 //! and what to do about the difference.
 
+pub mod cache;
 pub mod manifest;
+pub mod scan;
 pub mod three_way;
+pub mod verify;

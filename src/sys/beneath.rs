@@ -106,6 +106,18 @@ impl Root {
         &self.path
     }
 
+    /// The folder `name` in this one, opened; a link is not followed.
+    pub fn child(&self, name: &OsStr) -> Result<Root> {
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let path = self.path.join(name);
+        if matches!(name.as_bytes(), b"" | b"." | b"..") || name.as_bytes().contains(&b'/') {
+            return Err(IoError::new("open the folder", path, Errno::INVAL));
+        }
+        let folder = rustix::fs::openat(&self.folder, name, flags, Mode::empty())
+            .map_err(|errno| IoError::new("open the folder", &path, errno))?;
+        Ok(Root { folder, path })
+    }
+
     /// Where `path` stands, for messages and for programs that are told names.
     pub fn full(&self, path: &impl Beneath) -> PathBuf {
         self.path.join(OsStr::from_bytes(path.bytes()))

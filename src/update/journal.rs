@@ -66,6 +66,7 @@ pub enum Entry {
     /// From here on the run only goes back.
     UndoOpened {
         why: String,
+        database: DatabaseBack,
     },
     UndoStarted {
         step: Step,
@@ -91,6 +92,8 @@ pub enum Entry {
         connection: u64,
         state: EffectState,
     },
+    /// The database is back at its dump; the migration begins again.
+    MigrationReset,
     Upgrade {
         state: EffectState,
     },
@@ -119,6 +122,16 @@ pub enum EffectState {
     Failed,
     /// A person said that it is done.
     Vouched,
+}
+
+/// What going back does with the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DatabaseBack {
+    /// It becomes what it was when it was saved.
+    Restore,
+    /// It stays as it is.
+    Keep,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::base::path::SitePath;
 use crate::base::step::Step;
+use crate::update::journal::DatabaseBack;
 use crate::update::journal::EffectState;
 use crate::update::journal::Entry;
 
@@ -56,6 +57,7 @@ pub struct Standing {
     pub scripts: BTreeMap<SitePath, EffectState>,
     /// The site was opened to visitors after the swap.
     pub reopened: bool,
+    pub database_back: Option<DatabaseBack>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +132,10 @@ impl Standing {
                 self.halted = Some(Halt::Failed { step: *step, message: message.clone() });
             }
             Entry::Stopped { before } => self.halted = Some(Halt::Stopped { before: *before }),
-            Entry::UndoOpened { .. } => self.turn_back()?,
+            Entry::UndoOpened { database, .. } => {
+                self.turn_back()?;
+                self.database_back = Some(*database);
+            }
             Entry::UndoStarted { step } => self.start_undo(*step)?,
             Entry::UndoDone { step, .. } => self.end_undo(*step)?,
             Entry::UndoFailed { step, message } => {
@@ -144,6 +149,10 @@ impl Standing {
             Entry::Opening => self.open_again(at),
             Entry::Sql { file, index, state, .. } => {
                 self.sql.insert((file.clone(), *index), *state);
+            }
+            Entry::MigrationReset => {
+                self.sql.clear();
+                self.upgrade = None;
             }
             Entry::Upgrade { state } => self.upgrade = Some(*state),
             Entry::Script { path, state, .. } => {
@@ -273,17 +282,17 @@ mod tests {
         let mut entries = all_done();
         entries.push(Entry::Finished);
         assert_eq!(followed(&entries).unwrap().end, Some(End::Finished));
-        entries.push(Entry::UndoOpened { why: "asked".into() });
+        entries.push(Entry::UndoOpened { why: "asked".into(), database: DatabaseBack::Restore });
         assert_eq!(followed(&entries).unwrap().next_undo(), Some(Step::Reopen));
         entries.pop();
         entries.push(Entry::Committed);
-        entries.push(Entry::UndoOpened { why: "asked".into() });
+        entries.push(Entry::UndoOpened { why: "asked".into(), database: DatabaseBack::Restore });
         assert_eq!(followed(&entries), Err(IllegalEntry::Ended));
     }
 
     #[test]
     fn what_must_not_follow() {
-        let back = || Entry::UndoOpened { why: "asked".into() };
+        let back = || Entry::UndoOpened { why: "asked".into(), database: DatabaseBack::Restore };
         for (entries, error) in [
             (vec![started(Step::Swap)], IllegalEntry::OutOfOrder { step: Step::Swap }),
             (vec![done(Step::Close)], IllegalEntry::NotStarted { step: Step::Close }),

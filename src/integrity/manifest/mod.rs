@@ -1,5 +1,11 @@
 //! The list of a release's files. The stored format is `docs/manifest.md`.
 
+pub mod build;
+pub mod diff;
+mod json;
+
+pub use json::ManifestError;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;

@@ -1,0 +1,480 @@
+//! The native form: versioned JSON, one file a line. Documented in
+//! `docs/manifest.md`, with a JSON schema beside it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::Serialize;
+use serde::de;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+
+use crate::base::digest::Md5;
+use crate::base::digest::Sha256;
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::base::path::SitePath;
+use crate::integrity::manifest::Content;
+use crate::integrity::manifest::Extent;
+use crate::integrity::manifest::FORMAT;
+use crate::integrity::manifest::FileEntry;
+use crate::integrity::manifest::FromRule;
+use crate::integrity::manifest::Made;
+use crate::integrity::manifest::Manifest;
+use crate::integrity::manifest::RunOnce;
+
+/// Largest manifest that is read, in bytes.
+pub const MAX_BYTES: usize = 64 << 20;
+/// Most files that a manifest may list.
+pub const MAX_FILES: usize = 200_000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    #[error("the manifest is larger than {MAX_BYTES} bytes")]
+    TooLarge,
+    #[error("the manifest is no JSON of the expected form")]
+    Json(#[source] serde_json::Error),
+    #[error("the manifest is of format {found}; this entracte knows {FORMAT}")]
+    Format { found: u64 },
+    #[error("\"{text}\" is no product name: up to 64 of a-z, 0-9, dot, dash and underscore")]
+    Product { text: String },
+    #[error("\"{text}\" is no version: up to 64 visible characters without slash or blank")]
+    Version { text: String },
+    #[error("{path} is listed twice")]
+    Twice { path: SitePath },
+    #[error("{path} is listed both as a file and as a folder")]
+    FileAndFolder { path: SitePath },
+    #[error("the entry of {path} is neither a file with size and sha256, nor a link, nor a folder")]
+    Shape { path: SitePath },
+    #[error("the link {path} leads out of the site")]
+    LinkOut { path: SitePath },
+    #[error("{path} is named as {role} but is no file of the release")]
+    NotListed { path: SitePath, role: &'static str },
+    #[error("the name of the one-time script {path} does not begin with a digit")]
+    ScriptName { path: SitePath },
+}
+
+impl Fault for ManifestError {
+    fn exit(&self) -> Exit {
+        match self {
+            ManifestError::Format { .. } => Exit::Refused,
+            ManifestError::Json(_) => Exit::Failed,
+            _ => Exit::Untrusted,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            ManifestError::Format { .. } => vec!["a newer entracte can read it".into()],
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(rename = "format")]
+    _format: u64,
+    product: String,
+    version: String,
+    time: Timestamp,
+    #[serde(default = "complete")]
+    extent: Extent,
+    #[serde(default = "published")]
+    made: Made,
+    #[serde(default)]
+    from: Vec<FromRule>,
+    files: Files,
+    #[serde(default)]
+    deleted: Vec<SitePath>,
+    #[serde(default)]
+    schema: Vec<SitePath>,
+    #[serde(default)]
+    run_once: Vec<RunOnce>,
+    #[serde(default)]
+    extensions: Vec<SitePath>,
+}
+
+fn complete() -> Extent {
+    Extent::Complete
+}
+
+fn published() -> Made {
+    Made::Published
+}
+
+/// One line of `files`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    path: SitePath,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<Sha256>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    md5: Option<Md5>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mode: Option<Mode>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    folder: bool,
+}
+
+/// Permission bits as four octal digits, `"0644"`.
+#[derive(Clone, Copy)]
+struct Mode(u32);
+
+impl Serialize for Mode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{:04o}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let octal = text.len() == 4 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+        // Bits beyond read, write and execute are nobody's to ship.
+        match u32::from_str_radix(&text, 8) {
+            Ok(mode) if octal && mode <= 0o777 => Ok(Mode(mode)),
+            _ => Err(de::Error::custom(format!("mode {text:?} is not four octal digits up to 0777"))),
+        }
+    }
+}
+
+/// The list, read with a bound on its length so that it cannot fill the memory.
+struct Files(Vec<Line>);
+
+impl<'de> Deserialize<'de> for Files {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Files, D::Error> {
+        struct Bounded;
+        impl<'de> Visitor<'de> for Bounded {
+            type Value = Files;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a list of files")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Files, A::Error> {
+                let mut files = Vec::new();
+                while let Some(line) = list.next_element()? {
+                    if files.len() == MAX_FILES {
+                        return Err(de::Error::custom(format!("more than {MAX_FILES} files")));
+                    }
+                    files.push(line);
+                }
+                Ok(Files(files))
+            }
+        }
+        deserializer.deserialize_seq(Bounded)
+    }
+}
+
+impl Manifest {
+    /// Reads the native form and checks all of it.
+    pub fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
+        if bytes.len() > MAX_BYTES {
+            return Err(ManifestError::TooLarge);
+        }
+        check_format(bytes)?;
+        let document: Document = serde_json::from_slice(bytes).map_err(ManifestError::Json)?;
+        let mut manifest = Manifest {
+            product: document.product,
+            version: document.version,
+            time: document.time,
+            extent: document.extent,
+            made: document.made,
+            from: document.from,
+            files: document.files.0.into_iter().map(entry).collect::<Result<_, _>>()?,
+            deleted: document.deleted,
+            schema: document.schema,
+            run_once: document.run_once,
+            extensions: document.extensions,
+        };
+        manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+        manifest.deleted.sort();
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// Canonical bytes: the same manifest always gives the same.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut text = String::from("{\n");
+        let field = |text: &mut String, name: &str, value: &dyn erased::Json| {
+            text.push_str(&format!("\"{name}\": {},\n", value.json()));
+        };
+        field(&mut text, "format", &FORMAT);
+        field(&mut text, "product", &self.product);
+        field(&mut text, "version", &self.version);
+        field(&mut text, "time", &self.time);
+        field(&mut text, "extent", &self.extent);
+        field(&mut text, "made", &self.made);
+        field(&mut text, "from", &self.from);
+        field(&mut text, "deleted", &self.deleted);
+        field(&mut text, "schema", &self.schema);
+        field(&mut text, "run_once", &self.run_once);
+        field(&mut text, "extensions", &self.extensions);
+        text.push_str("\"files\": [\n");
+        for (at, entry) in self.files.iter().enumerate() {
+            let comma = if at + 1 < self.files.len() { "," } else { "" };
+            text.push_str(&format!("{}{comma}\n", erased::Json::json(&line(entry))));
+        }
+        text.push_str("]\n}\n");
+        text.into_bytes()
+    }
+
+    pub fn digest(&self) -> Sha256 {
+        Sha256::of(&self.to_json())
+    }
+
+    /// Whether everything fits together; see the variants of the error.
+    pub fn check(&self) -> Result<(), ManifestError> {
+        check_names(&self.product, &self.version)?;
+        for pair in self.files.windows(2) {
+            if pair[0].path == pair[1].path {
+                return Err(ManifestError::Twice { path: pair[1].path.clone() });
+            }
+        }
+        let leaves: BTreeSet<&SitePath> = self
+            .files
+            .iter()
+            .filter(|entry| entry.content != Content::Folder)
+            .map(|entry| &entry.path)
+            .collect();
+        for entry in &self.files {
+            if let Some(path) = entry.path.ancestors().find(|above| leaves.contains(above)) {
+                return Err(ManifestError::FileAndFolder { path });
+            }
+            if let Content::Link { target } = &entry.content
+                && !stays_inside(&entry.path, target)
+            {
+                return Err(ManifestError::LinkOut { path: entry.path.clone() });
+            }
+        }
+        self.check_roles()
+    }
+
+    fn check_roles(&self) -> Result<(), ManifestError> {
+        let scripts = self.run_once.iter().map(|script| (&script.path, "a one-time script"));
+        let schema = self.schema.iter().map(|path| (path, "a schema file"));
+        let extensions = self.extensions.iter().map(|path| (path, "an extension"));
+        for (path, role) in schema.chain(scripts).chain(extensions) {
+            if self.entry(path).and_then(FileEntry::sha256).is_none() {
+                return Err(ManifestError::NotListed { path: path.clone(), role });
+            }
+        }
+        match self
+            .run_once
+            .iter()
+            .find(|script| !script.path.name().starts_with(|c: char| c.is_ascii_digit()))
+        {
+            Some(script) => Err(ManifestError::ScriptName { path: script.path.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A higher format is said to be one, before its unknown fields are complained of.
+fn check_format(bytes: &[u8]) -> Result<(), ManifestError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u64,
+    }
+    let head: Head = serde_json::from_slice(bytes).map_err(ManifestError::Json)?;
+    match head.format == u64::from(FORMAT) {
+        true => Ok(()),
+        false => Err(ManifestError::Format { found: head.format }),
+    }
+}
+
+/// Whether product and version are names that can stand in paths and lines.
+pub fn check_names(product: &str, version: &str) -> Result<(), ManifestError> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
+    let shown = |text: &str| crate::base::escape::text(text).chars().take(80).collect();
+    if product.is_empty() || product.len() > 64 || !product.chars().all(plain) {
+        return Err(ManifestError::Product { text: shown(product) });
+    }
+    let visible = |c: char| c.is_ascii_graphic() && c != '/' && c != '\\';
+    if version.is_empty() || version.len() > 64 || !version.chars().all(visible) {
+        return Err(ManifestError::Version { text: shown(version) });
+    }
+    Ok(())
+}
+
+/// Whether a link at `path` to `target` stays below the root, by its words alone.
+pub fn stays_inside(path: &SitePath, target: &str) -> bool {
+    let mut depth = path.ancestors().count() as i64;
+    if target.is_empty() || target.starts_with('/') || target.chars().any(char::is_control) {
+        return false;
+    }
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => depth -= 1,
+            _ => depth += 1,
+        }
+        if depth < 0 {
+            return false;
+        }
+    }
+    true
+}
+
+fn entry(line: Line) -> Result<FileEntry, ManifestError> {
+    let content = match (line.size, line.sha256, line.link, line.folder) {
+        (Some(size), Some(sha256), None, false) => Content::File { size, sha256, md5: line.md5 },
+        (None, None, Some(target), false) if line.md5.is_none() => Content::Link { target },
+        (None, None, None, true) if line.md5.is_none() => Content::Folder,
+        _ => return Err(ManifestError::Shape { path: line.path }),
+    };
+    Ok(FileEntry { path: line.path, content, mode: line.mode.map(|mode| mode.0) })
+}
+
+fn line(entry: &FileEntry) -> Line {
+    let mut line = Line {
+        path: entry.path.clone(),
+        size: None,
+        sha256: None,
+        md5: None,
+        mode: entry.mode.map(Mode),
+        link: None,
+        folder: false,
+    };
+    match &entry.content {
+        Content::File { size, sha256, md5 } => {
+            (line.size, line.sha256, line.md5) = (Some(*size), Some(*sha256), *md5);
+        }
+        Content::Link { target } => line.link = Some(target.clone()),
+        Content::Folder => line.folder = true,
+    }
+    line
+}
+
+/// Serialising through a trait object.
+mod erased {
+    pub trait Json {
+        fn json(&self) -> String;
+    }
+
+    impl<T: serde::Serialize> Json for T {
+        fn json(&self) -> String {
+            // Structs of strings and numbers always serialise.
+            serde_json::to_string(self).unwrap_or_default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    fn with_files(files: &str) -> String {
+        with(&format!("\"files\": [{files}]"))
+    }
+
+    fn with(rest: &str) -> String {
+        format!(
+            r#"{{"format": 1, "product": "shop", "version": "2.0", "time": "2026-01-02T03:04:05Z", {rest}}}"#
+        )
+    }
+
+    fn file(path: &str) -> String {
+        format!(r#"{{"path": "{path}", "size": 3, "sha256": "{DIGEST}", "mode": "0644"}}"#)
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_written_the_same() {
+        let text = with(&format!(
+            r#""extent": "partial", "made": "built", "from": [{{"min": "1.0"}}], "deleted": ["old", "a.old"],
+               "schema": ["schema/1.sql"], "run_once": [{{"path": "run/1.php", "repeatable": true, "changes": ["x/**"]}}],
+               "extensions": ["e.toml"], "files": [{}, {}, {}, {{"path": "l", "link": "run/1.php"}}, {{"path": "d", "folder": true}}]"#,
+            file("schema/1.sql"),
+            file("run/1.php"),
+            file("e.toml")
+        ));
+        let manifest = Manifest::parse(text.as_bytes()).unwrap();
+        assert_eq!(manifest.files[0].path.as_str(), "d");
+        let again = Manifest::parse(&manifest.to_json()).unwrap();
+        assert_eq!(again, manifest);
+        assert_eq!(again.to_json(), manifest.to_json());
+    }
+
+    #[test]
+    fn what_must_be_refused() {
+        let double = format!("{}, {}", file("a"), file("a"));
+        let below = format!("{}, {}", file("a"), file("a/b"));
+        for (name, text) in [
+            ("empty", String::new()),
+            ("not-json", "{".into()),
+            ("trailing-garbage", with_files("") + "x"),
+            ("unknown-field", with("\"files\": [], \"extra\": 1")),
+            ("duplicate-key", with("\"files\": [], \"product\": \"b\"")),
+            ("path-twice", with_files(&double)),
+            ("file-and-folder", with_files(&below)),
+            ("dotdot-path", with_files(&file("../a"))),
+            ("absolute-path", with_files(&file("/a"))),
+            ("reserved-path", with_files(&file(".entracte/lock"))),
+            ("nul-in-path", with_files(&file("a\\u0000b"))),
+            ("no-digest", with_files(r#"{"path": "a", "size": 3}"#)),
+            ("short-digest", with_files(r#"{"path": "a", "size": 3, "sha256": "00"}"#)),
+            ("negative-size", with_files(&file("a").replace('3', "-3"))),
+            (
+                "link-and-file",
+                with_files(&format!(r#"{{"path": "a", "size": 3, "sha256": "{DIGEST}", "link": "b"}}"#)),
+            ),
+            ("link-out", with_files(r#"{"path": "a/l", "link": "../../etc"}"#)),
+            ("link-absolute", with_files(r#"{"path": "l", "link": "/etc"}"#)),
+            ("setuid-mode", with_files(&file("a").replace("0644", "4755"))),
+            ("bad-product", with_files("").replace("shop", "Sh op")),
+            ("bad-version", with_files("").replace("2.0", "2/0")),
+            ("schema-not-listed", with("\"files\": [], \"schema\": [\"s.sql\"]")),
+            (
+                "script-without-digit",
+                with(&format!("\"files\": [{}], \"run_once\": [{{\"path\": \"x.php\"}}]", file("x.php"))),
+            ),
+            ("deleted-dotdot", with("\"files\": [], \"deleted\": [\"../x\"]")),
+            ("deep", with(&format!("\"files\": {}{}", "[".repeat(100_000), "]".repeat(100_000)))),
+        ] {
+            assert!(Manifest::parse(text.as_bytes()).is_err(), "{name} was taken");
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_named_before_its_fields_are_judged() {
+        let text = with("\"files\": [], \"new\": 1").replace("\"format\": 1", "\"format\": 2");
+        let error = Manifest::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "the manifest is of format 2; this entracte knows 1");
+    }
+
+    #[test]
+    fn the_example_of_the_documentation_is_read() {
+        let page = include_str!("../../../docs/manifest.md");
+        let example = page.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+        Manifest::parse(example.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn two_hundred_thousand_files_are_the_most() {
+        let lines = |count: usize| (0..count).map(|n| file(&format!("d/{n}"))).collect::<Vec<_>>().join(",");
+        let whole = with_files(&lines(MAX_FILES));
+        assert_eq!(Manifest::parse(whole.as_bytes()).unwrap().files.len(), MAX_FILES);
+        let over = with_files(&lines(MAX_FILES + 1));
+        assert!(Manifest::parse(over.as_bytes()).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,200}") {
+            let _ = Manifest::parse(text.as_bytes());
+            let _ = Manifest::parse(with_files(&text).as_bytes());
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! What a folder holds, read in parallel.
+//!
+//! Links are never followed. What cannot be read is an entry of the result,
+//! never a missing one, and a read that failed never yields a digest.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rayon::iter::IntoParallelRefIterator;
+use rayon::iter::ParallelIterator;
+
+use crate::base::digest::Algorithms;
+use crate::base::digest::Hasher;
+use crate::base::digest::Md5;
+use crate::base::digest::Sha256;
+use crate::base::event::Event;
+use crate::base::event::Watch;
+use crate::base::exit::Fault;
+use crate::base::path::RESERVED;
+use crate::base::path::TreePath;
+use crate::base::pattern::Patterns;
+use crate::base::tree::Kind;
+use crate::base::tree::Node;
+use crate::base::tree::Tree;
+use crate::integrity::cache::StatCache;
+use crate::sys::beneath;
+use crate::sys::beneath::Beneath;
+use crate::sys::beneath::Root;
+use crate::sys::beneath::Stat;
+use crate::sys::beneath::StatKind;
+use crate::sys::clock;
+use crate::sys::fs::IoError;
+
+const BUFFER: usize = 256 * 1024;
+/// How often progress is told.
+const TICK: Duration = Duration::from_millis(100);
+
+pub struct Options<'a> {
+    pub algorithms: Algorithms,
+    /// Paths that are neither listed nor entered.
+    pub skip: &'a Patterns,
+    /// Digests known from before; `None` reads every file again.
+    pub cache: Option<&'a StatCache>,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    pub tree: Tree,
+    /// Regular files looked at.
+    pub checked: u64,
+    /// Their sizes together.
+    pub bytes: u64,
+    /// Files whose content was read, the others being known by their marks.
+    pub rehashed: u64,
+    /// When the scan began.
+    pub started: Timestamp,
+    pub(super) ctimes: Vec<(TreePath, (i64, u32))>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    #[error("failed to start the threads that read files")]
+    Threads(#[source] rayon::ThreadPoolBuildError),
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl Fault for ScanError {}
+
+/// Everything below `root`.
+pub fn scan(root: &Root, options: &Options, watch: Watch) -> Result<Scan, ScanError> {
+    let started = clock::now();
+    let pool = rayon::ThreadPoolBuilder::new().build().map_err(ScanError::Threads)?;
+    let work =
+        Work { options, found: Mutex::default(), checked: 0.into(), bytes: 0.into(), rehashed: 0.into() };
+    let top = Arc::new(Root::open(root.path())?);
+    std::thread::scope(|threads| {
+        let (done, waiting) = mpsc::channel::<()>();
+        threads.spawn(|| {
+            // Dropped at the end of the work, which ends the waiting below.
+            let _done = done;
+            pool.scope(|scope| work.folder(scope, top, TreePath::root()));
+        });
+        while waiting.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let (done, bytes) = (work.checked.load(Ordering::Relaxed), work.bytes.load(Ordering::Relaxed));
+            watch(
+                None,
+                Event::Progress { what: "reading files".into(), done, total: 0, bytes, total_bytes: 0 },
+            );
+        }
+    });
+    let found = work.found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let files = found.iter().filter(|(_, node, _)| matches!(node.kind, Kind::File { .. }));
+    let ctimes = files.map(|(path, _, ctime)| (path.clone(), *ctime)).collect();
+    Ok(Scan {
+        tree: tree_of(found),
+        checked: work.checked.into_inner(),
+        bytes: work.bytes.into_inner(),
+        rehashed: work.rehashed.into_inner(),
+        started,
+        ctimes,
+    })
+}
+
+/// A folder that could not be listed was noted twice: that it cannot be read counts.
+fn tree_of(found: Vec<Found>) -> Tree {
+    let mut tree = Tree::new();
+    for (path, node, _) in found {
+        let unreadable = |node: &Node| matches!(node.kind, Kind::Unreadable { .. });
+        if !tree.get(&path).is_some_and(unreadable) {
+            tree.insert(path, node);
+        }
+    }
+    tree
+}
+
+/// One entry with the time its inode last changed.
+type Found = (TreePath, Node, (i64, u32));
+
+struct Work<'a> {
+    options: &'a Options<'a>,
+    found: Mutex<Vec<Found>>,
+    checked: AtomicU64,
+    bytes: AtomicU64,
+    rehashed: AtomicU64,
+}
+
+impl<'a> Work<'a> {
+    /// Reads the entries of one folder and hands the folders in it on.
+    fn folder<'s>(&'s self, scope: &rayon::Scope<'s>, folder: Arc<Root>, path: TreePath) {
+        let entries = match folder.list(&TreePath::root()) {
+            Ok(entries) => entries,
+            Err(error) => return self.cannot_read(&path, &error.source),
+        };
+        let entries: Vec<_> = entries
+            .into_iter()
+            .map(|(name, stat)| (path.child(&name), name, stat))
+            .filter(|(path, name, _)| !self.is_skipped(path, name))
+            .collect();
+        let read: Vec<Found> =
+            entries.par_iter().map(|(path, name, stat)| self.entry(&folder, path, name, stat)).collect();
+        for ((path, name, _), (_, node, _)) in entries.iter().zip(&read) {
+            if node.is_folder() {
+                let (parent, path, name) = (folder.clone(), path.clone(), name.clone());
+                scope.spawn(move |scope| match parent.child(&name) {
+                    Ok(child) => {
+                        drop(parent);
+                        self.folder(scope, Arc::new(child), path);
+                    }
+                    Err(error) => self.cannot_read(&path, &error.source),
+                });
+            }
+        }
+        self.keep(read);
+    }
+
+    fn is_skipped(&self, path: &TreePath, name: &OsString) -> bool {
+        let top = path.as_bytes().len() == name.len();
+        let reserved = top && (name == RESERVED || path.as_bytes().starts_with(b".entracte-"));
+        reserved || self.options.skip.matches_bytes(path.as_bytes())
+    }
+
+    fn keep(&self, mut read: Vec<Found>) {
+        self.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&mut read);
+    }
+
+    /// A folder that was seen but cannot be listed: it replaces what was noted of it.
+    fn cannot_read(&self, path: &TreePath, error: &io::Error) {
+        let node = Node { kind: Kind::Unreadable { reason: error.to_string() }, meta: Default::default() };
+        self.keep(vec![(path.clone(), node, (0, 0))]);
+    }
+
+    fn entry(&self, folder: &Root, path: &TreePath, name: &OsString, stat: &io::Result<Stat>) -> Found {
+        let stat = match stat {
+            Ok(stat) => stat,
+            Err(error) => {
+                let kind = Kind::Unreadable { reason: error.to_string() };
+                return (path.clone(), Node { kind, meta: Default::default() }, (0, 0));
+            }
+        };
+        let here = TreePath::root().child(name);
+        let kind = match stat.kind {
+            StatKind::Folder => Kind::Folder,
+            StatKind::Special(special) => Kind::Special(special),
+            StatKind::Link => match folder.read_link(&here) {
+                Ok(target) => Kind::Link { target },
+                Err(error) => Kind::Unreadable { reason: error.source.to_string() },
+            },
+            StatKind::File => return self.file(folder, path, &here, stat),
+        };
+        (path.clone(), Node { kind, meta: stat.meta }, stat.ctime)
+    }
+
+    fn file(&self, folder: &Root, path: &TreePath, here: &TreePath, stat: &Stat) -> Found {
+        self.checked.fetch_add(1, Ordering::Relaxed);
+        let known = self.options.cache.and_then(|cache| cache.lookup(path, stat));
+        if let Some((sha256, md5)) = known
+            && (md5.is_some() || self.options.algorithms == Algorithms::Sha256)
+        {
+            self.bytes.fetch_add(stat.size, Ordering::Relaxed);
+            let node = Node { kind: Kind::File { size: stat.size, sha256, md5 }, meta: stat.meta };
+            return (path.clone(), node, stat.ctime);
+        }
+        self.rehashed.fetch_add(1, Ordering::Relaxed);
+        // Once more when it changed under our hands.
+        let read = read_whole(folder, here, self.options.algorithms, &self.bytes)
+            .or_else(|_| read_whole(folder, here, self.options.algorithms, &self.bytes));
+        match read {
+            Ok((kind, stat)) => (path.clone(), Node { kind, meta: stat.meta }, stat.ctime),
+            Err(error) => {
+                let kind = Kind::Unreadable { reason: error.to_string() };
+                (path.clone(), Node { kind, meta: stat.meta }, stat.ctime)
+            }
+        }
+    }
+}
+
+/// Reads a file that stays the same from its first to its last byte.
+fn read_whole(
+    folder: &Root,
+    name: &TreePath,
+    algorithms: Algorithms,
+    counted: &AtomicU64,
+) -> io::Result<(Kind, Stat)> {
+    let mut file = folder.open_file(name).map_err(|error| error.source)?;
+    let before = beneath::stat_of(&file)?;
+    let (size, sha256, md5) = hash_reader(&mut file, algorithms)?;
+    let after = beneath::stat_of(&file)?;
+    if before != after || size != after.size {
+        return Err(io::Error::other("it changed while it was read"));
+    }
+    counted.fetch_add(size, Ordering::Relaxed);
+    Ok((Kind::File { size, sha256, md5 }, after))
+}
+
+/// Size and digests of everything that `reader` gives.
+pub fn hash_reader(reader: &mut dyn Read, algorithms: Algorithms) -> io::Result<(u64, Sha256, Option<Md5>)> {
+    let mut hasher = Hasher::new(algorithms);
+    let mut buffer = vec![0; BUFFER];
+    let mut size = 0;
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => {
+                hasher.update(&buffer[..count]);
+                size += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let (sha256, md5) = hasher.finish();
+    Ok((size, sha256, md5))
+}
+
+/// Size and digests of one file below `root`.
+pub fn hash_file(
+    root: &Root,
+    path: &impl Beneath,
+    algorithms: Algorithms,
+) -> Result<(u64, Sha256, Option<Md5>), IoError> {
+    let mut file: File = root.open_file(path)?;
+    hash_reader(&mut file, algorithms).map_err(|source| IoError::new("read", root.full(path), source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::tree::Special;
+    use std::os::unix::ffi::OsStrExt;
+
+    fn scanned(folder: &std::path::Path, cache: Option<&StatCache>) -> Scan {
+        let nothing = Patterns::new(["skipped"]).unwrap();
+        let options = Options { algorithms: Algorithms::Sha256, skip: &nothing, cache };
+        scan(&Root::open(folder).unwrap(), &options, &mut |_, _| {}).unwrap()
+    }
+
+    fn node<'s>(scan: &'s Scan, path: &[u8]) -> &'s Kind {
+        &scan.tree[&TreePath::from_bytes(path)].kind
+    }
+
+    #[test]
+    fn every_kind_of_entry_is_found_and_no_link_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &[u8]| folder.path().join(std::ffi::OsStr::from_bytes(name));
+        std::fs::create_dir_all(at(b"a/b")).unwrap();
+        std::fs::create_dir(at(b"empty")).unwrap();
+        std::fs::create_dir(at(b".entracte")).unwrap();
+        std::fs::create_dir(at(b"skipped")).unwrap();
+        std::fs::write(at(b"skipped/x"), "x").unwrap();
+        std::fs::write(at(b".entracte/lock"), "x").unwrap();
+        std::fs::write(at(b"a/b/file"), "abc").unwrap();
+        std::fs::write(at(b"not\xfftext\n"), "").unwrap();
+        std::os::unix::fs::symlink("..", at(b"a/loop")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", at(b"out")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at(b"pipe"), rustix::fs::Mode::RWXU).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at(b"socket")).unwrap();
+        let scan = scanned(folder.path(), None);
+        let names: Vec<String> = scan.tree.keys().map(ToString::to_string).collect();
+        assert_eq!(
+            names,
+            ["a", "a/b", "a/b/file", "a/loop", "empty", "not\\xfftext\\n", "out", "pipe", "socket"]
+        );
+        assert_eq!(*node(&scan, b"a/b/file"), Kind::File { size: 3, sha256: Sha256::of(b"abc"), md5: None });
+        assert_eq!(*node(&scan, b"out"), Kind::Link { target: b"/etc/passwd".to_vec() });
+        assert_eq!(*node(&scan, b"pipe"), Kind::Special(Special::Fifo));
+        assert_eq!(*node(&scan, b"socket"), Kind::Special(Special::Socket));
+        assert_eq!((scan.checked, scan.bytes, scan.rehashed), (2, 3, 2));
+    }
+
+    #[test]
+    fn a_read_error_never_yields_a_digest() {
+        struct Broken(u8);
+        impl Read for Broken {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0 += 1;
+                match self.0 {
+                    1 => {
+                        buffer[0] = b'x';
+                        Ok(1)
+                    }
+                    2 => Err(io::ErrorKind::Interrupted.into()),
+                    _ => Err(io::Error::other("broken")),
+                }
+            }
+        }
+        assert!(hash_reader(&mut Broken(0), Algorithms::Sha256).is_err());
+    }
+
+    #[test]
+    fn the_cache_saves_reading_until_a_file_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, "one").unwrap();
+        std::fs::write(folder.path().join("b"), "two").unwrap();
+        // Older than the scan by more than the margin of doubt.
+        std::thread::sleep(Duration::from_millis(150));
+        let cache = StatCache::of(&scanned(folder.path(), None));
+        assert_eq!(scanned(folder.path(), Some(&cache)).rehashed, 0);
+        std::fs::write(&path, "six").unwrap();
+        let again = scanned(folder.path(), Some(&cache));
+        assert_eq!(again.rehashed, 1);
+        assert_eq!(*node(&again, b"a"), Kind::File { size: 3, sha256: Sha256::of(b"six"), md5: None });
+    }
+
+    #[test]
+    fn a_file_written_just_before_the_scan_is_not_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "one").unwrap();
+        let cache = StatCache::of(&scanned(folder.path(), None));
+        assert_eq!(scanned(folder.path(), Some(&cache)).rehashed, 1);
+    }
+}
