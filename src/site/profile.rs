@@ -1,0 +1,304 @@
+//! Application profiles: data, no code. The format is `docs/profile.md`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::base::path::SitePath;
+use crate::base::pattern::Patterns;
+use crate::integrity::manifest::build::Conventions;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+
+/// The one version of the format that this program reads.
+pub const FORMAT: u32 = 1;
+
+/// The profiles that ship with the program; the most specific first.
+const EMBEDDED: [(&str, &str); 8] = [
+    ("wordpress", include_str!("../../manifests/profiles/wordpress.toml")),
+    ("nextcloud", include_str!("../../manifests/profiles/nextcloud.toml")),
+    ("mediawiki", include_str!("../../manifests/profiles/mediawiki.toml")),
+    ("roundcube", include_str!("../../manifests/profiles/roundcube.toml")),
+    ("dokuwiki", include_str!("../../manifests/profiles/dokuwiki.toml")),
+    ("tiki", include_str!("../../manifests/profiles/tiki.toml")),
+    ("yacs", include_str!("../../manifests/profiles/yacs.toml")),
+    ("generic", include_str!("../../manifests/profiles/generic.toml")),
+];
+
+/// The names that `--profile` takes.
+pub const NAMES: [&str; 8] =
+    ["wordpress", "nextcloud", "mediawiki", "roundcube", "dokuwiki", "tiki", "yacs", "generic"];
+
+/// What is known of one application.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    pub format: u32,
+    pub name: String,
+    pub title: String,
+    /// Files that are all there when this is the application.
+    pub detect: Vec<SitePath>,
+    pub version: Option<VersionRule>,
+    /// The owner's files: never replaced, removed or added.
+    #[serde(default)]
+    pub keep: Patterns,
+    /// Caches, logs, sessions: never judged.
+    #[serde(default)]
+    pub volatile: Patterns,
+    /// Folders that visitors fill.
+    #[serde(default)]
+    pub uploads: Patterns,
+    /// Rows that change by themselves: table name without prefix -> predicate.
+    #[serde(default)]
+    pub volatile_rows: BTreeMap<String, String>,
+    /// How the site is closed when the web server is not known.
+    pub gate: Vec<String>,
+    pub lock: Option<LockRule>,
+    pub database: Option<DatabaseRule>,
+    pub upgrade: Option<UpgradeRule>,
+    #[serde(default)]
+    pub release: ReleaseRule,
+    #[serde(default)]
+    pub requirements: Requirements,
+    pub auto_updater: Option<AutoUpdater>,
+}
+
+/// Where the application says its version: the text between two marks.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VersionRule {
+    pub file: SitePath,
+    pub after: String,
+    pub until: String,
+}
+
+/// The application's own lock for its jobs: a file, or programs.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockRule {
+    pub path: Option<SitePath>,
+    #[serde(default)]
+    pub content: String,
+    #[serde(default)]
+    pub close: Vec<String>,
+    #[serde(default)]
+    pub open: Vec<String>,
+}
+
+/// Where the application keeps its database's address: PHP files, and in them
+/// constants (`DB_HOST`), variables (`$wgDBname`) or elements (`$config['x']`).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseRule {
+    /// Relative to the site; may begin with `../` once.
+    pub files: Vec<String>,
+    pub host: Option<String>,
+    pub user: Option<String>,
+    pub password: Option<String>,
+    pub name: Option<String>,
+    pub prefix: Option<String>,
+    /// Where it says `mysql`, `sqlite` and the like.
+    pub engine: Option<String>,
+    /// One URL instead of the parts.
+    pub url: Option<String>,
+}
+
+/// How the application brings its database to the new version.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpgradeRule {
+    #[serde(default)]
+    pub argv: Vec<String>,
+    /// Relative to the site's URL.
+    pub url: Option<String>,
+    /// Text that a successful upgrade prints.
+    pub expect: Option<String>,
+    /// Files of the site that it may change.
+    #[serde(default)]
+    pub changes: Patterns,
+    pub limit_seconds: u64,
+}
+
+/// What files of a release mean, where no manifest says it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRule {
+    #[serde(default)]
+    pub schema: Patterns,
+    #[serde(default)]
+    pub run_once: Patterns,
+    #[serde(default)]
+    pub extensions: Patterns,
+    /// A file of the release that lists obsolete paths.
+    pub deleted_list: Option<SitePath>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requirements {
+    /// PHP extensions.
+    #[serde(default)]
+    pub extensions: Vec<String>,
+    /// Least PHP version from an application version on, ascending.
+    #[serde(default)]
+    pub php: Vec<PhpRule>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhpRule {
+    pub from: String,
+    pub min: String,
+}
+
+/// How to see that the application does not update itself.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AutoUpdater {
+    pub file: SitePath,
+    /// Constants of which one must be true.
+    pub off: Vec<String>,
+    pub advice: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    #[error("there is no profile \"{name}\"")]
+    Unknown { name: String },
+    #[error("the profile {origin} cannot be understood")]
+    Damaged {
+        origin: String,
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    #[error("the profile {origin} is of format {found}; this entracte knows {FORMAT}")]
+    Format { origin: String, found: u32 },
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl Fault for ProfileError {
+    fn exit(&self) -> Exit {
+        match self {
+            ProfileError::Io(error) => error.exit(),
+            _ => Exit::Refused,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            ProfileError::Unknown { .. } => vec![format!("profiles are: {}", NAMES.join(", "))],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Profile {
+    /// The embedded profile of this name.
+    pub fn named(name: &str) -> Result<Profile, ProfileError> {
+        match EMBEDDED.iter().find(|(known, _)| *known == name) {
+            Some((_, text)) => Profile::parse(text, name),
+            None => Err(ProfileError::Unknown { name: crate::base::escape::text(name).into_owned() }),
+        }
+    }
+
+    /// The profile that a site keeps in place of an embedded one.
+    pub fn load(path: &Path) -> Result<Profile, ProfileError> {
+        Profile::parse(&fs::read_text(path, 1 << 20)?, &fs::shown(path))
+    }
+
+    fn parse(text: &str, origin: &str) -> Result<Profile, ProfileError> {
+        let profile: Profile = toml::from_str(text)
+            .map_err(|source| ProfileError::Damaged { origin: origin.to_owned(), source: Box::new(source) })?;
+        match profile.format == FORMAT {
+            true => Ok(profile),
+            false => Err(ProfileError::Format { origin: origin.to_owned(), found: profile.format }),
+        }
+    }
+
+    /// The version that a tree says it is; `read` gives the content of its files.
+    pub fn version_in(&self, read: &dyn Fn(&SitePath) -> Option<Vec<u8>>) -> Option<String> {
+        let rule = self.version.as_ref()?;
+        let content = read(&rule.file)?;
+        let text = String::from_utf8_lossy(&content);
+        let start = text.find(&rule.after)? + rule.after.len();
+        let found = text[start..].split(|c| rule.until.contains(c) || c == '\n' || c == '\r').next()?.trim();
+        let visible = |c: char| c.is_ascii_graphic() && c != '/' && c != '\\';
+        (!found.is_empty() && found.len() <= 64 && found.chars().all(visible)).then(|| found.to_owned())
+    }
+
+    /// The roles of files in a release without a manifest.
+    pub fn conventions(&self) -> Conventions {
+        let rule = &self.release;
+        Conventions {
+            schema: rule.schema.clone(),
+            run_once: rule.run_once.clone(),
+            extensions: rule.extensions.clone(),
+        }
+    }
+
+    /// The predicate of rows that change by themselves in `table`.
+    pub fn volatile_rows(&self, table: &str, prefix: &str) -> Option<&str> {
+        let bare = table.strip_prefix(prefix).unwrap_or(table);
+        self.volatile_rows.get(bare).map(String::as_str)
+    }
+}
+
+/// The profile whose application stands in a folder; `exists` says which files do.
+pub fn detect(exists: &dyn Fn(&SitePath) -> bool) -> Result<Profile, ProfileError> {
+    for (name, _) in EMBEDDED {
+        let profile = Profile::named(name)?;
+        if profile.detect.iter().all(exists) {
+            return Ok(profile);
+        }
+    }
+    Profile::named("generic")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_embedded_profile_is_understood_and_named_as_it_is_filed() {
+        for name in NAMES {
+            assert_eq!(Profile::named(name).unwrap().name, name);
+        }
+        assert_eq!(EMBEDDED.map(|(name, _)| name), NAMES);
+        assert!(Profile::named("joomla").is_err());
+    }
+
+    #[test]
+    fn versions_are_read_from_the_applications_own_files() {
+        for (name, content, version) in [
+            ("wordpress", "<?php\n/** x */\n$wp_version = '6.8.3';\n", Some("6.8.3")),
+            ("dokuwiki", "2024-02-06b \"Kaos\"\n", Some("2024-02-06b")),
+            ("nextcloud", "$OC_Version = [31,0];\n$OC_VersionString = '31.0.4';", Some("31.0.4")),
+            ("mediawiki", "define( 'MW_VERSION', '1.43.0' );", Some("1.43.0")),
+            ("yacs", "{\"version\":\"10.10.1\",\"date\":\"x\"}", Some("10.10.1")),
+            ("wordpress", "nothing of the kind", None),
+            ("wordpress", "$wp_version = 'a b';", None),
+        ] {
+            let found = Profile::named(name).unwrap().version_in(&|_| Some(content.as_bytes().to_vec()));
+            assert_eq!(found.as_deref(), version, "{name}");
+        }
+    }
+
+    #[test]
+    fn applications_are_recognised_by_their_files() {
+        for name in NAMES {
+            let files = Profile::named(name).unwrap().detect;
+            assert_eq!(detect(&|path| files.contains(path)).unwrap().name, name);
+        }
+    }
+
+    #[test]
+    fn volatile_rows_are_found_by_the_bare_table_name() {
+        let profile = Profile::named("wordpress").unwrap();
+        assert!(profile.volatile_rows("wp_options", "wp_").unwrap().contains("transient"));
+        assert!(profile.volatile_rows("wp_posts", "wp_").is_none());
+    }
+}
