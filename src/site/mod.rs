@@ -1,4 +1,5 @@
 //! One site: its settings, application profile, state folder, gate and health.
 
 pub mod gate;
-
+pub mod health;
+pub mod probe;

@@ -138,9 +138,14 @@ impl Fault for GateError {
                 "if the file is a leftover, remove it by hand".into(),
             ],
             GateError::Prepended { .. } => {
-                vec!["let that script `require` the gate's guard.php first; `entracte gate show` names it".into()]
+                vec![
+                    "let that script `require` the gate's guard.php first; `entracte gate show` names it"
+                        .into(),
+                ]
             }
-            GateError::StillClosed { .. } => vec!["remove the file by hand: its presence closes the site".into()],
+            GateError::StillClosed { .. } => {
+                vec!["remove the file by hand: its presence closes the site".into()]
+            }
             _ => Vec::new(),
         }
     }
@@ -284,8 +289,12 @@ impl Gate {
     /// Writes what must be there before the first close, once: the folder with
     /// a page, the guard, and for [`Kind::Prepend`] the line in `.user.ini`.
     pub fn install(&self) -> Result<(), GateError> {
-        let closing =
-            Closing { reason: String::new(), by: String::new(), since: clock::now(), retry_after_seconds: 300 };
+        let closing = Closing {
+            reason: String::new(),
+            by: String::new(),
+            since: clock::now(),
+            retry_after_seconds: 300,
+        };
         self.write_folder(&self.setup.page.render(&closing)?)?;
         match self.setup.kind {
             Kind::Prepend => self.install_guard(),
@@ -333,7 +342,13 @@ impl Gate {
         Ok(opened)
     }
 
-    fn put_own_file(&self, site: &Root, path: &TreePath, seconds: u32, pages: &Pages) -> Result<(), GateError> {
+    fn put_own_file(
+        &self,
+        site: &Root,
+        path: &TreePath,
+        seconds: u32,
+        pages: &Pages,
+    ) -> Result<(), GateError> {
         match live::put(site, path, php::answer(seconds, pages).as_bytes())? {
             true => Ok(()),
             false => Err(GateError::LockedByOther { path: site.full(path) }),

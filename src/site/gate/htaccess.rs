@@ -301,7 +301,8 @@ impl Htaccess {
     /// Removes copies of ours that were prepared or came out of an exchange.
     fn clean(&self) -> Result<()> {
         for place in self.places() {
-            if live::read(place.root, &place.path)?.is_some_and(|found| apache::read(&found.bytes).is_some()) {
+            if live::read(place.root, &place.path)?.is_some_and(|found| apache::read(&found.bytes).is_some())
+            {
                 place.root.remove_file(&place.path)?;
             }
         }

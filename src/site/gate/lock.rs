@@ -108,10 +108,12 @@ fn tail(log: &Path) -> String {
     let mut bytes = Vec::new();
     let read = fs::open(log).map(|file| file.take(1 << 16).read_to_end(&mut bytes));
     match read {
-        Ok(Ok(_)) => escape::bytes(bytes.trim_ascii().rsplit(|byte| *byte == b'\n').next().unwrap_or_default())
-            .chars()
-            .take(300)
-            .collect(),
+        Ok(Ok(_)) => {
+            escape::bytes(bytes.trim_ascii().rsplit(|byte| *byte == b'\n').next().unwrap_or_default())
+                .chars()
+                .take(300)
+                .collect()
+        }
         _ => String::new(),
     }
 }

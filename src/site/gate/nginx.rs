@@ -53,7 +53,9 @@ pub fn snippet(folder: &Path, url_path: &str, pass: &Secret) -> String {
 
 /// Text that a regular expression matches as it stands.
 fn literal(text: &str) -> String {
-    text.chars().flat_map(|c| (!c.is_alphanumeric() && !"/-_~".contains(c)).then_some('\\').into_iter().chain([c])).collect()
+    text.chars()
+        .flat_map(|c| (!c.is_alphanumeric() && !"/-_~".contains(c)).then_some('\\').into_iter().chain([c]))
+        .collect()
 }
 
 #[cfg(test)]
@@ -65,6 +67,10 @@ mod tests {
         let pass = Secret::new("0123456789abcdef0123456789abcdef");
         let snippet = |path| snippet(Path::new("/srv/.entracte-a/gate"), path, &pass);
         assert!(!snippet("/").contains("$uri !~"));
-        assert!(snippet("/blog.v2/").contains(r#"if ($uri !~ "^/blog\.v2(/|$)")"#), "{}", snippet("/blog.v2/"));
+        assert!(
+            snippet("/blog.v2/").contains(r#"if ($uri !~ "^/blog\.v2(/|$)")"#),
+            "{}",
+            snippet("/blog.v2/")
+        );
     }
 }

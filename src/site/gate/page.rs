@@ -168,13 +168,52 @@ mod tests {
     #[test]
     fn the_english_page() {
         let pages = PageOptions::default().render(&closing("update to 7.1.4")).unwrap();
-        insta::assert_snapshot!(spoken(&pages.default), @"");
+        insta::assert_snapshot!(spoken(&pages.default), @r#"
+        <!doctype html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="robots" content="noindex, nofollow">
+        <meta http-equiv="refresh" content="300">
+        <title>We will be right back</title>
+        </head>
+        <body>
+        <main>
+        <h1>We will be right back</h1>
+        <p>The site is closed for a moment while it is being updated. Nothing is lost: please come back in about 5 minutes. This page reloads by itself.</p>
+        <p>Reason: update to 7.1.4</p>
+        <p class="since">Closed since 2026-11-21 05:00 UTC.</p>
+        </main>
+        </body>
+        </html>
+        <!-- entracte: closed -->
+        "#);
     }
 
     #[test]
     fn the_french_page() {
         let pages = PageOptions::default().render(&closing("")).unwrap();
-        insta::assert_snapshot!(spoken(&pages.french), @"");
+        insta::assert_snapshot!(spoken(&pages.french), @r#"
+        <!doctype html>
+        <html lang="fr">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="robots" content="noindex, nofollow">
+        <meta http-equiv="refresh" content="300">
+        <title>Nous revenons tout de suite</title>
+        </head>
+        <body>
+        <main>
+        <h1>Nous revenons tout de suite</h1>
+        <p>Le site est ferm&#233; quelques instants, le temps d&#8217;une mise &#224; jour. Rien n&#8217;est perdu&#160;: revenez dans environ 5&#160;minutes. Cette page se recharge toute seule.</p>
+        <p class="since">Ferm&#233; depuis 2026-11-21 05:00 UTC.</p>
+        </main>
+        </body>
+        </html>
+        <!-- entracte: closed -->
+        "#);
     }
 
     #[test]
@@ -200,7 +239,8 @@ mod tests {
     fn an_owner_s_template_is_used_and_a_broken_one_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("page.html");
-        std::fs::write(&path, "<p>{{ title }} {{ reason }} {{ retry_after_minutes }} {{ since }}</p>").unwrap();
+        std::fs::write(&path, "<p>{{ title }} {{ reason }} {{ retry_after_minutes }} {{ since }}</p>")
+            .unwrap();
         let options = PageOptions { template: Some(path.clone()), ..PageOptions::default() };
         assert_eq!(
             options.render(&closing("a<b")).unwrap().default,

@@ -61,7 +61,10 @@ pub fn guard_path(folder: &Path) -> String {
 
 /// What `.user.ini` has to say.
 pub fn user_ini_line(folder: &Path) -> String {
-    format!("; {MARK}: looks for the flag before every script\nauto_prepend_file = \"{}\"\n", guard_path(folder))
+    format!(
+        "; {MARK}: looks for the flag before every script\nauto_prepend_file = \"{}\"\n",
+        guard_path(folder)
+    )
 }
 
 /// The script that a `.user.ini` already prepends; the last line decides.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::base::secret::Secret;
 use crate::base::digest::Sha256;
+use crate::base::secret::Secret;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 use crate::sys::random;
