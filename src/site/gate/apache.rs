@@ -64,8 +64,8 @@ pub fn file(pass: &Secret, url_path: &str, retry_after: u32, pages: &Pages, rest
     if uses_rewrite(rest) {
         block.push_str(&format!(
             "<IfModule mod_rewrite.c>\nRewriteEngine On\n\
-             RewriteCond %{{HTTP:{PASS_HEADER}}} !={pass}\n\
-             RewriteCond %{{HTTP_COOKIE}} \"!(^|; *){PASS_COOKIE}={pass}(;|$)\"\n\
+             RewriteCond %{{HTTP:{PASS_HEADER}}} !={pass} [NV]\n\
+             RewriteCond %{{HTTP_COOKIE}} \"!(^|; *){PASS_COOKIE}={pass}(;|$)\" [NV]\n\
              RewriteCond %{{REQUEST_URI}} \"!={closed_php}\"\n\
              RewriteRule ^ - [R=503,L]\n</IfModule>\n"
         ));

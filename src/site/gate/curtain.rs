@@ -200,6 +200,9 @@ impl Gate {
         for lock in &locks {
             lock.check(&site)?;
         }
+        if let Some(htaccess) = self.htaccess_to_look_at()? {
+            htaccess.check()?;
+        }
         let seconds = closing.retry_after_seconds.clamp(*RETRY_AFTER.start(), *RETRY_AFTER.end());
         let closing = Closing { retry_after_seconds: seconds, ..closing.clone() };
         let options = &self.setup.page;

@@ -67,7 +67,7 @@ pub fn write(folder: &Path, closing: &Closing) -> Result<(), IoError> {
 /// Removes the flag for good.
 pub fn remove(folder: &Path) -> Result<(), IoError> {
     fs::remove_file_if_present(&path(folder))?;
-    fs::sync_folder(folder)
+    if fs::is_folder(folder) { fs::sync_folder(folder) } else { Ok(()) }
 }
 
 /// What the flag says. A flag that cannot be understood still closes.

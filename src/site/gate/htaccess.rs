@@ -27,6 +27,7 @@ use crate::site::gate::live;
 use crate::site::gate::live::Found;
 use crate::sys::beneath::Rename;
 use crate::sys::beneath::Root;
+use crate::sys::beneath::StatKind;
 use crate::sys::fault;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
@@ -67,9 +68,14 @@ impl Htaccess {
         Ok(Htaccess { site: Root::open(site)?, beside })
     }
 
+    /// Refuses what cannot be exchanged, a link above all, before anything is touched.
+    pub fn check(&self) -> Result<()> {
+        self.live().map(drop)
+    }
+
     /// Whether the live file begins with our block.
     pub fn is_ours(&self) -> Result<bool> {
-        Ok(self.live()?.is_some_and(|found| apache::read(&found.bytes).is_some()))
+        Ok(!self.live_is_odd()? && self.live()?.is_some_and(|found| apache::read(&found.bytes).is_some()))
     }
 
     /// Where the original is, or would be put while the gate is closed.
@@ -124,6 +130,9 @@ impl Htaccess {
 
     /// The table above.
     fn restore(&self) -> Result<Option<PathBuf>> {
+        if self.live_is_odd()? {
+            return self.find_held()?.map(|(held, _)| self.set_aside(&held)).transpose();
+        }
         let live = self.live()?;
         let ours = live.as_ref().and_then(|found| apache::read(&found.bytes).map(|ours| (found, ours)));
         Ok(match (ours, &live, self.find_held()?) {
@@ -158,6 +167,11 @@ impl Htaccess {
 
     fn live(&self) -> Result<Option<Found>> {
         live::read(&self.site, &live_name())
+    }
+
+    /// Whether a link or folder stands in the live place: it is somebody's, not ours.
+    fn live_is_odd(&self) -> Result<bool> {
+        Ok(self.site.stat(&live_name())?.is_some_and(|stat| stat.kind != StatKind::File))
     }
 
     /// Where an original may be held; the best place first.
@@ -335,4 +349,85 @@ fn holding() -> TreePath {
 
 fn visit(point: &'static str) -> Result<()> {
     fault::point(point).map_err(|source| IoError::new("close through", NAME, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::secret::Secret;
+    use crate::site::gate::page::Pages;
+
+    fn file(rest: &[u8]) -> Vec<u8> {
+        let pages = Pages { default: "closed".into(), french: "closed".into() };
+        apache::file(&Secret::new("0123456789abcdef0123456789abcdef"), "/", 300, &pages, rest)
+    }
+
+    fn bed() -> (tempfile::TempDir, PathBuf, Htaccess) {
+        let folder = tempfile::tempdir().unwrap();
+        let (site, beside) = (folder.path().join("site"), folder.path().join("held"));
+        std::fs::create_dir(&site).unwrap();
+        let live = site.join(NAME);
+        std::fs::write(&live, "# old\n").unwrap();
+        let htaccess = Htaccess::new(&site, &beside).unwrap();
+        (folder, live, htaccess)
+    }
+
+    fn inode(path: &Path) -> u64 {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).unwrap().ino()
+    }
+
+    #[test]
+    fn without_exchange_the_original_comes_back_all_the_same() {
+        let (_folder, live, htaccess) = bed();
+        let original = inode(&live);
+        let found = htaccess.live().unwrap().unwrap();
+        let place = htaccess.usual_place().unwrap();
+        htaccess.link_and_replace(&place, &found, &file(&found.bytes)).unwrap();
+        assert!(htaccess.is_ours().unwrap());
+        assert_eq!(inode(&htaccess.held_at().unwrap()), original);
+        htaccess.open().unwrap();
+        assert_eq!(inode(&live), original);
+    }
+
+    #[test]
+    fn a_close_cut_between_link_and_rename_is_undone_and_repeated() {
+        for repeats in [false, true] {
+            let (_folder, live, htaccess) = bed();
+            let original = inode(&live);
+            let place = htaccess.usual_place().unwrap();
+            htaccess.site.link(&live_name(), place.root, &place.path).unwrap();
+            if repeats {
+                htaccess.close(file).unwrap();
+                assert_eq!(inode(&htaccess.held_at().unwrap()), original);
+            }
+            htaccess.open().unwrap();
+            assert_eq!(inode(&live), original);
+            assert!(htaccess.find_held().unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn a_link_put_there_while_closed_stays_and_the_original_is_kept() {
+        let (folder, live, htaccess) = bed();
+        htaccess.close(file).unwrap();
+        std::fs::remove_file(&live).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("shared"), &live).unwrap();
+        let aside = htaccess.open().unwrap().unwrap();
+        assert_eq!(std::fs::read(aside).unwrap(), b"# old\n");
+        assert!(std::fs::symlink_metadata(&live).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_live_file_that_was_deleted_while_closed_comes_back() {
+        let (_folder, live, htaccess) = bed();
+        let original = inode(&live);
+        htaccess.close(file).unwrap();
+        std::fs::remove_file(&live).unwrap();
+        htaccess.close(file).unwrap();
+        assert!(htaccess.is_ours().unwrap());
+        std::fs::remove_file(&live).unwrap();
+        htaccess.open().unwrap();
+        assert_eq!(inode(&live), original);
+    }
 }
