@@ -3,3 +3,4 @@
 pub mod gate;
 pub mod health;
 pub mod probe;
+pub mod proof;

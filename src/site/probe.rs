@@ -22,7 +22,6 @@ use crate::site::gate::token::PASS_COOKIE;
 use crate::site::gate::token::PASS_HEADER;
 use crate::site::gate::token::PROBE_HEADER;
 use crate::sys::clock::Stopwatch;
-use crate::sys::random;
 
 /// Most bytes of an answer that are read.
 const MAX_BODY: u64 = 2 << 20;
@@ -117,37 +116,6 @@ impl Fault for ProbeError {
     }
 }
 
-/// Why a site that should be closed is not.
-#[derive(Debug, thiserror::Error)]
-pub enum NotClosed {
-    #[error(transparent)]
-    Probe(#[from] ProbeError),
-    #[error("visitors get {status} at {url}, not the gate's 503")]
-    Open { url: String, status: u16 },
-    #[error("visitors get a 503 at {url} that is not the gate's")]
-    AnotherS503 { url: String },
-    #[error("the gate answers at {url} without {missing}")]
-    Incomplete { url: String, missing: &'static str },
-    #[error("the gate does not let the operator through at {url}")]
-    NoPass { url: String },
-}
-
-impl Fault for NotClosed {
-    fn hints(&self) -> Vec<String> {
-        match self {
-            NotClosed::Probe(error) => error.hints(),
-            NotClosed::Open { .. } => vec![
-                "`entracte gate show` says what the web server needs once".into(),
-                "a cache or proxy in front may answer in its place: it must not keep pages while the site closes"
-                    .into(),
-            ],
-            NotClosed::AnotherS503 { .. } => vec!["look at the site: something else has closed it".into()],
-            NotClosed::Incomplete { .. } => vec!["a proxy in front may take headers away".into()],
-            NotClosed::NoPass { .. } => vec!["does something in front take cookies and headers away?".into()],
-        }
-    }
-}
-
 impl Probe {
     pub fn new() -> Result<Probe, ProbeError> {
         let same_host = reqwest::redirect::Policy::custom(|attempt| {
@@ -190,34 +158,6 @@ impl Probe {
     pub fn is_exposed(&self, base: &Url, relative: &str, canary: &str) -> Result<bool, ProbeError> {
         let url = base.join(relative).map_err(|_| ProbeError::Scheme { url: shown(base) })?;
         Ok(self.get(&url, None)?.body.contains(canary))
-    }
-
-    /// Proves that visitors find the site closed, at its front page and at an
-    /// address that no cache can know, and that the pass gets through.
-    pub fn prove_closed(&self, url: &Url, pass: &Secret) -> Result<(), NotClosed> {
-        let mut unknown = url.clone();
-        unknown.query_pairs_mut().append_pair("entracte", &random::hex(8));
-        for url in [url, &unknown] {
-            let answer = self.get(url, None)?;
-            let url = shown(url);
-            match answer {
-                Answer { status: 503, closed_by_us: false, .. } => {
-                    return Err(NotClosed::AnotherS503 { url });
-                }
-                Answer { status, .. } if status != 503 => return Err(NotClosed::Open { url, status }),
-                Answer { retry_after: None, .. } => {
-                    return Err(NotClosed::Incomplete { url, missing: "Retry-After" });
-                }
-                Answer { no_store: false, .. } => {
-                    return Err(NotClosed::Incomplete { url, missing: "Cache-Control: no-store" });
-                }
-                _ => {}
-            }
-        }
-        match self.get(&unknown, Some(pass))?.closed_by_us {
-            true => Err(NotClosed::NoPass { url: shown(url) }),
-            false => Ok(()),
-        }
     }
 
     fn request(&self, url: &Url) -> Result<RequestBuilder, ProbeError> {
@@ -308,7 +248,7 @@ fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io::BufRead;
     use std::io::BufReader;
     use std::io::Write;
@@ -317,7 +257,7 @@ mod tests {
     use super::*;
 
     /// A server of one thread that answers every path by `respond`; it ends with the test.
-    fn serve(respond: impl Fn(&str) -> String + Send + 'static) -> Url {
+    pub(crate) fn serve(respond: impl Fn(&str) -> String + Send + 'static) -> Url {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
         std::thread::spawn(move || {
@@ -332,7 +272,7 @@ mod tests {
         url
     }
 
-    fn reply(status: &str, headers: &str, body: &str) -> String {
+    pub(crate) fn reply(status: &str, headers: &str, body: &str) -> String {
         format!(
             "HTTP/1.1 {status}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             body.len()
@@ -359,26 +299,6 @@ mod tests {
         let out = probe.get(&url.join("out").unwrap(), Some(&pass())).unwrap();
         assert_eq!((out.status, out.location.as_deref()), (302, Some("http://elsewhere.invalid/")));
         assert_eq!(probe.get(&url.join("loop").unwrap(), None).unwrap().status, 302);
-    }
-
-    #[test]
-    fn a_site_that_is_not_closed_by_us_is_named_so() {
-        let closed = "Retry-After: 60\r\nCache-Control: no-store\r\nX-Entracte: closed\r\n";
-        let prove = |visitor: String, operator: String| {
-            let url = serve(move |head| {
-                let has_pass = head.to_ascii_lowercase().contains("x-entracte-pass");
-                if has_pass { operator.clone() } else { visitor.clone() }
-            });
-            Probe::new().unwrap().prove_closed(&url, &pass())
-        };
-        let good = || reply("200 OK", "", "home");
-        let shut = |headers: &str| reply("503 Service Unavailable", headers, "");
-        assert!(prove(shut(closed), good()).is_ok());
-        assert!(matches!(prove(good(), good()), Err(NotClosed::Open { status: 200, .. })));
-        assert!(matches!(prove(shut("Retry-After: 1\r\n"), good()), Err(NotClosed::AnotherS503 { .. })));
-        assert!(matches!(prove(shut(closed), shut(closed)), Err(NotClosed::NoPass { .. })));
-        let error = prove(shut("X-Entracte: closed\r\n"), good()).unwrap_err();
-        assert!(matches!(error, NotClosed::Incomplete { missing: "Retry-After", .. }), "{error}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::site::gate::apache;
 use crate::site::gate::flag;
 use crate::site::gate::flag::Closing;
 use crate::site::gate::flag::GateState;
-use crate::site::gate::htaccess;
+use crate::site::gate::held;
 use crate::site::gate::htaccess::Htaccess;
 use crate::site::gate::instructions;
 use crate::site::gate::live;
@@ -20,10 +20,10 @@ use crate::site::gate::lock;
 use crate::site::gate::lock::ApplicationLock;
 use crate::site::gate::page;
 use crate::site::gate::page::PageError;
-use crate::site::gate::page::PageOptions;
 use crate::site::gate::page::Pages;
 use crate::site::gate::php;
-use crate::site::gate::token;
+use crate::site::gate::setup::Kind;
+use crate::site::gate::setup::Setup;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
 use crate::sys::fault;
@@ -36,37 +36,6 @@ const DROP_IN: &str = "wp-content/maintenance.php";
 const USER_INI: &str = ".user.ini";
 /// Limits of what visitors are told to wait, in seconds.
 const RETRY_AFTER: std::ops::RangeInclusive<u32> = 1..=86_400;
-
-/// What makes the web server look at the flag, or stands in for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A marked block in `.htaccess`.
-    Apache,
-    /// A snippet pasted once into the server's configuration.
-    Nginx,
-    /// A guard that PHP runs before every script; static files stay open.
-    Prepend,
-    /// WordPress's `.maintenance` alone; static files stay open.
-    WordPress,
-    /// The owner's own programs, run in the site's folder.
-    Command { close: Vec<String>, open: Vec<String> },
-    /// Nothing but the flag.
-    None,
-}
-
-/// What a gate is made of.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    pub kind: Kind,
-    pub site_root: PathBuf,
-    /// The folder of the flag and the page; the web server must see it.
-    pub folder: PathBuf,
-    /// Where the site stands in its URL: `/`, or `/blog/`.
-    pub url_path: String,
-    pub pass: Secret,
-    pub application_lock: Option<ApplicationLock>,
-    pub page: PageOptions,
-}
 
 /// The gate of one site.
 #[derive(Debug)]
@@ -158,20 +127,7 @@ fn after_colon(said: &str) -> String {
 impl Gate {
     /// Checks that everything can be written into a server's configuration.
     pub fn new(setup: Setup) -> Result<Gate, GateError> {
-        if !token::is_pass(&setup.pass) {
-            return Err(GateError::Pass);
-        }
-        let path_is_plain = setup.url_path.starts_with('/')
-            && setup.url_path.chars().all(|c| c.is_alphanumeric() || "/._~-".contains(c));
-        if !path_is_plain {
-            return Err(GateError::Unspeakable { what: "the URL path", text: setup.url_path });
-        }
-        let folder = fs::shown(&setup.folder);
-        if folder.chars().any(|c| c.is_control() || "\"'\\$;{}<>%".contains(c)) {
-            return Err(GateError::Unspeakable { what: "the gate's folder", text: folder });
-        }
-        let url_path = format!("{}/", setup.url_path.trim_end_matches('/'));
-        Ok(Gate { setup: Setup { url_path, ..setup } })
+        Ok(Gate { setup: setup.checked()? })
     }
 
     pub fn kind(&self) -> &Kind {
@@ -263,7 +219,7 @@ impl Gate {
         }
         if let Some(htaccess) = self.htaccess_to_look_at()? {
             if htaccess.is_ours()? {
-                found.push(htaccess::live_name());
+                found.push(held::live_name());
             }
             found.extend(htaccess.leftovers()?);
         }
@@ -278,7 +234,7 @@ impl Gate {
         match self.htaccess_to_look_at()? {
             Some(htaccess) if htaccess.is_ours()? => {
                 let stands_at = htaccess.held_at()?;
-                Ok(Some(Held { path: site_path(&htaccess::live_name())?, stands_at }))
+                Ok(Some(Held { path: site_path(&held::live_name())?, stands_at }))
             }
             _ => Ok(None),
         }

@@ -23,49 +23,33 @@ use std::path::PathBuf;
 use crate::base::path::TreePath;
 use crate::base::tree::Meta;
 use crate::site::gate::apache;
+use crate::site::gate::held;
+use crate::site::gate::held::Place;
+use crate::site::gate::held::Shelf;
+use crate::site::gate::held::live_name;
 use crate::site::gate::live;
 use crate::site::gate::live::Found;
 use crate::sys::beneath::Rename;
-use crate::sys::beneath::Root;
 use crate::sys::beneath::StatKind;
 use crate::sys::fault;
-use crate::sys::fs;
 use crate::sys::fs::IoError;
-
-/// The file's name in the site, and in the folder that holds it.
-pub const NAME: &str = ".htaccess";
-/// Where the original rests when the folder beside is of no use.
-pub const HELD_INSIDE: &str = ".htaccess.entracte-held";
-const NEW_INSIDE: &str = ".htaccess.entracte-new";
 
 type Result<T> = std::result::Result<T, IoError>;
 
-/// One site's `.htaccess` and the place that holds its original.
+/// One site's `.htaccess`.
 pub struct Htaccess {
-    site: Root,
-    /// The folder beside the gate; `None` when it is not there and only looked for.
-    beside: Option<Root>,
-}
-
-/// A name in one of the two roots.
-struct Place<'a> {
-    root: &'a Root,
-    path: TreePath,
+    shelf: Shelf,
 }
 
 impl Htaccess {
-    /// To work with; `beside` is made (0700) when missing.
+    /// To work with; the folder `beside` is made (0700) when missing.
     pub fn new(site: &Path, beside: &Path) -> Result<Htaccess> {
-        if !fs::is_folder(beside) {
-            fs::create_folders(beside, 0o700)?;
-        }
-        Htaccess::look(site, beside)
+        Ok(Htaccess { shelf: Shelf::make(site, beside)? })
     }
 
     /// To look at only.
     pub fn look(site: &Path, beside: &Path) -> Result<Htaccess> {
-        let beside = if fs::is_folder(beside) { Some(Root::open(beside)?) } else { None };
-        Ok(Htaccess { site: Root::open(site)?, beside })
+        Ok(Htaccess { shelf: Shelf::look(site, beside)? })
     }
 
     /// Refuses what cannot be exchanged, a link above all, before anything is touched.
@@ -80,30 +64,23 @@ impl Htaccess {
 
     /// Where the original is, or would be put while the gate is closed.
     pub fn held_at(&self) -> Result<PathBuf> {
-        let place = match self.find_held()? {
+        let place = match self.shelf.find()? {
             Some((place, _)) => place,
-            None => self.usual_place()?,
+            None => self.shelf.usual()?,
         };
-        Ok(place.root.full(&place.path))
+        Ok(place.full())
     }
 
     /// Names of ours in the site besides `.htaccess` that exist now.
     pub fn leftovers(&self) -> Result<Vec<TreePath>> {
-        let mut names = Vec::new();
-        for name in [HELD_INSIDE, NEW_INSIDE] {
-            let path = TreePath::from_bytes(name.as_bytes());
-            if self.site.stat(&path)?.is_some() {
-                names.push(path);
-            }
-        }
-        Ok(names)
+        self.shelf.leftovers()
     }
 
     /// Puts the block on top; `file` makes the whole file from what stood there.
     pub fn close(&self, file: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
-        self.note_holding()?;
+        self.shelf.note_holding()?;
         if self.live()?.is_none() {
-            match self.find_held()? {
+            match self.shelf.find()? {
                 Some((held, _)) => self.put_back(&held)?,
                 None => self.put_where_none_was(&file(b""))?,
             }
@@ -115,7 +92,7 @@ impl Htaccess {
             }
         }
         visit("gate-htaccess-placed")?;
-        self.sync()
+        self.shelf.sync()
     }
 
     /// Takes the block away. Returns where an original was set aside because
@@ -123,40 +100,40 @@ impl Htaccess {
     pub fn open(&self) -> Result<Option<PathBuf>> {
         let aside = self.restore()?;
         visit("gate-htaccess-restored")?;
-        self.clean()?;
-        self.sync()?;
+        self.shelf.clean()?;
+        self.shelf.sync()?;
         Ok(aside)
     }
 
     /// The table above.
     fn restore(&self) -> Result<Option<PathBuf>> {
         if self.live_is_odd()? {
-            return self.find_held()?.map(|(held, _)| self.set_aside(&held)).transpose();
+            return self.shelf.find()?.map(|(held, _)| held.set_aside()).transpose();
         }
         let live = self.live()?;
         let ours = live.as_ref().and_then(|found| apache::read(&found.bytes).map(|ours| (found, ours)));
-        Ok(match (ours, &live, self.find_held()?) {
+        Ok(match (ours, &live, self.shelf.find()?) {
             (Some((found, ours)), _, held) if ours.is_edited => {
                 self.replace_live(ours.rest, &found.stat.meta)?;
-                held.map(|(place, _)| self.set_aside(&place)).transpose()?
+                held.map(|(place, _)| place.set_aside()).transpose()?
             }
             (Some(_), _, Some((held, _))) => {
                 self.trade_back(&held)?;
                 None
             }
-            (Some((found, ours)), _, None) if !ours.rest.is_empty() && !self.is_holding()? => {
+            (Some((found, ours)), _, None) if !ours.rest.is_empty() && !self.shelf.is_holding()? => {
                 self.replace_live(ours.rest, &found.stat.meta)?;
                 None
             }
             (Some(_), _, None) => {
-                self.site.remove_file(&live_name())?;
+                self.shelf.site().remove_file(&live_name())?;
                 None
             }
             (None, Some(found), Some((held, stat))) if found.stat.meta.identity() == stat.identity() => {
                 held.root.remove_file(&held.path)?;
                 None
             }
-            (None, Some(_), Some((held, _))) => Some(self.set_aside(&held)?),
+            (None, Some(_), Some((held, _))) => Some(held.set_aside()?),
             (None, None, Some((held, _))) => {
                 self.put_back(&held)?;
                 None
@@ -166,58 +143,12 @@ impl Htaccess {
     }
 
     fn live(&self) -> Result<Option<Found>> {
-        live::read(&self.site, &live_name())
+        live::read(self.shelf.site(), &live_name())
     }
 
     /// Whether a link or folder stands in the live place: it is somebody's, not ours.
     fn live_is_odd(&self) -> Result<bool> {
-        Ok(self.site.stat(&live_name())?.is_some_and(|stat| stat.kind != StatKind::File))
-    }
-
-    /// Where an original may be held; the best place first.
-    fn places(&self) -> Vec<Place<'_>> {
-        let inside = Place { root: &self.site, path: TreePath::from_bytes(HELD_INSIDE.as_bytes()) };
-        let beside = self.beside.as_ref().map(|root| Place { root, path: live_name() });
-        beside.into_iter().chain([inside]).collect()
-    }
-
-    /// Where the next original will be held: one rename must reach it.
-    fn usual_place(&self) -> Result<Place<'_>> {
-        let device = |root: &Root| Ok(root.stat(&TreePath::root())?.map(|stat| stat.meta.device));
-        let here = device(&self.site)?;
-        let inside = Place { root: &self.site, path: TreePath::from_bytes(HELD_INSIDE.as_bytes()) };
-        match &self.beside {
-            Some(root) if device(root)? == here => Ok(Place { root, path: live_name() }),
-            _ => Ok(inside),
-        }
-    }
-
-    /// Notes that what is not held was taken away on purpose, not lost with
-    /// the folder.
-    fn note_holding(&self) -> Result<()> {
-        match &self.beside {
-            Some(beside) if !self.is_holding()? => beside.create_file(&holding(), 0o600).map(drop),
-            _ => Ok(()),
-        }
-    }
-
-    fn is_holding(&self) -> Result<bool> {
-        match &self.beside {
-            Some(beside) => Ok(beside.stat(&holding())?.is_some()),
-            None => Ok(false),
-        }
-    }
-
-    /// The original that is held now.
-    fn find_held(&self) -> Result<Option<(Place<'_>, Meta)>> {
-        for place in self.places() {
-            if let Some(found) = live::read(place.root, &place.path)?
-                && apache::read(&found.bytes).is_none()
-            {
-                return Ok(Some((place, found.stat.meta)));
-            }
-        }
-        Ok(None)
+        Ok(self.shelf.site().stat(&live_name())?.is_some_and(|stat| stat.kind != StatKind::File))
     }
 
     /// The live file is ours already: only the block may need other words.
@@ -230,41 +161,43 @@ impl Htaccess {
     }
 
     fn put_where_none_was(&self, bytes: &[u8]) -> Result<()> {
-        let new = TreePath::from_bytes(NEW_INSIDE.as_bytes());
-        live::prepare(&self.site, &new, bytes, None)?;
+        let new = held::new_name();
+        live::prepare(self.shelf.site(), &new, bytes, None)?;
         visit("gate-htaccess-prepared")?;
-        live::place(&self.site, &new, &self.site, &live_name(), Rename::NoReplace)
+        live::place(self.shelf.site(), &new, self.shelf.site(), &live_name(), Rename::NoReplace)
     }
 
     /// The original becomes the live file where there is none.
     fn put_back(&self, held: &Place<'_>) -> Result<()> {
-        live::place(held.root, &held.path, &self.site, &live_name(), Rename::NoReplace)
+        live::place(held.root, &held.path, self.shelf.site(), &live_name(), Rename::NoReplace)
     }
 
     fn put_over(&self, found: &Found, bytes: &[u8]) -> Result<()> {
-        if let Some((held, stat)) = self.find_held()? {
+        if let Some((held, stat)) = self.shelf.find()? {
             match stat.identity() == found.stat.meta.identity() {
                 true => held.root.remove_file(&held.path)?,
                 // Somebody put a newer file over our block: theirs is the site's now.
-                false => drop(self.set_aside(&held)?),
+                false => drop(held.set_aside()?),
             }
         }
-        let usual = self.usual_place()?;
-        let inside = Place { root: &self.site, path: TreePath::from_bytes(HELD_INSIDE.as_bytes()) };
-        match self.exchange_in(&usual, found, bytes) {
+        match self.exchange_in(&self.shelf.usual()?, found, bytes) {
             Err(error) if error.source.kind() == io::ErrorKind::CrossesDevices => {
-                usual.root.remove_file(&usual.path)?;
-                self.exchange_in(&inside, found, bytes)
+                self.exchange_in(&self.shelf.inside(), found, bytes)
             }
             done => done,
         }
     }
 
+    /// Made in the site, so that it gets the labels that the system gives
+    /// files there, and moved whole: what is held is never half a file.
     fn exchange_in(&self, place: &Place<'_>, found: &Found, bytes: &[u8]) -> Result<()> {
-        live::prepare(place.root, &place.path, bytes, Some(&found.stat.meta))?;
-        place.root.sync_folder(&TreePath::root())?;
+        let (site, new) = (self.shelf.site(), held::new_name());
+        live::prepare(site, &new, bytes, Some(&found.stat.meta))?;
         visit("gate-htaccess-prepared")?;
-        match place.root.rename(&place.path, &self.site, &live_name(), Rename::Exchange) {
+        site.rename(&new, place.root, &place.path, Rename::Replace)?;
+        self.shelf.sync()?;
+        visit("gate-htaccess-shelved")?;
+        match place.root.rename(&place.path, site, &live_name(), Rename::Exchange) {
             Err(error) if live::is_unsupported(&error) => {
                 place.root.remove_file(&place.path)?;
                 self.link_and_replace(place, found, bytes)
@@ -276,17 +209,17 @@ impl Htaccess {
     /// Where names cannot be exchanged: the original gets its second name
     /// first, so that the live name never disappears.
     fn link_and_replace(&self, place: &Place<'_>, found: &Found, bytes: &[u8]) -> Result<()> {
-        let new = TreePath::from_bytes(NEW_INSIDE.as_bytes());
-        live::prepare(&self.site, &new, bytes, Some(&found.stat.meta))?;
-        self.site.link(&live_name(), place.root, &place.path)?;
+        let new = held::new_name();
+        live::prepare(self.shelf.site(), &new, bytes, Some(&found.stat.meta))?;
+        self.shelf.site().link(&live_name(), place.root, &place.path)?;
         visit("gate-htaccess-linked")?;
-        self.site.rename(&new, &self.site, &live_name(), Rename::Replace)
+        self.shelf.site().rename(&new, self.shelf.site(), &live_name(), Rename::Replace)
     }
 
     fn trade_back(&self, held: &Place<'_>) -> Result<()> {
-        match held.root.rename(&held.path, &self.site, &live_name(), Rename::Exchange) {
+        match held.root.rename(&held.path, self.shelf.site(), &live_name(), Rename::Exchange) {
             Err(error) if live::is_unsupported(&error) => {
-                held.root.rename(&held.path, &self.site, &live_name(), Rename::Replace)
+                held.root.rename(&held.path, self.shelf.site(), &live_name(), Rename::Replace)
             }
             done => done,
         }
@@ -294,61 +227,14 @@ impl Htaccess {
 
     /// Writes the live file anew; only ever over one that is ours.
     fn replace_live(&self, bytes: &[u8], like: &Meta) -> Result<()> {
-        let new = TreePath::from_bytes(NEW_INSIDE.as_bytes());
-        live::prepare(&self.site, &new, bytes, Some(like))?;
-        self.site.rename(&new, &self.site, &live_name(), Rename::Replace)
+        let new = held::new_name();
+        live::prepare(self.shelf.site(), &new, bytes, Some(like))?;
+        self.shelf.site().rename(&new, self.shelf.site(), &live_name(), Rename::Replace)
     }
-
-    /// Keeps an original that is no longer the site's, under a name of its own.
-    fn set_aside(&self, held: &Place<'_>) -> Result<PathBuf> {
-        let mut number = 1;
-        loop {
-            let name = TreePath::from_bytes(format!("{NAME}.aside-{number}").as_bytes());
-            if held.root.stat(&name)?.is_none() {
-                live::place(held.root, &held.path, held.root, &name, Rename::NoReplace)?;
-                return Ok(held.root.full(&name));
-            }
-            number += 1;
-        }
-    }
-
-    /// Removes copies of ours that were prepared or came out of an exchange.
-    fn clean(&self) -> Result<()> {
-        for place in self.places() {
-            if live::read(place.root, &place.path)?.is_some_and(|found| apache::read(&found.bytes).is_some())
-            {
-                place.root.remove_file(&place.path)?;
-            }
-        }
-        let new = TreePath::from_bytes(NEW_INSIDE.as_bytes());
-        if self.site.stat(&new)?.is_some() {
-            self.site.remove_file(&new)?;
-        }
-        match &self.beside {
-            Some(beside) if self.is_holding()? => beside.remove_file(&holding()),
-            _ => Ok(()),
-        }
-    }
-
-    fn sync(&self) -> Result<()> {
-        if let Some(beside) = &self.beside {
-            beside.sync_folder(&TreePath::root())?;
-        }
-        self.site.sync_folder(&TreePath::root())
-    }
-}
-
-/// `.htaccess`, as found in a tree.
-pub fn live_name() -> TreePath {
-    TreePath::from_bytes(NAME.as_bytes())
-}
-
-fn holding() -> TreePath {
-    TreePath::from_bytes(b"holding")
 }
 
 fn visit(point: &'static str) -> Result<()> {
-    fault::point(point).map_err(|source| IoError::new("close through", NAME, source))
+    fault::point(point).map_err(|source| IoError::new("close through", held::NAME, source))
 }
 
 #[cfg(test)]
@@ -366,7 +252,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (site, beside) = (folder.path().join("site"), folder.path().join("held"));
         std::fs::create_dir(&site).unwrap();
-        let live = site.join(NAME);
+        let live = site.join(held::NAME);
         std::fs::write(&live, "# old\n").unwrap();
         let htaccess = Htaccess::new(&site, &beside).unwrap();
         (folder, live, htaccess)
@@ -382,7 +268,7 @@ mod tests {
         let (_folder, live, htaccess) = bed();
         let original = inode(&live);
         let found = htaccess.live().unwrap().unwrap();
-        let place = htaccess.usual_place().unwrap();
+        let place = htaccess.shelf.usual().unwrap();
         htaccess.link_and_replace(&place, &found, &file(&found.bytes)).unwrap();
         assert!(htaccess.is_ours().unwrap());
         assert_eq!(inode(&htaccess.held_at().unwrap()), original);
@@ -395,15 +281,15 @@ mod tests {
         for repeats in [false, true] {
             let (_folder, live, htaccess) = bed();
             let original = inode(&live);
-            let place = htaccess.usual_place().unwrap();
-            htaccess.site.link(&live_name(), place.root, &place.path).unwrap();
+            let place = htaccess.shelf.usual().unwrap();
+            htaccess.shelf.site().link(&live_name(), place.root, &place.path).unwrap();
             if repeats {
                 htaccess.close(file).unwrap();
                 assert_eq!(inode(&htaccess.held_at().unwrap()), original);
             }
             htaccess.open().unwrap();
             assert_eq!(inode(&live), original);
-            assert!(htaccess.find_held().unwrap().is_none());
+            assert!(htaccess.shelf.find().unwrap().is_none());
         }
     }
 

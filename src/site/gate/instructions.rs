@@ -1,9 +1,9 @@
 //! What an administrator has to do once, in words and lines to paste.
 
-use crate::site::gate::curtain::Kind;
-use crate::site::gate::curtain::Setup;
 use crate::site::gate::nginx;
 use crate::site::gate::php;
+use crate::site::gate::setup::Kind;
+use crate::site::gate::setup::Setup;
 
 /// The text of `gate show`. It holds the pass where a server needs it.
 pub fn text(setup: &Setup) -> String {

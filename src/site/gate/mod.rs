@@ -10,6 +10,7 @@
 pub mod apache;
 pub mod curtain;
 pub mod flag;
+pub mod held;
 pub mod htaccess;
 pub mod instructions;
 pub mod live;
@@ -17,16 +18,17 @@ pub mod lock;
 pub mod nginx;
 pub mod page;
 pub mod php;
+pub mod setup;
 pub mod token;
 
 pub use curtain::Gate;
 pub use curtain::GateError;
 pub use curtain::Held;
-pub use curtain::Kind;
 pub use curtain::Opened;
-pub use curtain::Setup;
 pub use flag::Closing;
 pub use flag::GateState;
 pub use lock::ApplicationLock;
 pub use page::Language;
 pub use page::PageOptions;
+pub use setup::Kind;
+pub use setup::Setup;
