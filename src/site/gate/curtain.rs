@@ -24,6 +24,7 @@ use crate::site::gate::page::Pages;
 use crate::site::gate::php;
 use crate::site::gate::setup::Kind;
 use crate::site::gate::setup::Setup;
+use crate::site::gate::user_ini;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
 use crate::sys::fault;
@@ -33,7 +34,6 @@ use crate::sys::process::ProcessError;
 
 /// WordPress's own drop-in for its closed page.
 const DROP_IN: &str = "wp-content/maintenance.php";
-const USER_INI: &str = ".user.ini";
 /// Limits of what visitors are told to wait, in seconds.
 const RETRY_AFTER: std::ops::RangeInclusive<u32> = 1..=86_400;
 
@@ -256,7 +256,7 @@ impl Gate {
         };
         self.write_folder(&self.setup.page.render(&closing)?)?;
         match self.setup.kind {
-            Kind::Prepend => self.install_guard(),
+            Kind::Prepend => user_ini::install(&self.site()?, &self.setup.folder),
             _ => Ok(()),
         }
     }
@@ -345,23 +345,6 @@ impl Gate {
         Ok(locks)
     }
 
-    fn install_guard(&self) -> Result<(), GateError> {
-        let site = self.site()?;
-        let path = TreePath::from_bytes(USER_INI.as_bytes());
-        let there = live::read(&site, &path)?;
-        let text = there.as_ref().map_or(&b""[..], |found| &found.bytes);
-        let line = php::user_ini_line(&self.setup.folder);
-        match php::prepends(text) {
-            Some(named) if named == php::guard_path(&self.setup.folder) => Ok(()),
-            Some(_) => Err(GateError::Prepended { path: site.full(&path) }),
-            None => {
-                let gap = if text.is_empty() || text.ends_with(b"\n") { "" } else { "\n" };
-                let bytes = [text, gap.as_bytes(), line.as_bytes()].concat();
-                Ok(live::replace(&site, &path, &bytes, there.as_ref().map(|found| &found.stat.meta))?)
-            }
-        }
-    }
-
     /// Writes the gate's own folder: page and, where PHP looks, the guard.
     fn write_folder(&self, pages: &Pages) -> Result<(), GateError> {
         let folder = &self.setup.folder;
@@ -371,7 +354,7 @@ impl Gate {
         page::write(folder, pages)?;
         if self.setup.kind == Kind::Prepend {
             let guard = php::guard(&self.setup.pass);
-            let path = folder.join(php::GUARD_NAME);
+            let path = folder.join(user_ini::GUARD_NAME);
             if fs::read_if_present(&path)?.as_deref() != Some(guard.as_bytes()) {
                 fs::write_durable_with(&path, guard.as_bytes(), 0o644)?;
             }

@@ -1,9 +1,9 @@
 //! What an administrator has to do once, in words and lines to paste.
 
 use crate::site::gate::nginx;
-use crate::site::gate::php;
 use crate::site::gate::setup::Kind;
 use crate::site::gate::setup::Setup;
+use crate::site::gate::user_ini;
 
 /// The text of `gate show`. It holds the pass where a server needs it.
 pub fn text(setup: &Setup) -> String {
@@ -25,8 +25,8 @@ pub fn text(setup: &Setup) -> String {
              PHP reads .user.ini again after user_ini.cache_ttl seconds (300 unless changed): wait that long before\n\
              the first close. Files that PHP does not serve (images, styles, uploads) stay open. Take the line away\n\
              before the folder: PHP stops every page when the guard is missing.\n",
-            php::user_ini_line(&setup.folder),
-            php::guard_path(&setup.folder)
+            user_ini::line(&setup.folder),
+            user_ini::guard_path(&setup.folder)
         ),
         Kind::WordPress => "Nothing to do once. WordPress itself looks for .maintenance: files that PHP does not \
                             serve stay open, and while WordPress's own code is replaced so is what answers. \

@@ -20,6 +20,7 @@ pub mod page;
 pub mod php;
 pub mod setup;
 pub mod token;
+pub mod user_ini;
 
 pub use curtain::Gate;
 pub use curtain::GateError;

@@ -3,8 +3,6 @@
 //! None holds the pass, only its SHA-256, since others on the machine may read
 //! them.
 
-use std::path::Path;
-
 use crate::base::secret::Secret;
 use crate::site::gate::live::MARK;
 use crate::site::gate::page::Pages;
@@ -49,31 +47,6 @@ pub fn answer(retry_after: u32, pages: &Pages) -> String {
 /// itself and answers in place of the application.
 pub fn guard(pass: &Secret) -> String {
     GUARD.replace(FINGERPRINT_WORD, &token::fingerprint(pass))
-}
-
-/// The guard's name in the gate's folder.
-pub const GUARD_NAME: &str = "guard.php";
-
-/// Where the guard stands, as PHP's settings name it.
-pub fn guard_path(folder: &Path) -> String {
-    folder.join(GUARD_NAME).display().to_string()
-}
-
-/// What `.user.ini` has to say.
-pub fn user_ini_line(folder: &Path) -> String {
-    format!(
-        "; {MARK}: looks for the flag before every script\nauto_prepend_file = \"{}\"\n",
-        guard_path(folder)
-    )
-}
-
-/// The script that a `.user.ini` already prepends; the last line decides.
-pub fn prepends(user_ini: &[u8]) -> Option<String> {
-    String::from_utf8_lossy(user_ini).lines().rev().find_map(|line| {
-        let (name, value) = line.split_once('=')?;
-        let value = value.trim().trim_matches(['"', '\'']);
-        (name.trim() == "auto_prepend_file" && !value.is_empty()).then(|| value.to_owned())
-    })
 }
 
 /// A profile's lock file with the pass's SHA-256 in place, marked as ours.
@@ -150,18 +123,6 @@ mod tests {
         let pass = Secret::new("0123456789abcdef0123456789abcdef");
         for text in [guard(&pass), lock(WORDPRESS_LOCK, &pass), answer(1, &pages())] {
             assert!(!text.contains(pass.reveal()) && !text.contains(FINGERPRINT_WORD));
-        }
-    }
-
-    #[test]
-    fn another_prepended_script_is_seen() {
-        let line = user_ini_line(Path::new("/srv/gate"));
-        for (text, named) in [
-            (line.as_str(), Some("/srv/gate/guard.php")),
-            ("memory_limit = 1G\n;auto_prepend_file = x\nauto_prepend_file =\n", None),
-            ("auto_prepend_file=waf.php", Some("waf.php")),
-        ] {
-            assert_eq!(prepends(text.as_bytes()).as_deref(), named, "{text}");
         }
     }
 
