@@ -539,6 +539,8 @@ fn wordpress_alone_closes_with_a_drop_in_unless_the_owner_has_one() {
     let gate = gate(&bed, Kind::WordPress);
     gate.close(&closing()).unwrap();
     assert_eq!(names(&gate), [".maintenance", "wp-content/maintenance.php"]);
+    fs::write(bed.site().join(".maintenance.entracte-new"), "cut").unwrap();
+    assert_eq!(names(&gate)[1], ".maintenance.entracte-new");
     gate.open().unwrap();
     assert!(names(&gate).is_empty());
     fs::write(bed.site().join("wp-content/maintenance.php"), "theirs").unwrap();

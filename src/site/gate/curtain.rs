@@ -213,6 +213,10 @@ impl Gate {
         let site = self.site()?;
         let mut found = Vec::new();
         for path in self.own_files()? {
+            let half = live::half_made(&path);
+            if site.stat(&half)?.is_some() {
+                found.push(half);
+            }
             if live::is_ours(&site, &path)? {
                 found.push(path);
             }

@@ -89,7 +89,7 @@ pub fn put(root: &Root, path: &TreePath, bytes: &[u8]) -> Result<bool, IoError> 
         Some(_) if read(root, path)?.is_some_and(|found| found.bytes == bytes) => return Ok(true),
         Some(_) => Rename::Replace,
     };
-    let new = beside(path, ".entracte-new");
+    let new = half_made(path);
     prepare(root, &new, bytes, None)?;
     let placed = place(root, &new, root, path, how);
     if placed.is_err() {
@@ -102,7 +102,7 @@ pub fn put(root: &Root, path: &TreePath, bytes: &[u8]) -> Result<bool, IoError> 
 
 /// Writes a file of the owner's anew with our lines in it, whole or not at all.
 pub fn replace(root: &Root, path: &TreePath, bytes: &[u8], like: Option<&Meta>) -> Result<(), IoError> {
-    let new = beside(path, ".entracte-new");
+    let new = half_made(path);
     prepare(root, &new, bytes, like)?;
     root.rename(&new, root, path, Rename::Replace)?;
     sync_parent(root, path)
@@ -110,7 +110,7 @@ pub fn replace(root: &Root, path: &TreePath, bytes: &[u8], like: Option<&Meta>) 
 
 /// Takes a file of ours away, and a half-made one beside it.
 pub fn take_away(root: &Root, path: &TreePath) -> Result<(), IoError> {
-    let new = beside(path, ".entracte-new");
+    let new = half_made(path);
     let mut changed = false;
     if root.stat(&new)?.is_some() {
         root.remove_file(&new)?;
@@ -145,9 +145,9 @@ pub fn is_unsupported(error: &IoError) -> bool {
     matches!(error.source.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
-/// The path with `suffix` behind its name.
-pub fn beside(path: &TreePath, suffix: &str) -> TreePath {
-    TreePath::from_bytes(&[path.as_bytes(), suffix.as_bytes()].concat())
+/// Where a file of ours stands until it is whole.
+pub fn half_made(path: &TreePath) -> TreePath {
+    TreePath::from_bytes(&[path.as_bytes(), b".entracte-new"].concat())
 }
 
 fn sync_parent(root: &Root, path: &TreePath) -> Result<(), IoError> {
