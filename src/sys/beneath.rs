@@ -307,6 +307,13 @@ impl Root {
             .map_err(|errno| self.error("set the time of", path, errno))
     }
 
+    /// Writes the names in one folder to the disk; the root itself for an empty path.
+    pub fn sync_folder(&self, path: &impl Beneath) -> Result<()> {
+        self.folder(path.bytes(), OFlags::RDONLY)
+            .and_then(rustix::fs::fsync)
+            .map_err(|errno| self.error("sync", path, errno))
+    }
+
     /// Writes everything of this file system to the disk.
     pub fn sync_file_system(&self) -> Result<()> {
         rustix::fs::syncfs(&self.folder)
