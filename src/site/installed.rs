@@ -1,0 +1,226 @@
+//! The installed baseline: which release stands here, what the owner did to
+//! it, and which scripts and SQL files have run. Formats: `docs/installed.md`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::base::digest::Sha256;
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::base::path::SitePath;
+use crate::integrity::manifest::Manifest;
+use crate::integrity::manifest::ManifestError;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+
+pub const FORMAT: u32 = 1;
+
+/// What is installed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Current {
+    pub format: u32,
+    pub version: String,
+    /// Digest of the manifest, which stands beside as `<digest>.json`.
+    pub manifest: Sha256,
+    pub baseline: Baseline,
+    /// Paths that are not as the manifest says, with the owner's consent.
+    pub deviations: BTreeMap<SitePath, Deviation>,
+    pub since: Timestamp,
+    /// The run that installed it; `None` when it was adopted.
+    pub run: Option<String>,
+}
+
+/// Where the baseline comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Baseline {
+    Release,
+    List,
+    Observed,
+}
+
+impl Baseline {
+    pub fn name(self) -> &'static str {
+        match self {
+            Baseline::Release => "release",
+            Baseline::List => "list",
+            Baseline::Observed => "observed",
+        }
+    }
+}
+
+/// How a path differs from the manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deviation {
+    /// The owner's version, by its digest where it is a file.
+    Kept { sha256: Option<Sha256> },
+    /// The owner deleted it.
+    Deleted,
+    /// A one-time script that has run and was renamed to `.done`.
+    Done,
+}
+
+/// What has run, so that it never runs again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    pub format: u32,
+    pub sql: Vec<LedgerEntry>,
+    pub scripts: Vec<LedgerEntry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    pub path: SitePath,
+    pub sha256: Sha256,
+    /// The run that did it; `None`: it counted as done when the site was adopted.
+    pub run: Option<String>,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum InstalledError {
+    #[error("{path} cannot be understood")]
+    Damaged {
+        path: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("{path} is of format {found}; this entracte knows {FORMAT}")]
+    Format { path: String, found: u32 },
+    #[error("the installed manifest {path} does not have its digest")]
+    Tampered { path: String },
+    #[error("nothing is recorded as installed")]
+    Nothing,
+    #[error("the installed manifest {path} cannot be understood")]
+    Manifest {
+        path: String,
+        #[source]
+        source: ManifestError,
+    },
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl Fault for InstalledError {
+    fn exit(&self) -> Exit {
+        match self {
+            InstalledError::Io(error) => error.exit(),
+            _ => Exit::Refused,
+        }
+    }
+}
+
+/// The folder `installed/` of a site.
+pub struct Installed<'a>(pub &'a Path);
+
+impl Installed<'_> {
+    /// What is installed, with its manifest.
+    pub fn load(&self) -> Result<(Current, Manifest), InstalledError> {
+        let current = self.current()?.ok_or(InstalledError::Nothing)?;
+        let path = self.manifest_path(&current.manifest);
+        let bytes = fs::read(&path)?;
+        if Sha256::of(&bytes) != current.manifest {
+            return Err(InstalledError::Tampered { path: fs::shown(&path) });
+        }
+        let manifest = Manifest::parse(&bytes)
+            .map_err(|source| InstalledError::Manifest { path: fs::shown(&path), source })?;
+        Ok((current, manifest))
+    }
+
+    pub fn current(&self) -> Result<Option<Current>, InstalledError> {
+        let found: Option<Current> = self.read("current.json")?;
+        match found {
+            Some(current) if current.format != FORMAT => {
+                let path = fs::shown(&self.0.join("current.json"));
+                Err(InstalledError::Format { path, found: current.format })
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// Makes `manifest` the installed one; earlier manifests stay.
+    pub fn save(&self, current: &Current, manifest: &Manifest) -> Result<(), InstalledError> {
+        fs::write_durable(&self.manifest_path(&current.manifest), &manifest.to_json())?;
+        self.write("current.json", current)
+    }
+
+    pub fn ledger(&self) -> Result<Ledger, InstalledError> {
+        Ok(self.read("ledger.json")?.unwrap_or(Ledger { format: FORMAT, ..Ledger::default() }))
+    }
+
+    pub fn save_ledger(&self, ledger: &Ledger) -> Result<(), InstalledError> {
+        self.write("ledger.json", ledger)
+    }
+
+    fn manifest_path(&self, digest: &Sha256) -> std::path::PathBuf {
+        self.0.join(format!("{digest}.json"))
+    }
+
+    fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>, InstalledError> {
+        let path = self.0.join(name);
+        let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
+        let damaged = |source| InstalledError::Damaged { path: fs::shown(&path), source };
+        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+    }
+
+    fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), InstalledError> {
+        let path = self.0.join(name);
+        let text = serde_json::to_vec_pretty(value)
+            .map_err(|source| InstalledError::Damaged { path: fs::shown(&path), source })?;
+        Ok(fs::write_durable(&path, &text)?)
+    }
+}
+
+impl Ledger {
+    /// What was recorded of a script or SQL file with this path.
+    pub fn entry<'l>(list: &'l [LedgerEntry], path: &SitePath) -> Option<&'l LedgerEntry> {
+        list.iter().rev().find(|entry| entry.path == *path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::integrity::manifest::Extent;
+    use crate::integrity::manifest::Made;
+
+    #[test]
+    fn a_changed_manifest_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let installed = Installed(folder.path());
+        assert!(matches!(installed.load(), Err(InstalledError::Nothing)));
+        let manifest = Manifest {
+            product: "p".into(),
+            version: "1".into(),
+            time: Timestamp::UNIX_EPOCH,
+            extent: Extent::Complete,
+            made: Made::Built,
+            from: Vec::new(),
+            files: Vec::new(),
+            deleted: Vec::new(),
+            schema: Vec::new(),
+            run_once: Vec::new(),
+            extensions: Vec::new(),
+        };
+        let current = Current {
+            format: FORMAT,
+            version: "1".into(),
+            manifest: manifest.digest(),
+            baseline: Baseline::Release,
+            deviations: BTreeMap::from([(SitePath::parse("a").unwrap(), Deviation::Kept { sha256: None })]),
+            since: Timestamp::UNIX_EPOCH,
+            run: None,
+        };
+        installed.save(&current, &manifest).unwrap();
+        assert_eq!(installed.load().unwrap(), (current.clone(), manifest));
+        let path = installed.manifest_path(&current.manifest);
+        let text = std::fs::read_to_string(&path).unwrap().replace("\"p\"", "\"q\"");
+        std::fs::write(&path, text).unwrap();
+        assert!(matches!(installed.load(), Err(InstalledError::Tampered { .. })));
+    }
+}

@@ -1,0 +1,271 @@
+//! The state folder of a site, and how it is found.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::base::digest::Sha256;
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::base::path::RESERVED;
+use crate::sys::env;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+
+/// Where everything that entracte knows of one site stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    folder: PathBuf,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error("{} is no site that entracte knows", fs::shown(folder))]
+    NoSite { folder: PathBuf },
+    #[error("there is no folder {}", fs::shown(folder))]
+    NoFolder { folder: PathBuf },
+    #[error("{} is a known site already, with its state at {}", fs::shown(root), fs::shown(state))]
+    Known { root: PathBuf, state: PathBuf },
+    #[error("there is no place for the state of {}", fs::shown(root))]
+    NoPlace { root: PathBuf },
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl Fault for StateError {
+    fn exit(&self) -> Exit {
+        match self {
+            StateError::Io(error) => error.exit(),
+            _ => Exit::Refused,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            StateError::NoSite { .. } => vec![
+                "name the site with --site, or adopt it with `entracte init DIR`".into(),
+                "where its state folder is elsewhere, name that with --state".into(),
+            ],
+            StateError::Known { .. } => vec!["`entracte status` says where it stands".into()],
+            StateError::NoPlace { .. } => vec!["name a folder with --state, or keep the state in the site with --inside".into()],
+            StateError::NoFolder { .. } => Vec::new(),
+            StateError::Io(error) => error.hints(),
+        }
+    }
+}
+
+/// Where the state of a new site is put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `../.entracte-NAME`, the usual place.
+    Beside,
+    /// `SITE/.entracte`, where nothing else can be written.
+    Inside,
+    /// Where the owner says.
+    At(PathBuf),
+}
+
+impl State {
+    pub fn at(folder: PathBuf) -> State {
+        State { folder }
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn settings(&self) -> PathBuf {
+        self.folder.join("entracte.toml")
+    }
+
+    /// The site's own version of its profile, where it has one.
+    pub fn profile(&self) -> PathBuf {
+        self.folder.join("profile.toml")
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.folder.join("lock")
+    }
+
+    pub fn installed(&self) -> PathBuf {
+        self.folder.join("installed")
+    }
+
+    /// The stat cache of the hash engine.
+    pub fn cache(&self) -> PathBuf {
+        self.folder.join("cache").join("stat")
+    }
+
+    pub fn inbox(&self) -> PathBuf {
+        self.folder.join("inbox")
+    }
+
+    pub fn incoming(&self) -> PathBuf {
+        self.folder.join("incoming")
+    }
+
+    pub fn staging(&self) -> PathBuf {
+        self.folder.join("staging")
+    }
+
+    pub fn runs(&self) -> PathBuf {
+        self.folder.join("runs")
+    }
+
+    /// The folder that the web server looks into.
+    pub fn gate(&self) -> PathBuf {
+        self.folder.join("gate")
+    }
+
+    pub fn gate_pass(&self) -> PathBuf {
+        self.folder.join("gate-pass")
+    }
+
+    pub fn plan(&self) -> PathBuf {
+        self.folder.join("plan.json")
+    }
+
+    pub fn approval(&self) -> PathBuf {
+        self.folder.join("approval.json")
+    }
+
+    pub fn history(&self) -> PathBuf {
+        self.folder.join("history.jsonl")
+    }
+
+    /// Events and answers of detached runners.
+    pub fn runner(&self) -> PathBuf {
+        self.folder.join("runner")
+    }
+
+    /// Makes the folder with what belongs into it; when root makes it for
+    /// somebody, it becomes theirs.
+    pub fn create(&self, (uid, gid): (u32, u32)) -> Result<(), StateError> {
+        fs::create_folders(&self.folder, 0o711)?;
+        fs::set_mode(&self.folder, 0o711)?;
+        let cache = self.folder.join("cache");
+        let private =
+            [self.installed(), cache, self.inbox(), self.incoming(), self.staging(), self.runs(), self.runner()];
+        for folder in &private {
+            fs::create_folders(folder, 0o700)?;
+        }
+        fs::create_folders(&self.gate(), 0o755)?;
+        fs::set_mode(&self.gate(), 0o755)?;
+        if env::user_id() == 0 && uid != 0 {
+            for folder in private.iter().chain([&self.gate(), &self.folder]) {
+                fs::set_owner(folder, uid, gid)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the state of the site `root` is to be.
+    pub fn choose(root: &Path, place: &Place) -> Result<State, StateError> {
+        let folder = match place {
+            Place::At(folder) => folder.clone(),
+            Place::Inside => root.join(RESERVED),
+            Place::Beside => match beside(root) {
+                Some(folder) if !parent_is_served(root) && can_stand_in_parent(root) => folder,
+                _ => in_home(root).ok_or_else(|| StateError::NoPlace { root: root.to_owned() })?,
+            },
+        };
+        match State::known(root) {
+            Some(state) => Err(StateError::Known { root: root.to_owned(), state: state.folder }),
+            None if fs::exists(&folder.join("entracte.toml")) => {
+                Err(StateError::Known { root: root.to_owned(), state: folder })
+            }
+            None => Ok(State { folder }),
+        }
+    }
+
+    /// The state of the site at `root`, if it is known.
+    pub fn known(root: &Path) -> Option<State> {
+        let places = [beside(root), Some(root.join(RESERVED)), in_home(root)];
+        let known = places.into_iter().flatten().find(|folder| fs::is_file(&folder.join("entracte.toml")));
+        known.map(|folder| State { folder })
+    }
+
+    /// The nearest known site from `start` upwards, or the state that was named.
+    pub fn find(start: &Path, named: Option<&Path>) -> Result<State, StateError> {
+        if let Some(folder) = named {
+            return match fs::is_file(&folder.join("entracte.toml")) {
+                true => Ok(State { folder: fs::canonical(folder)? }),
+                false => Err(StateError::NoSite { folder: folder.to_owned() }),
+            };
+        }
+        if !fs::is_folder(start) {
+            return Err(StateError::NoFolder { folder: start.to_owned() });
+        }
+        let start = fs::canonical(start)?;
+        let known = start.ancestors().find_map(State::known);
+        known.ok_or(StateError::NoSite { folder: start })
+    }
+}
+
+fn beside(root: &Path) -> Option<PathBuf> {
+    let name = root.file_name()?;
+    let mut folder = std::ffi::OsString::from(".entracte-");
+    folder.push(name);
+    Some(root.parent()?.join(folder))
+}
+
+/// One folder a site, told apart by the digest of its path.
+fn in_home(root: &Path) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    let name = root.file_name()?.to_string_lossy().into_owned();
+    let digest = Sha256::of(root.as_os_str().as_bytes()).short();
+    Some(env::home()?.join(".local/state/entracte").join(format!("{name}-{digest}")))
+}
+
+/// Whether the folder above the site looks like one that a web server serves.
+fn parent_is_served(root: &Path) -> bool {
+    let Some(parent) = root.parent() else { return true };
+    ["index.php", "index.html", "index.htm", ".htaccess"].iter().any(|name| fs::exists(&parent.join(name)))
+}
+
+/// Renames work only within one file system, and the state must be ours to write.
+fn can_stand_in_parent(root: &Path) -> bool {
+    let Some(parent) = root.parent() else { return false };
+    let probe = parent.join(format!(".entracte-probe-{}", crate::sys::random::hex(4)));
+    let made = fs::create_folders(&probe, 0o700).is_ok();
+    let device = |path: &Path| {
+        use std::os::unix::fs::MetadataExt;
+        fs::metadata(path).ok().flatten().map(|metadata| metadata.dev())
+    };
+    let same = made && device(&probe) == device(root);
+    if made {
+        // An empty folder that we have just made.
+        let _ = fs::remove_folder_all(&probe);
+    }
+    same
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_stands_beside_and_is_found_from_anywhere_in_the_site() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonical(folder.path()).unwrap().join("blog");
+        fs::create_folders(&root.join("a/b"), 0o755).unwrap();
+        let state = State::choose(&root, &Place::Beside).unwrap();
+        assert_eq!(state.folder(), root.with_file_name(".entracte-blog"));
+        state.create((env::user_id(), env::group_id())).unwrap();
+        assert!(State::find(&root, None).is_err());
+        fs::write_durable(&state.settings(), b"").unwrap();
+        assert_eq!(State::find(&root.join("a/b"), None).unwrap(), state);
+        assert!(matches!(State::choose(&root, &Place::Inside), Err(StateError::Known { .. })));
+        assert_eq!(fs::mode(state.folder()).unwrap(), 0o711);
+        assert_eq!(fs::mode(&state.runs()).unwrap(), 0o700);
+    }
+
+    #[test]
+    fn a_served_parent_is_no_place_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("blog");
+        fs::create_folders(&root, 0o755).unwrap();
+        fs::write_durable(&folder.path().join("index.php"), b"").unwrap();
+        let state = State::choose(&root, &Place::Beside).unwrap();
+        assert!(!state.folder().starts_with(folder.path()));
+    }
+}
