@@ -111,13 +111,20 @@ pub fn scan_tree(root: &Root, patterns: &Patterns) -> Result<Found, IoError> {
     Ok(find(paths.iter(), patterns, &read, &|path| matches!(root.stat(path), Ok(Some(_)))))
 }
 
-fn collect(root: &Root, folder: &TreePath, patterns: &Patterns, paths: &mut Vec<SitePath>) -> Result<(), IoError> {
+fn collect(
+    root: &Root,
+    folder: &TreePath,
+    patterns: &Patterns,
+    paths: &mut Vec<SitePath>,
+) -> Result<(), IoError> {
     for (name, stat) in root.list(folder)? {
         let path = folder.child(&name);
         match stat.map(|stat| stat.kind) {
             Ok(StatKind::Folder) if folder.as_bytes().is_empty() && path.to_site_path().is_err() => {}
             Ok(StatKind::Folder) => collect(root, &path, patterns, paths)?,
-            Ok(StatKind::File) if patterns.matches_bytes(path.as_bytes()) => paths.extend(path.to_site_path()),
+            Ok(StatKind::File) if patterns.matches_bytes(path.as_bytes()) => {
+                paths.extend(path.to_site_path())
+            }
             _ => {}
         }
     }
@@ -146,7 +153,8 @@ fn descriptor(path: &SitePath, text: &str, found: &mut Found) {
 fn hooks(path: &SitePath, text: &str, exists: &dyn Fn(&SitePath) -> bool, found: &mut Found) {
     let tokens = tokens(text);
     for at in 0..tokens.len() {
-        let [Token::Variable(name), Token::Mark("["), Token::Mark("]"), Token::Mark("="), rest @ ..] = &tokens[at..]
+        let [Token::Variable(name), Token::Mark("["), Token::Mark("]"), Token::Mark("="), rest @ ..] =
+            &tokens[at..]
         else {
             continue;
         };
@@ -220,7 +228,9 @@ mod tests {
     fn found(name: &str, text: &str) -> Found {
         let path = SitePath::parse(name).unwrap();
         let patterns = Patterns::new(["**/*hook.php", "**/extension.toml"]).unwrap();
-        find([&path].into_iter(), &patterns, &|_| Some(text.as_bytes().to_vec()), &|path| path.as_str() == "a.php")
+        find([&path].into_iter(), &patterns, &|_| Some(text.as_bytes().to_vec()), &|path| {
+            path.as_str() == "a.php"
+        })
     }
 
     #[test]
@@ -242,7 +252,10 @@ mod tests {
     fn bad_hooks_and_missing_scripts_are_warnings() {
         for (text, warning) in [
             ("<?php $hooks[] = array('type' => 'link');", "x/hook.php: a hook has no id"),
-            ("<?php $hooks[] = array('id' => 'a', 'type' => 'new');", "x/hook.php: hook a is of unknown type new"),
+            (
+                "<?php $hooks[] = array('id' => 'a', 'type' => 'new');",
+                "x/hook.php: hook a is of unknown type new",
+            ),
             ("<?php $hooks[] = call();", "x/hook.php: a hook is no array"),
             (
                 "<?php $hooks[] = array('id'=>'a','type'=>'link','script'=>'../b.php');",

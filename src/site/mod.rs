@@ -1,6 +1,19 @@
 //! One site: its settings, application profile, state folder, gate and health.
 
+pub mod access;
+pub mod config;
+pub mod detect;
+pub mod extension;
 pub mod gate;
 pub mod health;
+pub mod history;
+pub mod installed;
+pub mod php;
 pub mod probe;
+pub mod profile;
 pub mod proof;
+pub mod settings;
+pub mod state;
+
+pub use access::Site;
+pub use access::SiteError;

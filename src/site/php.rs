@@ -201,7 +201,8 @@ impl<'t> Reader<'t> {
                     (Value::Text(a), Value::Text(b)) => Value::Text(a + &b),
                     _ => Value::Unknown,
                 };
-            } else if self.tokens.is_empty() || [",", ";", ")", "]", "}", "=>"].iter().any(|end| self.at(end)) {
+            } else if self.tokens.is_empty() || [",", ";", ")", "]", "}", "=>"].iter().any(|end| self.at(end))
+            {
                 return value;
             } else {
                 self.skip_one();
@@ -291,7 +292,14 @@ pub fn settings(source: &str) -> BTreeMap<String, Option<String>> {
             [Token::Variable(name), Token::Mark("="), rest @ ..] => {
                 state(&mut found, format!("${name}"), Reader::new(rest).value(0));
             }
-            [Token::Variable(name), Token::Mark("["), Token::Text(key), Token::Mark("]"), Token::Mark("="), rest @ ..] => {
+            [
+                Token::Variable(name),
+                Token::Mark("["),
+                Token::Text(key),
+                Token::Mark("]"),
+                Token::Mark("="),
+                rest @ ..,
+            ] => {
                 state(&mut found, format!("${name}['{key}']"), Reader::new(rest).value(0));
             }
             _ => {}

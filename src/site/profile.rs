@@ -211,8 +211,10 @@ impl Profile {
     }
 
     fn parse(text: &str, origin: &str) -> Result<Profile, ProfileError> {
-        let profile: Profile = toml::from_str(text)
-            .map_err(|source| ProfileError::Damaged { origin: origin.to_owned(), source: Box::new(source) })?;
+        let profile: Profile = toml::from_str(text).map_err(|source| ProfileError::Damaged {
+            origin: origin.to_owned(),
+            source: Box::new(source),
+        })?;
         match profile.format == FORMAT {
             true => Ok(profile),
             false => Err(ProfileError::Format { origin: origin.to_owned(), found: profile.format }),

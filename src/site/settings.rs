@@ -320,7 +320,9 @@ pub fn render(new: &New) -> String {
         Some(value) => format!("{name} = {}\n", text(&value)),
         None => format!("# {name} = {example}\n"),
     };
-    let mut page = String::from("# The settings of this site; every one is described in docs/settings.md.\nformat = 1\n");
+    let mut page = String::from(
+        "# The settings of this site; every one is described in docs/settings.md.\nformat = 1\n",
+    );
     page += &line("root", Some(new.root.to_string_lossy().into_owned()), "");
     page += &line("profile", Some(new.profile.to_owned()), "");
     page += &line("url", new.url.map(ToString::to_string), "\"https://www.example.org/\"");
@@ -400,6 +402,9 @@ mod tests {
         let path = folder.path().join("entracte.toml");
         fs::write_durable_with(&path, BARE.as_bytes(), 0o664).unwrap();
         let error = Settings::load(&path).unwrap_err();
-        assert_eq!((error.exit(), error.hints()), (Exit::Refused, vec![format!("chmod 644 {}", path.display())]));
+        assert_eq!(
+            (error.exit(), error.hints()),
+            (Exit::Refused, vec![format!("chmod 644 {}", path.display())])
+        );
     }
 }

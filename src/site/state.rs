@@ -46,7 +46,9 @@ impl Fault for StateError {
                 "where its state folder is elsewhere, name that with --state".into(),
             ],
             StateError::Known { .. } => vec!["`entracte status` says where it stands".into()],
-            StateError::NoPlace { .. } => vec!["name a folder with --state, or keep the state in the site with --inside".into()],
+            StateError::NoPlace { .. } => {
+                vec!["name a folder with --state, or keep the state in the site with --inside".into()]
+            }
             StateError::NoFolder { .. } => Vec::new(),
             StateError::Io(error) => error.hints(),
         }
@@ -143,8 +145,15 @@ impl State {
         fs::create_folders(&self.folder, 0o711)?;
         fs::set_mode(&self.folder, 0o711)?;
         let cache = self.folder.join("cache");
-        let private =
-            [self.installed(), cache, self.inbox(), self.incoming(), self.staging(), self.runs(), self.runner()];
+        let private = [
+            self.installed(),
+            cache,
+            self.inbox(),
+            self.incoming(),
+            self.staging(),
+            self.runs(),
+            self.runner(),
+        ];
         for folder in &private {
             fs::create_folders(folder, 0o700)?;
         }
