@@ -6,13 +6,20 @@
 //! other, [`rollback`] takes them back, and both read where they stand from the
 //! [`journal`] and from the inodes on disk, never from memory.
 
+pub mod advance;
 pub mod approval;
+pub mod baseline;
 pub mod compose;
+pub mod error;
 pub mod journal;
 pub mod operations;
 pub mod plan;
+pub mod restore_text;
+pub mod rollback;
 pub mod run;
 pub mod saved;
 pub mod snapshot;
 pub mod standing;
+pub mod steps;
 pub mod swap;
+pub mod work;

@@ -157,6 +157,16 @@ pub enum DatabaseScope {
     All { prefix: String },
 }
 
+impl DatabaseScope {
+    /// Whether a table is saved and brought back.
+    pub fn covers(&self, table: &str) -> bool {
+        match self {
+            DatabaseScope::None => false,
+            DatabaseScope::All { prefix } => table.starts_with(prefix.as_str()),
+        }
+    }
+}
+
 /// What carrying the plan out will take; not part of the id.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
@@ -247,6 +257,12 @@ impl Plan {
             && self.sealed.sql.is_empty()
             && self.sealed.scripts.is_empty()
             && self.sealed.from == self.sealed.to
+    }
+
+    /// Whether PHP files change, of which PHP may keep compiled copies.
+    pub fn is_of_php(&self) -> bool {
+        let is_php = |path: &SitePath| path.name().ends_with(".php") || path.name().ends_with(".inc");
+        self.sealed.changes.iter().any(|change| change.effect().is_some() && is_php(&change.path))
     }
 
     /// Whether the plan runs anything that may touch the database.

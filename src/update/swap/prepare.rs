@@ -13,6 +13,7 @@ use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::path::SitePath;
 use crate::base::step::Step;
+use crate::site::settings::Owner;
 use crate::sys::beneath::Rename;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
@@ -33,15 +34,6 @@ use crate::update::swap::workshop::Workshop;
 
 /// Where content comes from: an open file for a digest.
 pub type Content<'a> = &'a dyn Fn(&Sha256) -> Result<File, IoError>;
-
-/// Whose files the new ones become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// The owner of the file that is replaced, else of the folder it is put into.
-    Keep,
-    /// The user who runs entracte.
-    Mine,
-}
 
 /// Makes everything ready for `operations`; does nothing when it is already.
 pub fn prepare(

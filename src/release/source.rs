@@ -1,0 +1,181 @@
+//! The ways to get new files, as they are named on the command line.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::base::escape;
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+
+/// Endings by which an archive is recognised in a folder of many things.
+const ENDINGS: [&str; 9] =
+    [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst"];
+
+/// Where a release comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Archive(PathBuf),
+    Folder(PathBuf),
+    /// The archive of this name that somebody dropped, or the only one.
+    Inbox(Option<String>),
+    /// A release copied by hand.
+    Incoming,
+}
+
+/// What is really read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    Archive(PathBuf),
+    Folder(PathBuf),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("there is no file or folder {path}")]
+    Missing { path: String },
+    #[error("\"{text}\" needs the network, which this entracte does not speak")]
+    Network { text: String },
+    #[error("the inbox {} holds no archive", fs::shown(inbox))]
+    InboxEmpty { inbox: PathBuf },
+    #[error("the inbox {} holds several archives: {}", fs::shown(inbox), names.join(", "))]
+    InboxAmbiguous { inbox: PathBuf, names: Vec<String> },
+    #[error("\"{name}\" is no name of an archive in the inbox")]
+    InboxName { name: String },
+    #[error("the folder {} is empty", fs::shown(folder))]
+    FolderEmpty { folder: PathBuf },
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl Fault for SourceError {
+    fn exit(&self) -> Exit {
+        match self {
+            SourceError::Io(error) => error.exit(),
+            SourceError::InboxEmpty { .. } | SourceError::FolderEmpty { .. } => Exit::NothingToDo,
+            _ => Exit::Refused,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            SourceError::Network { .. } => vec!["download the archive and stage the file".into()],
+            SourceError::InboxEmpty { inbox } => {
+                vec![format!("put an archive into {}, or name one with --from", fs::shown(inbox))]
+            }
+            SourceError::InboxAmbiguous { names, .. } => {
+                vec![format!("name one: --from inbox:{}", names.first().map_or("", String::as_str))]
+            }
+            SourceError::FolderEmpty { folder } => vec![format!("copy a release into {}", fs::shown(folder))],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Source {
+    pub fn parse(text: &str) -> Result<Source, SourceError> {
+        if text == "inbox" {
+            return Ok(Source::Inbox(None));
+        }
+        if let Some(name) = text.strip_prefix("inbox:") {
+            let plain = !name.is_empty() && !name.contains('/') && !name.starts_with('.');
+            return match plain {
+                true => Ok(Source::Inbox(Some(name.to_owned()))),
+                false => Err(SourceError::InboxName { name: escape::text(name).into_owned() }),
+            };
+        }
+        if text == "incoming" {
+            return Ok(Source::Incoming);
+        }
+        if ["http://", "https://", "file://", "git+"].iter().any(|start| text.starts_with(start)) || text == "vendor" {
+            return Err(SourceError::Network { text: escape::text(text).into_owned() });
+        }
+        let path = PathBuf::from(text);
+        match fs::is_folder(&path) {
+            true => Ok(Source::Folder(path)),
+            false if fs::exists(&path) => Ok(Source::Archive(path)),
+            false => Err(SourceError::Missing { path: fs::shown(&path) }),
+        }
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        match self {
+            Source::Archive(path) | Source::Folder(path) => fs::shown(path),
+            Source::Inbox(Some(name)) => format!("inbox:{}", escape::text(name)),
+            Source::Inbox(None) => "inbox".into(),
+            Source::Incoming => "incoming".into(),
+        }
+    }
+
+    /// Whether somebody else may be writing it right now.
+    pub fn may_be_in_the_making(&self) -> bool {
+        matches!(self, Source::Inbox(_) | Source::Incoming)
+    }
+
+    pub fn find(&self, inbox: &Path, incoming: &Path) -> Result<Found, SourceError> {
+        match self {
+            Source::Archive(path) => Ok(Found::Archive(path.clone())),
+            Source::Folder(path) => Ok(Found::Folder(path.clone())),
+            Source::Incoming => match fs::is_folder(incoming) && !fs::list(incoming)?.is_empty() {
+                true => Ok(Found::Folder(incoming.to_owned())),
+                false => Err(SourceError::FolderEmpty { folder: incoming.to_owned() }),
+            },
+            Source::Inbox(Some(name)) => {
+                let path = inbox.join(name);
+                match fs::is_file(&path) {
+                    true => Ok(Found::Archive(path)),
+                    false => Err(SourceError::Missing { path: fs::shown(&path) }),
+                }
+            }
+            Source::Inbox(None) => only_archive(inbox).map(Found::Archive),
+        }
+    }
+}
+
+fn only_archive(inbox: &Path) -> Result<PathBuf, SourceError> {
+    let entries = if fs::is_folder(inbox) { fs::list(inbox)? } else { Vec::new() };
+    let mut archives: Vec<PathBuf> = entries.into_iter().filter(|path| is_archive_name(path)).collect();
+    match archives.len() {
+        0 => Err(SourceError::InboxEmpty { inbox: inbox.to_owned() }),
+        1 => Ok(archives.remove(0)),
+        _ => {
+            let name = |path: &PathBuf| path.file_name().map(|name| fs::shown(Path::new(name))).unwrap_or_default();
+            Err(SourceError::InboxAmbiguous { inbox: inbox.to_owned(), names: archives.iter().map(name).collect() })
+        }
+    }
+}
+
+fn is_archive_name(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    !name.starts_with(['.', '~']) && ENDINGS.iter().any(|ending| name.ends_with(ending)) && fs::is_file(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_recognised_by_their_words() {
+        assert_eq!(Source::parse("inbox").unwrap(), Source::Inbox(None));
+        assert_eq!(Source::parse("inbox:a.zip").unwrap(), Source::Inbox(Some("a.zip".into())));
+        assert_eq!(Source::parse("incoming").unwrap(), Source::Incoming);
+        for text in ["inbox:", "inbox:../a.zip", "inbox:.hidden", "https://x/", "vendor", "git+https://x", "/no/such"] {
+            assert_eq!(Source::parse(text).unwrap_err().exit(), Exit::Refused, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_only_archive_of_the_inbox_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let find = || Source::Inbox(None).find(folder.path(), folder.path());
+        assert_eq!(find().unwrap_err().exit(), Exit::NothingToDo);
+        for name in ["readme.txt", ".half.zip", "~x.zip", "release-2.TAR.GZ"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        assert_eq!(find().unwrap(), Found::Archive(folder.path().join("release-2.TAR.GZ")));
+        std::fs::write(folder.path().join("b.zip"), "x").unwrap();
+        assert!(matches!(find(), Err(SourceError::InboxAmbiguous { names, .. }) if names.len() == 2));
+    }
+}

@@ -1,0 +1,88 @@
+//! `RESTORE.txt`: how to put everything back by hand, with `cp` and `mysql`
+//! alone, when there is no entracte to do it.
+
+use std::path::Path;
+
+use crate::database::address::Address;
+use crate::sys::fs;
+use crate::update::error::StepError;
+use crate::update::operations::Act;
+use crate::update::work::Work;
+
+pub fn write(work: &Work) -> Result<String, StepError> {
+    let plan = &work.run.plan.sealed;
+    let mut text = format!(
+        "How to go back from {} to {} by hand, without entracte.\n\n\
+         `entracte rollback` does all of this, and checks it. Do it by hand only where entracte cannot run.\n\
+         Work as the owner of the site's files. The site: {}\n",
+        plan.to.version,
+        plan.from.version,
+        fs::shown(&work.site.root)
+    );
+    text += &files(work)?;
+    text += &saved(work);
+    text += &database(work);
+    text += &gate(work);
+    Ok(text)
+}
+
+fn files(work: &Work) -> Result<String, StepError> {
+    let Some(record) = work.record()? else { return Ok(String::new()) };
+    let workshop = work.workshop()?;
+    let of = |act: Act| record.moves.iter().filter(move |this| this.operation.act == act);
+    let mut text = String::from("\n1. Files\n\nTake away what the update brought (only what is there):\n\n");
+    for this in of(Act::Place) {
+        text += &format!("  rm -f {}\n", quoted(&work.site.root.join(this.operation.path.as_path())));
+    }
+    for this in of(Act::MakeFolder).collect::<Vec<_>>().iter().rev() {
+        text += &format!("  rmdir {}\n", quoted(&work.site.root.join(this.operation.path.as_path())));
+    }
+    text += "\nPut back what it replaced or removed (a copy that is not there was never replaced):\n\n";
+    for this in of(Act::RemoveFolder).collect::<Vec<_>>().iter().rev() {
+        text += &format!("  mkdir -p {}\n", quoted(&work.site.root.join(this.operation.path.as_path())));
+    }
+    for this in of(Act::Exchange).chain(of(Act::Withdraw)) {
+        let path = &this.operation.path;
+        let from = workshop.bak.full(&workshop.bak_path(path)?);
+        text += &format!("  cp -pP {} {}\n", quoted(&from), quoted(&work.site.root.join(path.as_path())));
+    }
+    Ok(text)
+}
+
+fn saved(work: &Work) -> String {
+    match fs::is_folder(&work.run.folder.saved()) {
+        true => format!(
+            "\n2. Files that scripts may have changed\n\n  cp -a {}/. {}/\n",
+            quoted(&work.run.folder.saved()),
+            quoted(&work.site.root)
+        ),
+        false => String::new(),
+    }
+}
+
+fn database(work: &Work) -> String {
+    let dump = work.run.folder.dump();
+    let command = match work.database {
+        Some(Address::MySql(_)) if fs::is_folder(&dump) => {
+            let file = quoted(&dump.join("dump.sql"));
+            format!("  mysql NAME < {file}        (NAME, user and host as in the application's configuration)\n")
+        }
+        Some(Address::Sqlite(path)) if fs::is_folder(&dump) => {
+            format!("  cp {} {}\n", quoted(&dump.join("dump.sqlite")), quoted(path))
+        }
+        _ => return String::new(),
+    };
+    format!("\n3. The database\n\n{command}Tables that the update made stay; drop them if they disturb.\n")
+}
+
+fn gate(work: &Work) -> String {
+    format!(
+        "\n4. Open the site\n\n  rm -f {}\nIf a block between `# BEGIN entracte gate` and `# END entracte gate` stands in the site's .htaccess, take it out.\n",
+        quoted(&work.site.state.gate().join("closed"))
+    )
+}
+
+/// A path as one word of a shell.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', "'\\''"))
+}

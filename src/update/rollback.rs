@@ -1,0 +1,116 @@
+//! Going back: the steps undone from the last to the first. Nothing is written
+//! before every saved copy is proved; only what the journal names is touched.
+
+use std::collections::BTreeMap;
+
+use crate::base::event::Event;
+use crate::base::event::Watch;
+use crate::base::step::Step;
+use crate::database::TableSum;
+use crate::database::dump;
+use crate::database::dump::Scope;
+use crate::sys::fs;
+use crate::update::error::StepError;
+use crate::update::journal::DatabaseBack;
+use crate::update::journal::Entry;
+use crate::update::plan::DatabaseScope;
+use crate::update::standing::Direction;
+use crate::update::steps;
+use crate::update::steps::reopen;
+use crate::update::steps::save::dump_record;
+use crate::update::steps::swap::prove_backup;
+use crate::update::work::Work;
+
+/// What to do with data that visitors wrote since the site was opened again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewerData {
+    /// Refuse when there is any.
+    Refuse,
+    /// Dump it into the run, then bring the old data back.
+    Restore,
+    /// Leave the database as it is.
+    Keep,
+}
+
+/// Brings the site back to exactly what it was before the run.
+pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> Result<(), StepError> {
+    if work.run.standing().direction == Direction::Forward {
+        let database = decide_database(work, newer, watch)?;
+        prove_backup(work)?;
+        if let Some(record) = dump_record(work)? {
+            dump::check(&record, &work.run.folder.dump())?;
+        }
+        work.note(Entry::UndoOpened { why: why.to_owned(), database })?;
+    }
+    if work.run.standing().closed_since.is_none() && work.run.standing().was_started(Step::Swap) {
+        reopen::close_again(work)?;
+    }
+    while let Some(step) = work.run.standing().next_undo() {
+        if step == Step::Close && work.run.standing().was_started(Step::Swap) {
+            reopen::renew_php(work, watch)?;
+        }
+        undo(work, step, watch)?;
+    }
+    work.note(Entry::RolledBack)
+}
+
+fn undo(work: &mut Work, step: Step, watch: Watch) -> Result<(), StepError> {
+    work.note(Entry::UndoStarted { step })?;
+    watch(Some(step), Event::UndoStarted);
+    match steps::back(step, work, watch) {
+        Ok(note) => {
+            work.note(Entry::UndoDone { step, note: note.clone() })?;
+            watch(Some(step), Event::UndoDone { note });
+            Ok(())
+        }
+        Err(error) => {
+            let message = error.to_string();
+            work.note(Entry::UndoFailed { step, message: message.clone() })?;
+            watch(Some(step), Event::StepFailed { message });
+            Err(error)
+        }
+    }
+}
+
+fn decide_database(work: &Work, newer: NewerData, watch: Watch) -> Result<DatabaseBack, StepError> {
+    if newer == NewerData::Keep {
+        return Ok(DatabaseBack::Keep);
+    }
+    let tables = written_since(work)?;
+    if tables.is_empty() {
+        return Ok(DatabaseBack::Restore);
+    }
+    if newer == NewerData::Refuse {
+        return Err(StepError::WrittenSince { tables });
+    }
+    dump_newer(work, watch)?;
+    Ok(DatabaseBack::Restore)
+}
+
+/// Tables that differ from what they held when the site was opened again, each
+/// with how many rows it had and has.
+fn written_since(work: &Work) -> Result<Vec<String>, StepError> {
+    if !work.run.standing().reopened {
+        return Ok(Vec::new());
+    }
+    let path = work.run.folder.sums_at_reopen();
+    let Some(bytes) = fs::read_if_present(&path)? else { return Ok(Vec::new()) };
+    let then: BTreeMap<String, TableSum> = serde_json::from_slice(&bytes)
+        .map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
+    let now = reopen::sums(work)?.unwrap_or_default();
+    let rows = |sum: Option<&TableSum>| sum.map_or("no".to_owned(), |sum| sum.rows.to_string());
+    let names: std::collections::BTreeSet<&String> = then.keys().chain(now.keys()).collect();
+    let differing = names.into_iter().filter(|name| then.get(*name) != now.get(*name));
+    Ok(differing.map(|name| format!("{name} ({} -> {} rows)", rows(then.get(name)), rows(now.get(name)))).collect())
+}
+
+fn dump_newer(work: &Work, watch: Watch) -> Result<(), StepError> {
+    let DatabaseScope::All { prefix } = &work.run.plan.sealed.database else { return Ok(()) };
+    let address = work.database.ok_or(StepError::NoDatabase)?;
+    let scope = if prefix.is_empty() { Scope::All } else { Scope::Prefix(prefix.clone()) };
+    let folder = work.run.folder.path().join("dump-newer");
+    fs::remove_folder_all(&folder)?;
+    fs::create_folders(&folder, 0o700)?;
+    dump::dump(address, &scope, &folder, &mut |_, event| watch(Some(Step::Migrate), event))?;
+    Ok(())
+}

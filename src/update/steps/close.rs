@@ -1,0 +1,103 @@
+//! Step 3: everything that can be prepared is prepared; then the curtain
+//! closes, is proved closed, and requests under way are given time to end.
+
+use std::time::Duration;
+
+use crate::base::event::Event;
+use crate::base::event::Watch;
+use crate::base::step::Step;
+use crate::site::gate::Closing;
+use crate::site::health::Health;
+use crate::site::health::measure;
+use crate::sys::clock;
+use crate::sys::fs;
+use crate::update::error::StepError;
+use crate::update::journal::Entry;
+use crate::update::operations::operations;
+use crate::update::swap::forward::check_drift;
+use crate::update::work::Work;
+
+/// Shortest time that visitors are told to wait, in seconds.
+const MIN_RETRY_SECONDS: u32 = 30;
+
+pub fn close(work: &mut Work, watch: Watch) -> Result<String, StepError> {
+    let live = work.scan(watch)?;
+    let operations = operations(&work.run.plan.sealed.changes, &live);
+    let record = work.prepare(&operations, watch)?;
+    check_drift(&work.workshop()?, &record)?;
+    measure_baseline(work, watch)?;
+    work.note(Entry::Closing)?;
+    work.gate.close(&closing(work))?;
+    prove_closed(work)?;
+    clock::sleep(Duration::from_secs_f64(work.site.settings.gate.drain_seconds));
+    Ok(format!("{} operations prepared, visitors get 503", record.moves.len()))
+}
+
+/// Opens the gate again.
+pub fn undo(work: &mut Work) -> Result<String, StepError> {
+    open(work)?;
+    Ok("the site is open".into())
+}
+
+/// Opens the gate and proves that visitors get in.
+pub fn open(work: &mut Work) -> Result<(), StepError> {
+    let opened = work.gate.open()?;
+    work.note(Entry::Opening)?;
+    if let Some(path) = opened.set_aside {
+        let message = format!("somebody edited .htaccess while the site was closed; the earlier one is at {}", fs::shown(&path));
+        work.note(Entry::Warning { step: Some(Step::Close), message })?;
+    }
+    let Some((probe, url)) = work.site.probe()? else { return Ok(()) };
+    match probe.get(&url, None) {
+        Ok(answer) if answer.closed_by_us => {
+            Err(StepError::NotOpen { reason: format!("{url} still answers with the closed page") })
+        }
+        // Whatever else it answers is not the gate's doing.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+pub fn closing(work: &Work) -> Closing {
+    let expected = (work.run.plan.estimate.closed_seconds * 1.5).ceil() as u32;
+    let plan = &work.run.plan.sealed;
+    Closing {
+        reason: format!("update to {}", plan.to.version),
+        by: work.run.id.clone(),
+        since: clock::now(),
+        retry_after_seconds: expected.max(MIN_RETRY_SECONDS),
+    }
+}
+
+/// Asks as a visitor, where the site has a URL.
+pub fn prove_closed(work: &Work) -> Result<(), StepError> {
+    let Some((probe, url)) = work.site.probe()? else { return Ok(()) };
+    probe.prove_closed(&url, work.gate.pass()).map_err(|error| StepError::NotClosed { reason: error.to_string() })
+}
+
+/// How well the site was before anything changed; measured once.
+fn measure_baseline(work: &mut Work, watch: Watch) -> Result<(), StepError> {
+    let path = work.run.folder.health();
+    let Some((probe, _)) = work.site.probe()? else { return Ok(()) };
+    if fs::exists(&path) || work.gate.state()?.closed {
+        return Ok(());
+    }
+    watch(Some(Step::Close), Event::Log { line: "measuring the site's health".into() });
+    let health = measure(&probe, &work.site.health_targets()?, None, 1);
+    store_health(work, &health)
+}
+
+fn store_health(work: &Work, health: &Health) -> Result<(), StepError> {
+    let path = work.run.folder.health();
+    let text = serde_json::to_vec_pretty(health)
+        .map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
+    Ok(fs::write_durable(&path, &text)?)
+}
+
+/// The stored baseline, if one was measured.
+pub fn baseline(work: &Work) -> Result<Option<Health>, StepError> {
+    let path = work.run.folder.health();
+    let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
+    let health = serde_json::from_slice(&bytes)
+        .map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
+    Ok(Some(health))
+}

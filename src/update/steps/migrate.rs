@@ -1,0 +1,174 @@
+//! Step 7: the release's versioned SQL files, then the application's own
+//! upgrade call. The database knows no transaction around changes of tables,
+//! so a step that was cut off begins again from the dump.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::base::event::Event;
+use crate::base::event::Watch;
+use crate::base::step::Step;
+use crate::database;
+use crate::database::Database;
+use crate::database::restore;
+use crate::sys::fs;
+use crate::sys::process::Ended;
+use crate::sys::process::Program;
+use crate::update::error::StepError;
+use crate::update::journal::DatabaseBack;
+use crate::update::journal::EffectState;
+use crate::update::journal::Entry;
+use crate::update::plan::SqlFile;
+use crate::update::plan::UpgradeCall;
+use crate::update::steps::save::dump_record;
+use crate::update::steps::verify::differences;
+use crate::update::work::Work;
+
+pub fn migrate(work: &mut Work, watch: Watch) -> Result<String, StepError> {
+    let plan = &work.run.plan.sealed;
+    let (files, upgrade) = (plan.sql.clone(), plan.upgrade.clone());
+    if files.is_empty() && upgrade.is_none() {
+        return Ok("nothing to migrate".into());
+    }
+    let standing = work.run.standing();
+    if !standing.sql.is_empty() || standing.upgrade.is_some() {
+        restore_dump(work, watch)?;
+        work.note(Entry::MigrationReset)?;
+    }
+    let count: usize = files.iter().map(|file| file.statements.len()).sum();
+    if !files.is_empty() {
+        let address = work.database.ok_or(StepError::NoDatabase)?;
+        let mut database = database::open(address)?;
+        for file in &files {
+            apply(work, database.as_mut(), file, watch)?;
+        }
+    }
+    if let Some(call) = &upgrade {
+        run_upgrade(work, call, watch)?;
+    }
+    let called = if upgrade.is_some() { ", the application's own upgrade" } else { "" };
+    Ok(format!("{count} statements{called}"))
+}
+
+fn apply(work: &mut Work, database: &mut dyn Database, file: &SqlFile, watch: Watch) -> Result<(), StepError> {
+    let connection = database.connection_id();
+    for (index, statement) in file.statements.iter().enumerate() {
+        let entry = |state| Entry::Sql { file: file.path.clone(), index, connection, state };
+        work.note(entry(EffectState::Started))?;
+        fault("migrate.statement", &file.path)?;
+        if let Err(source) = database.execute(statement) {
+            work.note(entry(EffectState::Failed))?;
+            let shown = crate::base::escape::text(statement).chars().take(200).collect();
+            let (file, number) = (file.path.clone(), index + 1);
+            return Err(StepError::Statement { file, number, statement: shown, source: Box::new(source) });
+        }
+        work.note(entry(EffectState::Done))?;
+        watch(Some(Step::Migrate), Event::Log { line: format!("{} statement {}", file.path, index + 1) });
+    }
+    Ok(())
+}
+
+fn run_upgrade(work: &mut Work, call: &UpgradeCall, watch: Watch) -> Result<(), StepError> {
+    work.note(Entry::Upgrade { state: EffectState::Started })?;
+    fault("migrate.upgrade", &work.run.plan.sealed.to.version)?;
+    watch(Some(Step::Migrate), Event::Log { line: "the application upgrades itself".into() });
+    let log = work.run.folder.log("upgrade");
+    let failed = |ended: String| StepError::Upgrade { ended, log: fs::shown(&log) };
+    let ended = match (&call.argv[..], &call.url) {
+        ([], Some(path)) => ask_for_upgrade(work, call, path, &log)?,
+        ([], None) => Ok(()),
+        (argv, _) => start_upgrade(work, call, argv, &log)?,
+    };
+    if let Err(ended) = ended {
+        work.note(Entry::Upgrade { state: EffectState::Failed })?;
+        return Err(failed(ended));
+    }
+    work.note(Entry::Upgrade { state: EffectState::Done })?;
+    let paths = differences(work, &work.scan(watch)?)?;
+    match paths.is_empty() {
+        true => Ok(()),
+        false => Err(StepError::Undeclared { what: "the application's own upgrade".into(), paths }),
+    }
+}
+
+/// How an upgrade ended, when not well.
+type Judged = Result<(), String>;
+
+fn start_upgrade(work: &Work, call: &UpgradeCall, argv: &[String], log: &Path) -> Result<Judged, StepError> {
+    let mut program = Program::new(argv, &work.site.root);
+    program.limit = Duration::from_secs(call.limit_seconds);
+    program.env = super::run_once::environment(work);
+    let ended = program.run(fs::create(log)?)?;
+    let said = fs::read(log).unwrap_or_default();
+    Ok(match ended {
+        Ended::Status(0) => expected(call, &said),
+        Ended::Status(status) => Err(format!("ended with status {status}")),
+        Ended::Signal(signal) => Err(format!("was ended by signal {signal}")),
+        Ended::TimedOut => Err(format!("took longer than {} s and was ended", call.limit_seconds)),
+    })
+}
+
+fn ask_for_upgrade(work: &Work, call: &UpgradeCall, path: &str, log: &Path) -> Result<Judged, StepError> {
+    let Some((probe, base)) = work.site.probe()? else {
+        return Ok(Err("needs the site's URL, which is not set".into()));
+    };
+    let Ok(url) = base.join(path) else { return Ok(Err(format!("has no usable address: {path}"))) };
+    let answer = probe.get(&url, Some(work.gate.pass()))?;
+    fs::write_durable(log, answer.body.as_bytes())?;
+    Ok(match answer.status {
+        200 => expected(call, answer.body.as_bytes()),
+        status => Err(format!("answered {status}")),
+    })
+}
+
+fn expected(call: &UpgradeCall, said: &[u8]) -> Judged {
+    match &call.expect {
+        Some(text) if !String::from_utf8_lossy(said).contains(text.as_str()) => {
+            Err(format!("did not say {text:?}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Brings the database back to what it was when it was dumped.
+pub fn restore_dump(work: &Work, watch: Watch) -> Result<(), StepError> {
+    let Some(record) = dump_record(work)? else { return Ok(()) };
+    let address = work.database.ok_or(StepError::NoDatabase)?;
+    for connection in open_connections(work) {
+        let mut database = database::open(address)?;
+        // It may be gone already; only one that still works would do harm.
+        let _ = database.kill_connection(connection);
+    }
+    restore::restore(address, &record, &work.run.folder.dump(), &mut |_, event| watch(Some(Step::Migrate), event))?;
+    Ok(())
+}
+
+/// Connections with a statement of which nobody knows how it ended.
+fn open_connections(work: &Work) -> Vec<u64> {
+    let mut open = Vec::new();
+    for record in work.run.journal.records() {
+        match &record.entry {
+            Entry::Sql { connection, state: EffectState::Started, .. } => open.push(*connection),
+            Entry::Sql { connection, .. } => open.retain(|id| id != connection),
+            _ => {}
+        }
+    }
+    open
+}
+
+/// The database as it was, if anything may have touched it.
+pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
+    if work.run.standing().database_back == Some(DatabaseBack::Keep) {
+        return Ok("the database was left as it is".into());
+    }
+    if dump_record(work)?.is_none() {
+        return Ok(String::new());
+    }
+    restore_dump(work, watch)?;
+    Ok("the database is back, rows and checksums proved".into())
+}
+
+fn fault(name: &'static str, what: impl ToString) -> Result<(), StepError> {
+    crate::sys::fault::point(name)
+        .map_err(|source| crate::sys::fs::IoError::new("go on with", what.to_string(), source).into())
+}

@@ -1,0 +1,110 @@
+//! Step 10: the new release becomes the installed one, the curtain opens, and
+//! the site is asked once more.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::base::event::Event;
+use crate::base::event::Watch;
+use crate::base::step::Step;
+use crate::database;
+use crate::database::TableSum;
+use crate::site::health::Verdict;
+use crate::site::health::judge;
+use crate::site::health::measure;
+use crate::sys::clock;
+use crate::sys::fs;
+use crate::sys::process::Program;
+use crate::update::baseline::install_baseline;
+use crate::update::error::StepError;
+use crate::update::journal::Entry;
+use crate::update::steps::close;
+use crate::update::steps::save::dump_record;
+use crate::update::steps::save::put_back_baseline;
+use crate::update::work::Work;
+
+/// How often a page that ails after opening is asked again.
+const TRIES: u32 = 3;
+
+pub fn reopen(work: &mut Work, watch: Watch) -> Result<String, StepError> {
+    renew_php(work, watch)?;
+    if !work.run.standing().reopened {
+        remember_sums(work)?;
+    }
+    install_baseline(work)?;
+    close::open(work)?;
+    let health = judge_open(work)?;
+    Ok(format!("visitors are back{health}"))
+}
+
+/// Closes the site again and takes the installed baseline back.
+pub fn undo(work: &mut Work) -> Result<String, StepError> {
+    put_back_baseline(work)?;
+    Ok(String::new())
+}
+
+/// PHP keeps compiled files for a while and compares whole seconds: it is
+/// reloaded, or given the time to notice.
+pub fn renew_php(work: &Work, watch: Watch) -> Result<(), StepError> {
+    let argv = &work.site.settings.php.reload;
+    if !argv.is_empty() {
+        let mut program = Program::new(argv, &work.site.root);
+        program.limit = Duration::from_secs(60);
+        program.run(fs::create(&work.run.folder.log("php-reload"))?)?;
+    }
+    let seconds = work.site.settings.php.revalidate_seconds;
+    if work.run.plan.is_of_php() && argv.is_empty() && seconds > 0.0 {
+        watch(Some(Step::Reopen), Event::Log { line: format!("waiting {seconds} s for PHP's opcode cache") });
+        clock::sleep(Duration::from_secs_f64(seconds));
+    }
+    Ok(())
+}
+
+/// What each table holds now, before visitors write again.
+fn remember_sums(work: &Work) -> Result<(), StepError> {
+    if let Some(sums) = sums(work)? {
+        let path = work.run.folder.sums_at_reopen();
+        let text = serde_json::to_vec_pretty(&sums)
+            .map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
+        fs::write_durable(&path, &text)?;
+    }
+    Ok(())
+}
+
+/// Rows and checksums of the tables that the run saved, volatile rows left out.
+pub fn sums(work: &Work) -> Result<Option<BTreeMap<String, TableSum>>, StepError> {
+    if dump_record(work)?.is_none() {
+        return Ok(None);
+    }
+    let mut database = database::open(work.database.ok_or(StepError::NoDatabase)?)?;
+    let mut sums = BTreeMap::new();
+    for table in database.tables()? {
+        if work.run.plan.sealed.database.covers(&table.name) && table.is_base() {
+            let volatile = work.site.volatile_rows(&table.name);
+            if volatile.as_deref() != Some("1") {
+                sums.insert(table.name.clone(), database.checksum(&table.name, volatile.as_deref())?);
+            }
+        }
+    }
+    Ok(Some(sums))
+}
+
+fn judge_open(work: &Work) -> Result<String, StepError> {
+    let (Some((probe, _)), Some(before)) = (work.site.probe()?, close::baseline(work)?) else {
+        return Ok(String::new());
+    };
+    match judge(&before, &measure(&probe, &work.site.health_targets()?, None, TRIES)) {
+        Verdict::Good => Ok(", the site is well".into()),
+        Verdict::Unknown(reason) => Ok(format!(", its health could not be judged: {reason}")),
+        Verdict::Bad(reasons) => Err(StepError::Unhealthy { reasons }),
+    }
+}
+
+/// Shuts visitors out again, before anything is taken back.
+pub fn close_again(work: &mut Work) -> Result<(), StepError> {
+    work.note(Entry::Closing)?;
+    work.gate.close(&close::closing(work))?;
+    close::prove_closed(work)?;
+    clock::sleep(Duration::from_secs_f64(work.site.settings.gate.drain_seconds));
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Step 4: everything that rollback needs and the swap does not keep by itself:
+//! the database, the files that scripts may change, the installed baseline.
+
+use std::path::Path;
+
+use crate::base::event::Watch;
+use crate::base::step::Step;
+use crate::database::dump;
+use crate::database::dump::DumpRecord;
+use crate::database::dump::Scope;
+use crate::sys::fs;
+use crate::update::error::StepError;
+use crate::update::plan::DatabaseScope;
+use crate::update::restore_text;
+use crate::update::saved::Saved;
+use crate::update::snapshot::Snapshot;
+use crate::update::work::Work;
+
+pub fn save(work: &mut Work, watch: Watch) -> Result<String, StepError> {
+    let live = work.scan(watch)?;
+    Snapshot::of(&live).save(&work.run.folder.before())?;
+    let patterns = work.to_save();
+    if !patterns.is_empty() {
+        Saved::take(&work.site.tree()?, &live, &patterns, &work.run.folder.saved())?;
+    }
+    keep_baseline(&work.site.state.installed(), &work.run.folder.installed_before())?;
+    let note = match save_database(work, watch)? {
+        Some(record) => format!("{} tables dumped", record.tables.len()),
+        None => "the plan touches no database".into(),
+    };
+    fs::write_durable(&work.run.folder.restore_text(), restore_text::write(work)?.as_bytes())?;
+    Ok(note)
+}
+
+/// Puts back what was copied; the database is brought back by `migrate`.
+pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
+    let folder = work.run.folder.saved();
+    let Some(saved) = Saved::load(&folder)? else { return Ok(String::new()) };
+    let now = work.scan(watch)?;
+    let workshop = work.workshop()?;
+    let changed = saved.put_back(&workshop.live, &now, &folder, &workshop.undone)?;
+    Ok(match changed.len() {
+        0 => String::new(),
+        count => format!("{count} files that scripts had changed were put back"),
+    })
+}
+
+fn save_database(work: &Work, watch: Watch) -> Result<Option<DumpRecord>, StepError> {
+    let DatabaseScope::All { prefix } = &work.run.plan.sealed.database else { return Ok(None) };
+    let address = work.database.ok_or(StepError::NoDatabase)?;
+    let scope = if prefix.is_empty() { Scope::All } else { Scope::Prefix(prefix.clone()) };
+    let folder = work.run.folder.dump();
+    // A dump that was cut off is worth nothing.
+    fs::remove_folder_all(&folder)?;
+    fs::create_folders(&folder, 0o700)?;
+    let record = dump::dump(address, &scope, &folder, &mut |_, event| watch(Some(Step::Save), event))?;
+    store_record(&work.run.folder.dump_record(), &record)?;
+    Ok(Some(record))
+}
+
+fn store_record(path: &Path, record: &DumpRecord) -> Result<(), StepError> {
+    let text = serde_json::to_vec_pretty(record)
+        .map_err(|source| StepError::Damaged { path: fs::shown(path), source })?;
+    Ok(fs::write_durable(path, &text)?)
+}
+
+/// What the dump holds; `None` when none was made.
+pub fn dump_record(work: &Work) -> Result<Option<DumpRecord>, StepError> {
+    let path = work.run.folder.dump_record();
+    let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
+    let record = serde_json::from_slice(&bytes)
+        .map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
+    Ok(Some(record))
+}
+
+/// Copies the small files that say what is installed; the manifests that they
+/// name are never changed.
+fn keep_baseline(installed: &Path, kept: &Path) -> Result<(), StepError> {
+    fs::create_folders(kept, 0o700)?;
+    for name in BASELINE_FILES {
+        if let Some(bytes) = fs::read_if_present(&installed.join(name))? {
+            fs::write_durable(&kept.join(name), &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts them back as they were, and takes away what was not there.
+pub fn put_back_baseline(work: &Work) -> Result<(), StepError> {
+    let (installed, kept) = (work.site.state.installed(), work.run.folder.installed_before());
+    if !fs::is_folder(&kept) {
+        return Ok(());
+    }
+    for name in BASELINE_FILES {
+        match fs::read_if_present(&kept.join(name))? {
+            Some(bytes) => fs::write_durable(&installed.join(name), &bytes)?,
+            None => fs::remove_file_if_present(&installed.join(name))?,
+        }
+    }
+    Ok(())
+}
+
+const BASELINE_FILES: [&str; 3] = ["current.json", "ledger.json", "extensions.json"];

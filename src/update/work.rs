@@ -1,0 +1,162 @@
+//! What every step of a run works with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::base::digest::Algorithms;
+use crate::base::digest::Sha256;
+use crate::base::event::Watch;
+use crate::base::path::SitePath;
+use crate::base::pattern::Patterns;
+use crate::base::tree::Tree;
+use crate::database::address::Address;
+use crate::integrity::cache::StatCache;
+use crate::integrity::scan;
+use crate::release::staging::Staging;
+use crate::site::Site;
+use crate::site::gate::Gate;
+use crate::sys::beneath::Root;
+use crate::sys::clock::Stopwatch;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+use crate::sys::signal::Interrupt;
+use crate::update::error::StepError;
+use crate::update::journal::Entry;
+use crate::update::operations::Operation;
+use crate::update::run::Run;
+use crate::update::snapshot::Snapshot;
+use crate::update::swap::prepare;
+use crate::update::swap::record::Record;
+use crate::update::swap::workshop::Workshop;
+
+/// One run on one site.
+pub struct Work<'a> {
+    pub site: &'a Site,
+    pub gate: &'a Gate,
+    pub database: Option<&'a Address>,
+    pub stop: &'a Stop,
+    pub run: Run,
+}
+
+/// When work has to end in good order: a person asked, or time is up.
+#[derive(Debug)]
+pub struct Stop {
+    interrupt: Interrupt,
+    budget: Option<(Stopwatch, Duration)>,
+}
+
+impl Stop {
+    pub fn new(interrupt: Interrupt, budget: Option<Duration>) -> Stop {
+        Stop { interrupt, budget: budget.map(|budget| (Stopwatch::start(), budget)) }
+    }
+
+    pub fn is_asked(&self) -> bool {
+        let time_is_up = self.budget.as_ref().is_some_and(|(watch, budget)| watch.elapsed() >= *budget);
+        self.interrupt.is_set() || time_is_up
+    }
+}
+
+impl Work<'_> {
+    /// Writes one entry to the journal and waits until it is on the disk.
+    pub fn note(&mut self, entry: Entry) -> Result<(), StepError> {
+        Ok(self.run.journal.write(entry)?)
+    }
+
+    /// The live tree and the folders of the run that take part in the swap.
+    pub fn workshop(&self) -> Result<Workshop, StepError> {
+        let held = self.gate.held()?.and_then(|held| Some((held.path, held.stands_at.parent()?.to_owned())));
+        Ok(Workshop::open(&self.site.root, &self.place()?, self.run.folder.path(), held)?)
+    }
+
+    /// Where new and old inodes rest: the run's folder, or, when that is on
+    /// another file system than the site, a reserved folder inside the site.
+    fn place(&self) -> Result<PathBuf, StepError> {
+        let device = |path: &std::path::Path| -> Result<u64, IoError> {
+            let root = Root::open(path)?;
+            Ok(root.stat(&crate::base::path::TreePath::root())?.map_or(0, |stat| stat.meta.device))
+        };
+        if device(&self.site.root)? == device(self.run.folder.path())? {
+            return Ok(self.run.folder.path().to_owned());
+        }
+        let inside = self.site.root.join(format!(".entracte-run-{}", self.run.id));
+        fs::create_folders(&inside, 0o700)?;
+        Ok(inside)
+    }
+
+    /// Makes everything ready for the swap, once.
+    pub fn prepare(&self, operations: &[Operation], watch: Watch) -> Result<Record, StepError> {
+        let staging = Staging::open(&self.site.state.staging())?;
+        let content = |sha256: &Sha256| fs::open(&staging.object_path(sha256));
+        Ok(prepare::prepare(&self.workshop()?, operations, &content, self.site.settings.files.owner, watch)?)
+    }
+
+    /// What was made ready; `None` when that never came to its end.
+    pub fn record(&self) -> Result<Option<Record>, StepError> {
+        Ok(Record::load(&self.workshop()?.record_path())?)
+    }
+
+    /// The live tree as it is now, without what is the gate's.
+    pub fn scan(&self, watch: Watch) -> Result<Tree, StepError> {
+        scan_site(self.site, self.gate, watch)
+    }
+
+    /// The tree that the plan leads to.
+    pub fn planned(&self) -> Result<Snapshot, StepError> {
+        let before = Snapshot::load(&self.run.folder.before())?;
+        let operations: Vec<Operation> = match self.record()? {
+            Some(record) => record.moves.into_iter().map(|this| this.operation).collect(),
+            None => Vec::new(),
+        };
+        Ok(before.after(&operations))
+    }
+
+    /// What a run may change without being asked why.
+    pub fn changeable(&self) -> Patterns {
+        let plan = &self.run.plan.sealed;
+        let declared = plan.scripts.iter().fold(self.site.volatile(), |all, script| all.and(&script.changes));
+        let declared = declared.and(&self.site.profile.uploads);
+        match &plan.upgrade {
+            Some(upgrade) => declared.and(&upgrade.changes),
+            None => declared,
+        }
+    }
+
+    /// The patterns whose files are copied before anything runs.
+    pub fn to_save(&self) -> Patterns {
+        let plan = &self.run.plan.sealed;
+        let upgrade = plan.upgrade.as_ref().map(|upgrade| upgrade.changes.clone()).unwrap_or_default();
+        plan.scripts.iter().fold(upgrade, |all, script| all.and(&script.changes))
+    }
+}
+
+/// The live tree of a site; the gate's own files are left out, and the file
+/// that the gate holds is seen as if it were in place.
+pub fn scan_site(site: &Site, gate: &Gate, watch: Watch) -> Result<Tree, StepError> {
+    let cache_path = site.state.cache();
+    let (cache, _) = StatCache::load(&cache_path);
+    let root = Root::open(&site.root)?;
+    let nothing = Patterns::default();
+    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: Some(&cache) };
+    let mut scan = scan::scan(&root, &options, watch)?;
+    // A cache that cannot be written only costs time.
+    let _ = StatCache::of(&scan).save(&cache_path);
+    for path in gate.paths_in_site()? {
+        scan.tree.remove(&(&path).into());
+    }
+    if let Some(held) = gate.held()? {
+        insert_held(&mut scan.tree, &held.path, &held.stands_at)?;
+    }
+    Ok(scan.tree)
+}
+
+fn insert_held(tree: &mut Tree, path: &SitePath, stands_at: &std::path::Path) -> Result<(), StepError> {
+    tree.remove(&path.into());
+    let Some(folder) = stands_at.parent().filter(|folder| fs::is_folder(folder)) else { return Ok(()) };
+    let nothing = Patterns::default();
+    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
+    let held = scan::scan(&Root::open(folder)?, &options, &mut |_, _| {})?;
+    if let Some(node) = held.tree.get(&path.into()) {
+        tree.insert(path.into(), node.clone());
+    }
+    Ok(())
+}
