@@ -1,1 +1,3 @@
 //! Where new files come from, and why they are trusted.
+
+pub mod archive;
