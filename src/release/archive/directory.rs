@@ -57,7 +57,7 @@ pub(super) fn read(file: &File, limits: &Limits) -> Result<Vec<Record>, Stop> {
         let next = records.get(place + 1).map_or(trailer.directory, |next| next.header);
         let record = &mut records[place];
         limits.check_file(&record.name, record.size)?;
-        if record.header < at {
+        if next.checked_sub(record.header).is_none_or(|room| room < LOCAL_SIZE) {
             return Err(Refusal::entry(&record.name, Why::Overlap).into());
         }
         if record.header > at {

@@ -125,7 +125,7 @@ pub enum Why {
     LinkOutside { target: String },
     #[error("the link ends in itself")]
     LinkLoop,
-    #[error("it is a {what}")]
+    #[error("it is {what}")]
     Kind { what: &'static str },
     #[error("it has the setuid or setgid bit")]
     SetId,

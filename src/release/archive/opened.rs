@@ -155,6 +155,9 @@ fn survey(file: &File, format: Format, limits: &Limits) -> Result<(Vec<Member>, 
         limits.check_entries(order.len() as u64)?;
         Ok(())
     })?;
+    if members.is_empty() {
+        return Err(Stop::damaged("the archive is empty"));
+    }
     let settled = names::settle(members)?;
     Ok((sorted(settled, &mut order), order))
 }

@@ -46,7 +46,7 @@ const BROKEN: Why = Why::Malformed { what: "the extended header is broken" };
 
 fn check_other(key: &[u8], value: &[u8]) -> Result<(), Why> {
     if key.starts_with(b"GNU.sparse.") || key == b"SCHILY.realsize" {
-        return Err(Why::Kind { what: "sparse file" });
+        return Err(Why::Kind { what: "a sparse file" });
     }
     if matches!(key, b"hdrcharset" | b"charset") && value != b"ISO-IR 10646 2000 UTF-8" {
         return Err(Why::Malformed { what: "the extended header is not in UTF-8" });

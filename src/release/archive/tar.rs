@@ -169,11 +169,11 @@ pub(super) fn utf8(raw: Vec<u8>) -> Result<String, Why> {
 
 fn kind_name(kind: EntryType) -> &'static str {
     match kind {
-        EntryType::Link => "hard link",
-        EntryType::Char | EntryType::Block => "device",
-        EntryType::Fifo => "fifo",
-        EntryType::GNUSparse => "sparse file",
-        _ => "entry of an unknown kind",
+        EntryType::Link => "a hard link",
+        EntryType::Char | EntryType::Block => "a device",
+        EntryType::Fifo => "a fifo",
+        EntryType::GNUSparse => "a sparse file",
+        _ => "an entry of an unknown kind",
     }
 }
 

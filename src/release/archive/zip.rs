@@ -71,10 +71,10 @@ fn kind_and_mode(record: &Record, content: &mut dyn Read) -> Result<(MemberKind,
             MemberKind::Link { target: utf8(target).map_err(refuse)? }
         }
         FILE | FOLDER | LINK => return Err(refuse(Why::Headers { what: "the kinds" })),
-        0o010_000 => return Err(refuse(Why::Kind { what: "fifo" })),
-        0o140_000 => return Err(refuse(Why::Kind { what: "socket" })),
-        0o020_000 | 0o060_000 => return Err(refuse(Why::Kind { what: "device" })),
-        _ => return Err(refuse(Why::Kind { what: "entry of an unknown kind" })),
+        0o010_000 => return Err(refuse(Why::Kind { what: "a fifo" })),
+        0o140_000 => return Err(refuse(Why::Kind { what: "a socket" })),
+        0o020_000 | 0o060_000 => return Err(refuse(Why::Kind { what: "a device" })),
+        _ => return Err(refuse(Why::Kind { what: "an entry of an unknown kind" })),
     };
     if matches!(kind, MemberKind::Folder) && record.size != 0 {
         return Err(refuse(Why::Malformed { what: "a folder has content" }));
