@@ -134,7 +134,7 @@ struct Streams<R: BufRead> {
 
 enum State<R: BufRead> {
     Between(R),
-    Inside(Decoder<R>),
+    Inside(Box<Decoder<R>>),
     Ended,
 }
 
@@ -160,7 +160,7 @@ impl<R: BufRead> Read for Streams<R> {
             self.state = match std::mem::replace(&mut self.state, State::Ended) {
                 State::Ended => return Ok(0),
                 State::Inside(decoder) => after(decoder.into_inner(), self.packing)?,
-                State::Between(source) => State::Inside(Decoder::new(self.packing, source)?),
+                State::Between(source) => State::Inside(Box::new(Decoder::new(self.packing, source)?)),
             };
         }
     }

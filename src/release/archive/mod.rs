@@ -7,6 +7,8 @@ mod detect;
 mod directory;
 mod error;
 mod fields;
+#[cfg(test)]
+mod fixtures;
 mod limits;
 mod names;
 mod opened;

@@ -234,3 +234,137 @@ impl Read for Hashed<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::base::exit::Exit;
+    use crate::base::exit::Fault;
+    use crate::release::archive::fixtures;
+
+    fn sample() -> Vec<u8> {
+        fixtures::tar(&[fixtures::entry("t/b", b'0', b"bee"), fixtures::entry("t/a", b'0', b"ay")])
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn bzip2(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn xz(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        zstd::stream::encode_all(bytes, 1).unwrap()
+    }
+
+    const PACKERS: [(&str, fn(&[u8]) -> Vec<u8>); 4] =
+        [("tar.gz", gzip), ("tar.bz2", bzip2), ("tar.xz", xz), ("tar.zst", zstd)];
+
+    #[test]
+    fn every_format_is_recognised_by_its_content() {
+        for (format, pack) in PACKERS {
+            let archive = fixtures::open(&pack(&sample())).unwrap();
+            assert_eq!(archive.format(), format);
+            assert_eq!(fixtures::listed(&archive), ["a 644 ay", "b 644 bee"], "{format}");
+        }
+        assert_eq!(fixtures::open(&sample()).unwrap().format(), "tar");
+        for bytes in [&b""[..], b"<html>404</html>", &[0; 4096]] {
+            let error = fixtures::open(bytes).err().unwrap();
+            assert!(matches!(error, ArchiveError::Unknown { .. }), "{error}");
+        }
+        assert!(matches!(
+            Archive::open(Path::new("/"), &Limits::default()),
+            Err(ArchiveError::Unknown { .. })
+        ));
+    }
+
+    #[test]
+    fn a_second_stream_goes_on_and_garbage_does_not() {
+        let sample = sample();
+        for (format, pack) in PACKERS {
+            let (front, back) = sample.split_at(700);
+            let archive = fixtures::open(&[pack(front), pack(back)].concat()).unwrap();
+            assert_eq!(fixtures::listed(&archive), ["a 644 ay", "b 644 bee"], "{format}");
+            let garbage = [pack(&sample), b"garbage".to_vec()].concat();
+            assert!(fixtures::refusal(&garbage).contains("behind the packed data"), "{format}");
+            let second_tar = [pack(&sample), pack(&sample)].concat();
+            assert!(fixtures::refusal(&second_tar).contains("behind the end"), "{format}");
+        }
+    }
+
+    #[test]
+    fn a_cut_or_bent_stream_fails() {
+        for (format, pack) in PACKERS {
+            let whole = pack(&sample());
+            for size in [whole.len() / 2, whole.len() - 1] {
+                let error = fixtures::open(&whole[..size]).err().unwrap();
+                assert_eq!(error.exit(), Exit::Failed, "{format} cut at {size}: {error}");
+            }
+            let mut bent = whole;
+            let middle = bent.len() / 2;
+            bent[middle] ^= 0x55;
+            assert!(fixtures::open(&bent).is_err(), "{format}");
+            let error = fixtures::open(&pack(b"no tar at all")).err().unwrap();
+            assert_eq!(error.exit(), Exit::Failed, "{format}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_packed_bomb_is_refused() {
+        let bomb = fixtures::tar(&[fixtures::entry("zeros", b'0', &vec![0; 64 << 20])]);
+        for (format, pack) in PACKERS {
+            assert!(fixtures::refusal(&pack(&bomb)).contains("200 times"), "{format}");
+        }
+    }
+
+    #[test]
+    fn members_are_sorted_and_contents_come_in_archive_order() {
+        let archive = fixtures::open(&sample()).unwrap();
+        let sorted: Vec<&str> = archive.members().iter().map(|member| member.path.as_str()).collect();
+        assert_eq!(sorted, ["a", "b"]);
+        let mut order = Vec::new();
+        let take = &mut |member: &Member, _: &mut dyn Read| {
+            order.push(member.path.as_str().to_owned());
+            Ok(())
+        };
+        archive.each(take).unwrap();
+        assert_eq!(order, ["b", "a"]);
+    }
+
+    #[test]
+    fn a_file_changed_behind_our_back_is_an_error() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&sample()).unwrap();
+        let archive = Archive::open(file.path(), &Limits::default()).unwrap();
+        for (place, wanted) in [(512, b"bad"), (0, b"t/c")] {
+            std::os::unix::fs::FileExt::write_all_at(file.as_file(), wanted, place).unwrap();
+            assert!(archive.each(&mut |_, _| Ok(())).is_err(), "changed at {place}");
+            std::os::unix::fs::FileExt::write_all_at(file.as_file(), &sample(), 0).unwrap();
+            archive.each(&mut |_, _| Ok(())).unwrap();
+        }
+        file.as_file().set_len(700).unwrap();
+        assert!(archive.each(&mut |_, _| Ok(())).is_err());
+    }
+
+    #[test]
+    fn the_takers_own_error_keeps_its_cause() {
+        let archive = fixtures::open(&sample()).unwrap();
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let error = archive.each(&mut |_, _| Err(full())).unwrap_err();
+        let ArchiveError::Take { entry, source, .. } = error else { panic!("{error}") };
+        assert_eq!((entry.as_str(), source.kind()), ("b", io::ErrorKind::StorageFull));
+    }
+}

@@ -16,8 +16,7 @@ pub(super) struct Pax {
 /// Reads a header of one entry.
 pub(super) fn parse(raw: &[u8]) -> Result<Pax, Why> {
     let mut pax = Pax::default();
-    for record in records(raw)? {
-        let (key, value) = record;
+    for (key, value) in records(raw)? {
         match key {
             b"path" => once(&mut pax.path, value.to_vec())?,
             b"linkpath" => once(&mut pax.link, value.to_vec())?,
@@ -61,7 +60,10 @@ fn once<T>(place: &mut Option<T>, value: T) -> Result<(), Why> {
     Ok(())
 }
 
-fn records(mut raw: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Why> {
+/// Key and value.
+type Record<'r> = (&'r [u8], &'r [u8]);
+
+fn records(mut raw: &[u8]) -> Result<Vec<Record<'_>>, Why> {
     let mut records = Vec::new();
     while !raw.is_empty() {
         let space = raw.iter().take(12).position(|byte| *byte == b' ').ok_or(BROKEN)?;

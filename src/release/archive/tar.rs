@@ -26,7 +26,7 @@ const LONGEST_EXTENSION: u64 = 1 << 20;
 
 /// Whether a tar begins like this.
 pub(super) fn begins(head: &[u8]) -> bool {
-    <&[u8; BLOCK]>::try_from(head).is_ok_and(|block| is_header(block))
+    <&[u8; BLOCK]>::try_from(head).is_ok_and(is_header)
 }
 
 /// Hands every entry to `visit` and checks that nothing stands behind the last.
@@ -121,7 +121,7 @@ impl Before {
         let pax = self.pax.unwrap_or_default();
         let name = agree(pax.path, self.long_name, || header.path_bytes().into_owned())?;
         let refuse = |why| Stop::from(Refusal::entry(&name, why));
-        let size = header.size().map_err(|_| refuse(NUMBER))?;
+        let size = header.entry_size().map_err(|_| refuse(NUMBER))?;
         // A reader that knows no pax would go on at another place than one that does.
         if pax.size.is_some_and(|said| said != size) {
             return Err(refuse(Why::Headers { what: "the sizes" }));
@@ -193,7 +193,7 @@ fn agree(
 /// The content of a header that describes others.
 fn extension<R: Read>(header: &Header, source: &mut R) -> Result<Vec<u8>, Stop> {
     let name = header.path_bytes();
-    let size = header.size().map_err(|_| Refusal::entry(&name, NUMBER))?;
+    let size = header.entry_size().map_err(|_| Refusal::entry(&name, NUMBER))?;
     if size > LONGEST_EXTENSION {
         return Err(Refusal::entry(&name, Why::FileSize { limit: LONGEST_EXTENSION }).into());
     }
@@ -278,5 +278,182 @@ impl<R: Read> Read for Content<'_, R> {
         }
         self.left -= size as u64;
         Ok(size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::base::exit::Exit;
+    use crate::base::exit::Fault;
+    use crate::release::archive::fixtures::*;
+    use crate::release::archive::limits::Limits;
+
+    #[test]
+    fn what_honest_tars_hold_is_taken() {
+        let long = format!("top/{}/x.php", "n".repeat(150));
+        let archive = open(&tar(&[
+            entry("pax_global_header", b'g', &pax("comment", "0123456789")),
+            entry("top/", b'5', b""),
+            entry("PaxHeaders/x", b'x', &[pax("path", &long), pax("mtime", "1.5")].concat()),
+            entry("top/short", b'0', b"by pax"),
+            entry("././@LongLink", b'L', format!("{long}.gnu\0").as_bytes()),
+            entry("top/short", b'0', b"by gnu"),
+            link("top/l", b'2', "a.php"),
+            entry("top/a.php", b'0', b"a"),
+            entry("top/old/", b'0', b""),
+        ]));
+        let below = &long[4..];
+        let mut wanted = vec![
+            format!("{below} 644 by pax"),
+            format!("{below}.gnu 644 by gnu"),
+            "l -> a.php".into(),
+            "a.php 644 a".into(),
+            "old/".into(),
+        ];
+        wanted.sort();
+        assert_eq!(listed(&archive.unwrap()), wanted);
+    }
+
+    #[test]
+    fn modes_become_plain_and_set_id_files_are_refused() {
+        let with_mode = |kind, name, mode| {
+            let mut header = header(name, kind, 0);
+            header.set_mode(mode);
+            header.set_cksum();
+            header.as_bytes().to_vec()
+        };
+        let archive = open(&tar(&[
+            with_mode(b'5', "d/", 0o2777),
+            with_mode(b'0', "world", 0o666),
+            with_mode(b'0', "run", 0o700),
+        ]));
+        assert_eq!(listed(&archive.unwrap()), ["d/", "run 755 ", "world 644 "]);
+        for mode in [0o4755, 0o2644] {
+            assert!(refusal(&tar(&[with_mode(b'0', "s", mode)])).contains("setuid"));
+        }
+    }
+
+    #[test]
+    fn special_entries_are_refused() {
+        for (kind, name) in [
+            (b'1', "hard link"),
+            (b'3', "device"),
+            (b'4', "device"),
+            (b'6', "fifo"),
+            (b'7', "unknown"),
+            (b'S', "sparse"),
+            (b'V', "unknown"),
+            (b'D', "unknown"),
+            (b'M', "unknown"),
+            (b'X', "unknown"),
+        ] {
+            let why = refusal(&tar(&[entry("a", b'0', b""), link("b\x1b", kind, "a")]));
+            assert!(why.contains(name) && why.contains("b\\x1b"), "{}: {why}", char::from(kind));
+        }
+    }
+
+    #[test]
+    fn headers_that_contradict_are_refused() {
+        let inner = tar(&[entry("evil.php", b'0', b"evil")]);
+        for (defect, reason, parts) in [
+            (
+                "pax size over an empty entry",
+                "the sizes differ",
+                vec![entry("p", b'x', &pax("size", "2048")), entry("a", b'0', b""), inner],
+            ),
+            (
+                "pax size under the header's",
+                "the sizes differ",
+                vec![entry("p", b'x', &pax("size", "0")), entry("a", b'0', b"x")],
+            ),
+            (
+                "two pax headers",
+                "two headers",
+                vec![
+                    entry("p", b'x', &pax("path", "b")),
+                    entry("p", b'x', &pax("path", "c")),
+                    entry("a", b'0', b""),
+                ],
+            ),
+            (
+                "two gnu names",
+                "two headers",
+                vec![entry("L", b'L', b"b\0"), entry("L", b'L', b"c\0"), entry("a", b'0', b"")],
+            ),
+            (
+                "pax and gnu names",
+                "the names differ",
+                vec![entry("L", b'L', b"b\0"), entry("p", b'x', &pax("path", "c")), entry("a", b'0', b"")],
+            ),
+            (
+                "bytes behind a long name",
+                "behind its end",
+                vec![entry("L", b'L', b"b\0c"), entry("a", b'0', b"")],
+            ),
+            (
+                "a header without entry",
+                "has no entry",
+                vec![entry("a", b'0', b""), entry("p", b'x', &pax("path", "b"))],
+            ),
+            (
+                "a global path",
+                "global header",
+                vec![entry("g", b'g', &pax("path", "b")), entry("a", b'0', b"")],
+            ),
+            (
+                "a pax sparse file",
+                "sparse",
+                vec![entry("p", b'x', &pax("GNU.sparse.major", "1")), entry("a", b'0', b"")],
+            ),
+            ("a folder with content", "has content", vec![entry("d/", b'5', b"x")]),
+            ("a link with content", "has content", vec![entry("l", b'2', b"x")]),
+            (
+                "pax path with a line break",
+                "control character",
+                vec![entry("p", b'x', &pax("path", "a\nb")), entry("a", b'0', b"")],
+            ),
+        ] {
+            let why = refusal(&tar(&parts));
+            assert!(why.contains(reason), "{defect}: {why}");
+        }
+    }
+
+    #[test]
+    fn data_behind_the_end_is_refused_and_padding_is_not() {
+        let mut bytes = tar(&[entry("a", b'0', b"x")]);
+        bytes.resize(10240, 0);
+        assert!(open(&bytes).is_ok());
+        bytes.extend(entry("evil", b'0', b""));
+        assert!(refusal(&bytes).contains("behind the end"));
+        let lone_zero_block = [entry("a", b'0', b"x"), vec![0; 512], entry("b", b'0', b""), TAR_END.to_vec()];
+        assert!(refusal(&lone_zero_block.concat()).contains("behind the end"));
+    }
+
+    #[test]
+    fn a_cut_or_damaged_tar_fails() {
+        let whole = tar(&[entry("a", b'0', b"content"), entry("b", b'0', b"content")]);
+        for size in [600, 1024, 1030, 2047, 2048, 2560] {
+            let error = open(&whole[..size]).err().unwrap();
+            assert_eq!(error.exit(), Exit::Failed, "cut at {size}: {error}");
+        }
+        let mut damaged = whole;
+        damaged[1024] ^= 1;
+        assert_eq!(open(&damaged).err().unwrap().exit(), Exit::Failed);
+    }
+
+    #[test]
+    fn limits_hold() {
+        let three = tar(&[entry("a", b'0', b"12345"), entry("b", b'0', b""), entry("c", b'0', b"")]);
+        let limits = Limits::default();
+        assert!(open_with(&three, &Limits { entries: 3, file_bytes: 5, ..limits.clone() }).is_ok());
+        for limits in [
+            Limits { entries: 2, ..limits.clone() },
+            Limits { file_bytes: 4, ..limits.clone() },
+            Limits { total_bytes: 1000, ..limits },
+        ] {
+            assert_eq!(open_with(&three, &limits).err().unwrap().exit(), Exit::Untrusted);
+        }
+        let lie = tar(&[header("big", b'0', 3 << 30).as_bytes().to_vec()]);
+        assert!(refusal(&lie).contains("larger than"));
     }
 }

@@ -172,3 +172,145 @@ impl<R: Read> Read for Content<'_, R> {
         Ok(size)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use crate::base::exit::Exit;
+    use crate::base::exit::Fault;
+    use crate::release::archive::fixtures::*;
+    use crate::release::archive::limits::Limits;
+
+    const FILE: u32 = 0o100_644;
+    const LINK: u32 = 0o120_777;
+
+    #[test]
+    fn what_honest_zips_hold_is_taken() {
+        let entries = [
+            zipped("top/", 0o042_775, b""),
+            deflated("top/a.php", b"aaaaaaaaaaaaaaaaaaaaaaaa"),
+            zipped("top/bin/run", 0o100_755, b"run"),
+            zipped("top/dos", 0, b"dos"),
+            zipped("top/l", LINK, b"a.php"),
+        ];
+        let wanted = ["a.php 644 aaaaaaaaaaaaaaaaaaaaaaaa", "bin/run 755 run", "dos 644 dos", "l -> a.php"];
+        assert_eq!(listed(&open(&zip(&entries, b"a comment")).unwrap()), wanted);
+    }
+
+    #[test]
+    fn a_zip_written_by_the_library_is_taken() {
+        let mut writer = ::zip::ZipWriter::new_stream(Vec::new());
+        let options = ::zip::write::SimpleFileOptions::default();
+        for (name, options) in [
+            ("deflated", options),
+            ("stored", options.compression_method(::zip::CompressionMethod::Stored)),
+            ("zstd", options.compression_method(::zip::CompressionMethod::Zstd)),
+            ("zip64", options.large_file(true)),
+        ] {
+            writer.start_file(name, options).unwrap();
+            writer.write_all(name.as_bytes()).unwrap();
+        }
+        let bytes = writer.finish().unwrap().into_inner();
+        let wanted = ["deflated 644 deflated", "stored 644 stored", "zip64 644 zip64", "zstd 644 zstd"];
+        assert_eq!(listed(&open(&bytes).unwrap()), wanted);
+    }
+
+    #[test]
+    fn descriptors_must_say_the_same() {
+        let plain = zipped("a", FILE, b"abc");
+        let numbers = [plain.crc, 3, 3].map(u32::to_le_bytes).concat();
+        let streamed = |behind: &[u8]| {
+            let entry = Zipped { flags: 8, local: [0; 3], behind: behind.to_vec(), ..plain.clone() };
+            zip(&[entry, zipped("b", FILE, b"")], b"")
+        };
+        let wide = [plain.crc.to_le_bytes().to_vec(), [3_u64, 3].map(u64::to_le_bytes).concat()].concat();
+        for behind in [&numbers, &[b"PK\x07\x08", &numbers[..]].concat(), &wide] {
+            assert!(open(&streamed(behind)).is_ok(), "{} bytes were refused", behind.len());
+        }
+        assert!(refusal(&streamed(b"")).contains("behind it"));
+        assert!(refusal(&streamed(&[0; 12])).contains("descriptor"));
+        assert!(refusal(&streamed(&[&numbers[..], b"x"].concat())).contains("behind it"));
+    }
+
+    #[test]
+    fn headers_that_contradict_are_refused() {
+        let plain = zipped("a", FILE, b"abc");
+        for (reason, entry) in [
+            ("the names", Zipped { local_name: b"A".into(), ..plain.clone() }),
+            ("the sizes", Zipped { local: [plain.crc, 3, 4], ..plain.clone() }),
+            ("the packed sizes", Zipped { local: [plain.crc, 4, 3], ..plain.clone() }),
+            ("the checksums", Zipped { local: [1, 3, 3], ..plain.clone() }),
+            ("the sizes", Zipped { local: [plain.crc, 3, 0], ..plain.clone() }),
+            ("the kinds", Zipped { mode: 0o040_755, ..plain.clone() }),
+            ("encrypted", Zipped { flags: 1, ..plain.clone() }),
+            ("method 9", Zipped { method: 9, ..plain.clone() }),
+            ("fifo", Zipped { mode: 0o010_644, ..plain.clone() }),
+            ("device", Zipped { mode: 0o060_644, ..plain.clone() }),
+            ("socket", Zipped { mode: 0o140_644, ..plain.clone() }),
+            ("setuid", Zipped { mode: 0o104_755, ..plain.clone() }),
+            ("behind it", Zipped { behind: b"gap".to_vec(), ..plain }),
+            ("outside", zipped("l", LINK, b"/etc/passwd")),
+            ("a folder has content", zipped("d/", 0o040_755, b"x")),
+        ] {
+            let why = refusal(&zip(&[entry, zipped("b", FILE, b"")], b""));
+            assert!(why.contains(reason), "{reason}: {why}");
+        }
+    }
+
+    #[test]
+    fn packed_bytes_that_hold_more_or_less_are_not_taken() {
+        let good = deflated("a", b"abcabcabcabc");
+        let mut slack = good.clone();
+        slack.packed.extend_from_slice(b"hidden");
+        slack.local[1] += 6;
+        assert!(refusal(&zip(&[slack], b"")).contains("behind its packed content"));
+        let longer = Zipped { size: 11, local: [good.crc, good.local[1], 11], ..good.clone() };
+        assert!(refusal(&zip(&[longer], b"")).contains("longer"));
+        let shorter = Zipped { size: 13, local: [good.crc, good.local[1], 13], ..good.clone() };
+        assert_eq!(open(&zip(&[shorter], b"")).err().unwrap().exit(), Exit::Failed);
+        let wrong = Zipped { crc: 1, local: [1, good.local[1], 12], ..good };
+        assert_eq!(open(&zip(&[wrong], b"")).err().unwrap().exit(), Exit::Failed);
+    }
+
+    #[test]
+    fn bytes_outside_the_entries_are_refused() {
+        let good = zip(&[zipped("a", FILE, b"abc"), zipped("b", FILE, b"")], b"");
+        for bytes in [
+            [b"#!/bin/sh\n", &good[..]].concat(),
+            [&good[..], b"x"].concat(),
+            [&good[..], &good[..]].concat(),
+        ] {
+            assert!(refusal(&bytes).contains("there are bytes"));
+        }
+        let end_in_comment = [b"PK\x05\x06".to_vec(), vec![0; 18]].concat();
+        assert!(refusal(&zip(&[zipped("a", FILE, b"")], &end_in_comment)).contains("two ends"));
+        assert!(open(&zip(&[zipped("inner.zip", FILE, &good)], b"")).is_ok());
+    }
+
+    #[test]
+    fn entries_that_share_bytes_are_refused() {
+        let mut bytes = zip(&[zipped("a", FILE, b"abc"), zipped("b", FILE, b"abc")], b"");
+        let second = bytes.len() - 22 - 47 + 42;
+        bytes[second..second + 4].copy_from_slice(&[0; 4]);
+        assert!(refusal(&bytes).contains("share"));
+    }
+
+    #[test]
+    fn a_cut_zip_fails_and_an_empty_one_too() {
+        let good = zip(&[deflated("a", b"abcabcabcabc")], b"");
+        assert_eq!(open(&good[..good.len() - 30]).err().unwrap().exit(), Exit::Failed);
+        assert_eq!(open(&zip(&[], b"")).err().unwrap().exit(), Exit::Failed);
+    }
+
+    #[test]
+    fn bombs_and_duplicates_are_refused() {
+        let bomb = zip(&[deflated("zeros", &vec![0; 40 << 20])], b"");
+        assert!(refusal(&bomb).contains("200 times"));
+        let twice = zip(&[zipped("a", FILE, b"1"), zipped("a", FILE, b"2")], b"");
+        assert!(refusal(&twice).contains("twice"));
+        let limits = Limits { total_bytes: 5, ..Limits::default() };
+        let six = zip(&[zipped("a", FILE, b"123"), zipped("b", FILE, b"456")], b"");
+        assert_eq!(open_with(&six, &limits).err().unwrap().exit(), Exit::Untrusted);
+    }
+}
