@@ -9,6 +9,7 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
+use crate::release::archive::blocks;
 use crate::release::archive::error::Refusal;
 use crate::release::archive::error::Stop;
 use crate::release::archive::error::Why;
@@ -16,7 +17,6 @@ use crate::release::archive::limits::Counted;
 use crate::release::archive::limits::Gauge;
 use crate::release::archive::limits::Gauged;
 use crate::release::archive::limits::Limits;
-use crate::release::archive::tar;
 use crate::release::archive::trailer;
 
 /// Small against the window over which ratios are taken.
@@ -71,13 +71,13 @@ impl Packing {
 /// Tells the format; `None` when it is none of ours.
 pub(super) fn format(file: &File) -> Result<Option<Format>, Stop> {
     let mut head = Vec::new();
-    Section::whole(file).take(tar::BLOCK as u64).read_to_end(&mut head)?;
+    Section::whole(file).take(blocks::BLOCK as u64).read_to_end(&mut head)?;
     for packing in [Packing::Gzip, Packing::Bzip2, Packing::Xz, Packing::Zstd] {
         if head.starts_with(packing.magic()) {
             return Ok(Some(Format::Tar(packing)));
         }
     }
-    if tar::begins(&head) {
+    if blocks::begins(&head) {
         return Ok(Some(Format::Tar(Packing::Plain)));
     }
     // A zip is found from its end: with bytes in front it is still one, to be refused as such.

@@ -138,8 +138,8 @@ fn broken_directory() -> Refusal {
 /// Reads the local header, compares it, and checks that the entry fills its
 /// place up to `next` exactly.
 fn local(file: &File, record: &mut Record, next: u64) -> Result<(), Stop> {
-    let refuse = |why| Refusal::entry(&record.name, why);
-    let broken = || refuse(Why::Malformed { what: "its local header is broken" });
+    let what = "its local header is broken";
+    let broken = || Refusal::entry(&record.name, Why::Malformed { what });
     let mut source = Section::new(file, record.header, next - record.header);
     let mut fixed = [0; LOCAL_SIZE as usize];
     source.read_exact(&mut fixed).map_err(|_| broken())?;
@@ -155,33 +155,52 @@ fn local(file: &File, record: &mut Record, next: u64) -> Result<(), Stop> {
     let mut variable = vec![0; name_size + extra_size];
     source.read_exact(&mut variable).map_err(|_| broken())?;
     let (name, extra) = variable.split_at(name_size);
-    if name != record.name {
-        return Err(refuse(Why::Headers { what: "the names" }).into());
-    }
-    if (flags | record.flags) & ENCRYPTED != 0 {
-        return Err(refuse(Why::Encrypted).into());
-    }
-    if flags & STREAMED != record.flags & STREAMED {
-        return Err(refuse(Why::Headers { what: "the flags" }).into());
-    }
-    if method != record.method {
-        return Err(refuse(Why::Headers { what: "the methods" }).into());
-    }
-    let mut extra = Extra::parse(extra, name)?;
-    let said = [extra.wide(size)?, extra.wide(packed)?, u64::from(crc)];
-    let meant = [record.size, record.packed, u64::from(record.crc)];
-    let streamed = flags & STREAMED != 0;
-    for ((said, meant), what) in
-        said.iter().zip(meant).zip(["the sizes", "the packed sizes", "the checksums"])
-    {
-        if *said != meant && !(streamed && *said == 0) {
-            return Err(refuse(Why::Headers { what }).into());
-        }
-    }
+    let said = Local { name, flags, method, crc, packed, size, extra };
+    compare(&said, record)?;
     record.data = record.header + LOCAL_SIZE + variable.len() as u64;
     let end = record.data.checked_add(record.packed).filter(|end| *end <= next);
     let end = end.ok_or_else(|| Refusal::entry(&record.name, Why::Overlap))?;
     check_behind(file, record, end, next)
+}
+
+/// What a local header says.
+struct Local<'h> {
+    name: &'h [u8],
+    flags: u16,
+    method: u16,
+    crc: u32,
+    packed: u32,
+    size: u32,
+    extra: &'h [u8],
+}
+
+/// A streamed entry may leave numbers at 0; everything else must be the same.
+fn compare(local: &Local<'_>, record: &Record) -> Result<(), Refusal> {
+    let refuse = |why| Err(Refusal::entry(&record.name, why));
+    if local.name != record.name {
+        return refuse(Why::Headers { what: "the names" });
+    }
+    if (local.flags | record.flags) & ENCRYPTED != 0 {
+        return refuse(Why::Encrypted);
+    }
+    if local.flags & STREAMED != record.flags & STREAMED {
+        return refuse(Why::Headers { what: "the flags" });
+    }
+    if local.method != record.method {
+        return refuse(Why::Headers { what: "the methods" });
+    }
+    let mut extra = Extra::parse(local.extra, local.name)?;
+    let streamed = local.flags & STREAMED != 0;
+    for (said, meant, what) in [
+        (extra.wide(local.size)?, record.size, "the sizes"),
+        (extra.wide(local.packed)?, record.packed, "the packed sizes"),
+        (u64::from(local.crc), u64::from(record.crc), "the checksums"),
+    ] {
+        if said != meant && !(streamed && said == 0) {
+            return refuse(Why::Headers { what });
+        }
+    }
+    Ok(())
 }
 
 /// Behind the content stands the descriptor of a streamed entry, or nothing.

@@ -3,12 +3,14 @@
 //!
 //! The rules are told in `docs/archives.md`.
 
+mod blocks;
 mod detect;
 mod directory;
 mod error;
 mod fields;
 #[cfg(test)]
 mod fixtures;
+mod heading;
 mod limits;
 mod names;
 mod opened;

@@ -270,7 +270,9 @@ mod tests {
         zstd::stream::encode_all(bytes, 1).unwrap()
     }
 
-    const PACKERS: [(&str, fn(&[u8]) -> Vec<u8>); 4] =
+    type Pack = fn(&[u8]) -> Vec<u8>;
+
+    const PACKERS: [(&str, Pack); 4] =
         [("tar.gz", gzip), ("tar.bz2", bzip2), ("tar.xz", xz), ("tar.zst", zstd)];
 
     #[test]

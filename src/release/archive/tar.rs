@@ -6,28 +6,21 @@
 use std::io;
 use std::io::Read;
 
-use ::tar::EntryType;
 use ::tar::Header;
 
+use crate::release::archive::blocks::BLOCK;
+use crate::release::archive::blocks::Content;
+use crate::release::archive::blocks::is_header;
+use crate::release::archive::blocks::read_block;
+use crate::release::archive::blocks::skip_padding;
 use crate::release::archive::error::Refusal;
 use crate::release::archive::error::Stop;
 use crate::release::archive::error::Why;
+use crate::release::archive::heading::Before;
 use crate::release::archive::limits::Limits;
 use crate::release::archive::opened::Entry;
 use crate::release::archive::opened::MemberKind;
 use crate::release::archive::opened::Visit;
-use crate::release::archive::pax;
-use crate::release::archive::pax::Pax;
-
-/// Bytes of a header, and of what every content is padded to.
-pub(super) const BLOCK: usize = 512;
-/// Longest extended header or long name: a path is far shorter.
-const LONGEST_EXTENSION: u64 = 1 << 20;
-
-/// Whether a tar begins like this.
-pub(super) fn begins(head: &[u8]) -> bool {
-    <&[u8; BLOCK]>::try_from(head).is_ok_and(is_header)
-}
 
 /// Hands every entry to `visit` and checks that nothing stands behind the last.
 pub(super) fn walk<R: Read>(mut source: R, limits: &Limits, visit: &mut Visit<'_>) -> Result<(), Stop> {
@@ -67,180 +60,6 @@ fn hand_over<R: Read>(entry: Entry, source: &mut R, visit: &mut Visit<'_>) -> Re
     skip_padding(source, size)
 }
 
-/// The headers that stand before an entry and say more about it.
-#[derive(Default)]
-struct Before {
-    pax: Option<Pax>,
-    long_name: Option<Vec<u8>>,
-    long_link: Option<Vec<u8>>,
-}
-
-impl Before {
-    /// Takes a header that describes the next entry or all entries; `false`
-    /// when it is an entry itself.
-    fn take<R: Read>(&mut self, header: &Header, source: &mut R) -> Result<bool, Stop> {
-        let name = header.path_bytes();
-        let twice = || Refusal::entry(&name, Why::Malformed { what: "an entry has two headers of one kind" });
-        let refused = |why| Refusal::entry(&name, why);
-        match header.entry_type() {
-            EntryType::XHeader => {
-                let pax = pax::parse(&extension(header, source)?).map_err(refused)?;
-                if self.pax.replace(pax).is_some() {
-                    return Err(twice().into());
-                }
-            }
-            EntryType::XGlobalHeader => {
-                self.must_be_used()?;
-                pax::check_global(&extension(header, source)?).map_err(refused)?;
-            }
-            EntryType::GNULongName => {
-                if self.long_name.replace(c_string(extension(header, source)?, &name)?).is_some() {
-                    return Err(twice().into());
-                }
-            }
-            EntryType::GNULongLink => {
-                if self.long_link.replace(c_string(extension(header, source)?, &name)?).is_some() {
-                    return Err(twice().into());
-                }
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    /// An extended header must be followed by its entry.
-    fn must_be_used(&self) -> Result<(), Refusal> {
-        if self.pax.is_some() || self.long_name.is_some() || self.long_link.is_some() {
-            return Err(Refusal::whole(Why::Malformed { what: "an extended header has no entry" }));
-        }
-        Ok(())
-    }
-
-    /// Puts the entry together from its header and those before it.
-    fn complete(self, header: &Header, limits: &Limits) -> Result<Entry, Stop> {
-        let pax = self.pax.unwrap_or_default();
-        let name = agree(pax.path, self.long_name, || header.path_bytes().into_owned())?;
-        let refuse = |why| Stop::from(Refusal::entry(&name, why));
-        let size = header.entry_size().map_err(|_| refuse(NUMBER))?;
-        // A reader that knows no pax would go on at another place than one that does.
-        if pax.size.is_some_and(|said| said != size) {
-            return Err(refuse(Why::Headers { what: "the sizes" }));
-        }
-        limits.check_file(&name, size)?;
-        let mode = header.mode().map_err(|_| refuse(NUMBER))?;
-        let kind = match header.entry_type() {
-            // Old tars tell a folder by the slash alone.
-            EntryType::Regular if name.ends_with(b"/") && size == 0 => MemberKind::Folder,
-            EntryType::Regular => MemberKind::File { size },
-            EntryType::Directory => MemberKind::Folder,
-            EntryType::Symlink => {
-                let field = || header.link_name_bytes().unwrap_or_default().into_owned();
-                let target = agree(pax.link, self.long_link, field)?;
-                MemberKind::Link { target: utf8(target).map_err(refuse)? }
-            }
-            other => return Err(refuse(Why::Kind { what: kind_name(other) })),
-        };
-        let mode = plain_mode(&kind, mode).map_err(refuse)?;
-        if size != 0 && !matches!(kind, MemberKind::File { .. }) {
-            return Err(refuse(Why::Malformed { what: "a folder or link has content" }));
-        }
-        Ok(Entry { name, kind, mode })
-    }
-}
-
-const NUMBER: Why = Why::Malformed { what: "a number in the header is broken" };
-
-/// The permission bits we give: setuid and setgid files are refused. On folders
-/// setgid is common (it comes from the maker's own folder) and simply dropped.
-pub(super) fn plain_mode(kind: &MemberKind, mode: u32) -> Result<u32, Why> {
-    match kind {
-        MemberKind::Folder => Ok(0o755),
-        _ if mode & 0o6000 != 0 => Err(Why::SetId),
-        _ if mode & 0o100 != 0 => Ok(0o755),
-        _ => Ok(0o644),
-    }
-}
-
-pub(super) fn utf8(raw: Vec<u8>) -> Result<String, Why> {
-    let text =
-        String::from_utf8(raw).map_err(|_| Why::Malformed { what: "the link's target is not UTF-8" })?;
-    Ok(text)
-}
-
-fn kind_name(kind: EntryType) -> &'static str {
-    match kind {
-        EntryType::Link => "a hard link",
-        EntryType::Char | EntryType::Block => "a device",
-        EntryType::Fifo => "a fifo",
-        EntryType::GNUSparse => "a sparse file",
-        _ => "an entry of an unknown kind",
-    }
-}
-
-/// The long form of a name; two long forms must say the same.
-fn agree(
-    pax: Option<Vec<u8>>,
-    gnu: Option<Vec<u8>>,
-    field: impl FnOnce() -> Vec<u8>,
-) -> Result<Vec<u8>, Refusal> {
-    match (pax, gnu) {
-        (Some(pax), Some(gnu)) if pax != gnu => Err(Refusal::entry(&pax, Why::Headers { what: "the names" })),
-        (Some(name), _) | (None, Some(name)) => Ok(name),
-        (None, None) => Ok(field()),
-    }
-}
-
-/// The content of a header that describes others.
-fn extension<R: Read>(header: &Header, source: &mut R) -> Result<Vec<u8>, Stop> {
-    let name = header.path_bytes();
-    let size = header.entry_size().map_err(|_| Refusal::entry(&name, NUMBER))?;
-    if size > LONGEST_EXTENSION {
-        return Err(Refusal::entry(&name, Why::FileSize { limit: LONGEST_EXTENSION }).into());
-    }
-    let mut raw = Vec::new();
-    Content { source, left: size }.read_to_end(&mut raw)?;
-    skip_padding(source, size)?;
-    Ok(raw)
-}
-
-/// GNU long names end with one NUL.
-fn c_string(mut raw: Vec<u8>, name: &[u8]) -> Result<Vec<u8>, Refusal> {
-    if raw.last() == Some(&0) {
-        raw.pop();
-    }
-    if raw.contains(&0) {
-        return Err(Refusal::entry(name, Why::Malformed { what: "a long name has bytes behind its end" }));
-    }
-    Ok(raw)
-}
-
-/// Checksum and magic of a header of one of the known kinds.
-fn is_header(block: &[u8; BLOCK]) -> bool {
-    let header = Header::from_byte_slice(block);
-    let sum: u32 = block
-        .iter()
-        .enumerate()
-        .map(|(at, byte)| if (148..156).contains(&at) { u32::from(b' ') } else { u32::from(*byte) })
-        .sum();
-    let is_known = header.as_ustar().is_some() || header.as_gnu().is_some() || block[257..265] == [0; 8];
-    is_known && header.cksum().is_ok_and(|stored| stored == sum)
-}
-
-fn read_block<R: Read>(source: &mut R) -> Result<[u8; BLOCK], Stop> {
-    let mut block = [0; BLOCK];
-    match source.read_exact(&mut block) {
-        Ok(()) => Ok(block),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Stop::cut()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn skip_padding<R: Read>(source: &mut R, size: u64) -> Result<(), Stop> {
-    let left = size.next_multiple_of(BLOCK as u64) - size;
-    io::copy(&mut Content { source, left }, &mut io::sink())?;
-    Ok(())
-}
-
 /// Behind the first zero block: another one, and zeros to the end.
 fn check_end<R: Read>(source: &mut R) -> Result<(), Stop> {
     let mut zeros = 0;
@@ -258,27 +77,6 @@ fn check_end<R: Read>(source: &mut R) -> Result<(), Stop> {
         zeros += size;
     }
     if zeros < BLOCK { Err(Stop::cut()) } else { Ok(()) }
-}
-
-/// One content; that it ends too early is an error.
-struct Content<'s, R> {
-    source: &'s mut R,
-    left: u64,
-}
-
-impl<R: Read> Read for Content<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let room = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        if room == 0 {
-            return Ok(0);
-        }
-        let size = self.source.read(&mut buffer[..room])?;
-        if size == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive ends inside an entry"));
-        }
-        self.left -= size as u64;
-        Ok(size)
-    }
 }
 
 #[cfg(test)]

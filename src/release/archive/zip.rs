@@ -17,14 +17,14 @@ use crate::release::archive::directory::Record;
 use crate::release::archive::error::Refusal;
 use crate::release::archive::error::Stop;
 use crate::release::archive::error::Why;
+use crate::release::archive::heading::plain_mode;
+use crate::release::archive::heading::utf8;
 use crate::release::archive::limits::Counted;
 use crate::release::archive::limits::Gauge;
 use crate::release::archive::limits::Limits;
 use crate::release::archive::opened::Entry;
 use crate::release::archive::opened::MemberKind;
 use crate::release::archive::opened::Visit;
-use crate::release::archive::tar::plain_mode;
-use crate::release::archive::tar::utf8;
 
 /// Longest target of a link, in bytes; Linux allows no more.
 const LONGEST_TARGET: u64 = 4096;
