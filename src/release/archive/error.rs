@@ -1,0 +1,209 @@
+//! Why an archive is not taken.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::base::escape;
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::base::path::PathError;
+use crate::sys::fs::IoError;
+use crate::sys::fs::shown;
+
+/// Reading a release archive failed, or its content is not to be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    #[error(transparent)]
+    Io(#[from] IoError),
+    #[error("{} is no archive of a known format", shown(archive))]
+    Unknown { archive: PathBuf },
+    /// Cut, damaged, or unreadable for the decoder.
+    #[error("failed to read the archive {}", shown(archive))]
+    Damaged {
+        archive: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("refused the archive {}: {refusal}", shown(archive))]
+    Refused { archive: PathBuf, refusal: Refusal },
+    #[error("the archive {} changed while it was being read", shown(archive))]
+    Changed { archive: PathBuf },
+    #[error("failed to take \"{entry}\" out of the archive {}", shown(archive))]
+    Take {
+        archive: PathBuf,
+        entry: String,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Fault for ArchiveError {
+    fn exit(&self) -> Exit {
+        match self {
+            ArchiveError::Refused { .. } => Exit::Untrusted,
+            _ => Exit::Failed,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            ArchiveError::Io(error) => error.hints(),
+            ArchiveError::Unknown { .. } => {
+                vec!["give a .zip, .tar, .tar.gz, .tar.bz2, .tar.xz or .tar.zst".into()]
+            }
+            ArchiveError::Damaged { .. } => {
+                vec!["the upload or download may be incomplete: fetch the archive again".into()]
+            }
+            ArchiveError::Refused { refusal, .. } => vec![refusal.why.hint().into()],
+            ArchiveError::Changed { .. } => {
+                vec!["wait until the upload has ended, then try again".into()]
+            }
+            ArchiveError::Take { .. } => Vec::new(),
+        }
+    }
+}
+
+/// One entry, or the archive as a whole, breaks a rule of `docs/archives.md`.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The entry's name, escaped; empty when the archive as a whole is meant.
+    pub entry: String,
+    pub why: Why,
+}
+
+impl Refusal {
+    pub(super) fn entry(raw: &[u8], why: Why) -> Refusal {
+        Refusal { entry: short(raw), why }
+    }
+
+    pub(super) fn whole(why: Why) -> Refusal {
+        Refusal { entry: String::new(), why }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.entry.is_empty() {
+            return self.why.fmt(f);
+        }
+        write!(f, "entry \"{}\": {}", self.entry, self.why)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// A refusal travels through `Read` as an I/O error and is found again by
+/// [`Stop::from`].
+impl From<Refusal> for io::Error {
+    fn from(refusal: Refusal) -> io::Error {
+        io::Error::other(refusal)
+    }
+}
+
+/// The name for people: escaped, and cut to a line.
+pub(super) fn short(raw: &[u8]) -> String {
+    escape::bytes(&raw[..raw.len().min(200)])
+}
+
+/// The rule that was broken.
+#[derive(Debug, thiserror::Error)]
+pub enum Why {
+    #[error("{0}")]
+    Path(PathError),
+    #[error("the name begins with a drive letter")]
+    Drive,
+    #[error("it lies in a .git folder")]
+    Git,
+    #[error("a file's name ends with a slash")]
+    FileWithSlash,
+    #[error("the name occurs twice")]
+    Duplicate,
+    #[error("the name goes through a file or a link")]
+    ThroughFile,
+    #[error("the link points outside the archive, to \"{target}\"")]
+    LinkOutside { target: String },
+    #[error("the link ends in itself")]
+    LinkLoop,
+    #[error("it is {what}")]
+    Kind { what: &'static str },
+    #[error("it has the setuid or setgid bit")]
+    SetId,
+    #[error("it is encrypted")]
+    Encrypted,
+    #[error("the compression method {method} is not supported")]
+    Method { method: u16 },
+    #[error("{what} differ between two headers")]
+    Headers { what: &'static str },
+    #[error("{what}")]
+    Malformed { what: &'static str },
+    #[error("there are bytes {place}")]
+    Hidden { place: &'static str },
+    #[error("two entries share the same bytes")]
+    Overlap,
+    #[error("it is larger than {limit} bytes")]
+    FileSize { limit: u64 },
+    #[error("the content is larger than {limit} bytes")]
+    TotalSize { limit: u64 },
+    #[error("the content is more than {limit} times the compressed size")]
+    Ratio { limit: u64 },
+    #[error("there are more than {limit} entries")]
+    Entries { limit: u64 },
+}
+
+impl Why {
+    fn hint(&self) -> &'static str {
+        match self {
+            Why::FileSize { .. } | Why::TotalSize { .. } | Why::Ratio { .. } | Why::Entries { .. } => {
+                "a release of this size is unusual: check where the archive comes from"
+            }
+            Why::Kind { .. } | Why::SetId | Why::Encrypted | Why::Method { .. } => {
+                "pack the release again with plain files, folders and inner links only"
+            }
+            _ => "programs would disagree on what this archive holds: ask its maker for a clean one",
+        }
+    }
+}
+
+/// What ends a walk through an archive; the archive's path is added on top.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Refused(Refusal),
+    Damaged(io::Error),
+    Changed,
+    Take { entry: String, source: io::Error },
+}
+
+impl Stop {
+    pub(super) fn at(self, archive: PathBuf) -> ArchiveError {
+        match self {
+            Stop::Refused(refusal) => ArchiveError::Refused { archive, refusal },
+            Stop::Damaged(source) => ArchiveError::Damaged { archive, source },
+            Stop::Changed => ArchiveError::Changed { archive },
+            Stop::Take { entry, source } => ArchiveError::Take { archive, entry, source },
+        }
+    }
+
+    pub(super) fn cut() -> Stop {
+        Stop::Damaged(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive ends too early"))
+    }
+
+    pub(super) fn damaged(what: &'static str) -> Stop {
+        Stop::Damaged(io::Error::new(io::ErrorKind::InvalidData, what))
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Refused(refusal)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        match error.downcast::<Refusal>() {
+            Ok(refusal) => Stop::Refused(refusal),
+            Err(error) => Stop::Damaged(error),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Checked reading of release archives: the whole archive is read and judged
+//! before anything of it is used, and an ambiguous one is refused whole.
+//!
+//! The rules are told in `docs/archives.md`.
+
+mod blocks;
+mod detect;
+mod directory;
+mod error;
+mod fields;
+#[cfg(test)]
+mod fixtures;
+mod heading;
+mod limits;
+mod names;
+mod opened;
+mod pax;
+mod tar;
+mod trailer;
+mod zip;
+
+pub use error::ArchiveError;
+pub use error::Refusal;
+pub use error::Why;
+pub use limits::Limits;
+pub use opened::Archive;
+pub use opened::Member;
+pub use opened::MemberKind;

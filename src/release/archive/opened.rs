@@ -1,0 +1,372 @@
+//! An archive that was read to its end and found clean.
+
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::io::Seek;
+use std::path::Path;
+use std::path::PathBuf;
+
+use sha2::Digest as _;
+
+use crate::base::path::SitePath;
+use crate::release::archive::detect;
+use crate::release::archive::detect::Format;
+use crate::release::archive::error::ArchiveError;
+use crate::release::archive::error::Stop;
+use crate::release::archive::error::short;
+use crate::release::archive::limits::Limits;
+use crate::release::archive::names;
+use crate::release::archive::tar;
+use crate::release::archive::zip;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+
+/// What an archive holds under one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub path: SitePath,
+    pub kind: MemberKind,
+    /// 0644, or 0755 where the owner may execute; folders have 0755.
+    pub mode: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberKind {
+    /// `size` in bytes.
+    File {
+        size: u64,
+    },
+    /// A symbolic link; it stays inside the archive, also through other links.
+    Link {
+        target: String,
+    },
+    Folder,
+}
+
+/// A release archive, opened and wholly checked.
+pub struct Archive {
+    path: PathBuf,
+    file: File,
+    format: Format,
+    limits: Limits,
+    members: Vec<Member>,
+    /// Every entry in archive order, as the first pass found it.
+    order: Vec<Seen>,
+}
+
+/// What the second pass must find again.
+struct Seen {
+    name: Vec<u8>,
+    kind: MemberKind,
+    mode: u32,
+    sha256: [u8; 32],
+    /// The entry's place in `members`; none for a top folder that was stripped.
+    member: Option<usize>,
+}
+
+/// An entry as its format tells it; the name is still unchecked.
+pub(super) struct Entry {
+    pub(super) name: Vec<u8>,
+    pub(super) kind: MemberKind,
+    pub(super) mode: u32,
+}
+
+/// Gets every entry with its content, which it may leave unread.
+pub(super) type Visit<'v> = dyn FnMut(Entry, &mut dyn Read) -> Result<(), Stop> + 'v;
+
+impl Archive {
+    /// Recognises the format by content and walks everything, decompressing and
+    /// verifying sizes and checksums, before it answers; nothing is written.
+    ///
+    /// Fails when the file is no archive, cut or damaged; refuses it whole when
+    /// anything in it is hostile, ambiguous or beyond `limits`.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Archive, ArchiveError> {
+        let file = fs::open(path)?;
+        let metadata = file.metadata().map_err(|source| IoError::new("look at", path, source))?;
+        let unknown = || ArchiveError::Unknown { archive: path.into() };
+        if !metadata.is_file() {
+            return Err(unknown());
+        }
+        let format = detect::format(&file).map_err(|stop| stop.at(path.into()))?.ok_or_else(unknown)?;
+        let (members, order) = survey(&file, format, limits).map_err(|stop| stop.at(path.into()))?;
+        Ok(Archive { path: path.into(), file, format, limits: limits.clone(), members, order })
+    }
+
+    /// Everything in it, sorted by path; one common top folder is left out.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The format's usual ending: `zip`, `tar.zst`, …
+    pub fn format(&self) -> &'static str {
+        self.format.name()
+    }
+
+    /// Second pass: hands every file's content to `take`, in archive order.
+    ///
+    /// Fails when `take` does, or when the file changed since [`Archive::open`].
+    /// The content is compared at its end only: what was taken before an error
+    /// is not to be used.
+    pub fn each(
+        &self,
+        take: &mut dyn FnMut(&Member, &mut dyn Read) -> io::Result<()>,
+    ) -> Result<(), ArchiveError> {
+        self.second_pass(take).map_err(|stop| stop.at(self.path.clone()))
+    }
+
+    fn second_pass(
+        &self,
+        take: &mut dyn FnMut(&Member, &mut dyn Read) -> io::Result<()>,
+    ) -> Result<(), Stop> {
+        let mut expected = self.order.iter();
+        walk(&self.file, self.format, &self.limits, &mut |entry, content| {
+            let seen = expected.next().filter(|seen| seen.is(&entry)).ok_or(Stop::Changed)?;
+            let mut content = Hashed::new(content);
+            if let (Some(member), MemberKind::File { .. }) = (seen.member, &seen.kind) {
+                content.hand_to(&self.members[member], take)?;
+            }
+            if content.finish()? != seen.sha256 { Err(Stop::Changed) } else { Ok(()) }
+        })?;
+        if expected.next().is_some() { Err(Stop::Changed) } else { Ok(()) }
+    }
+}
+
+impl Seen {
+    fn is(&self, entry: &Entry) -> bool {
+        self.name == entry.name && self.kind == entry.kind && self.mode == entry.mode
+    }
+}
+
+/// First pass: reads all, keeps names and digests.
+fn survey(file: &File, format: Format, limits: &Limits) -> Result<(Vec<Member>, Vec<Seen>), Stop> {
+    let mut order = Vec::new();
+    let mut members = Vec::new();
+    walk(file, format, limits, &mut |entry, content| {
+        let sha256 = Hashed::new(content).finish()?;
+        let is_folder = matches!(entry.kind, MemberKind::Folder);
+        let path = names::clean(&entry.name, is_folder)?;
+        let mut seen = Seen { name: entry.name, kind: entry.kind, mode: entry.mode, sha256, member: None };
+        if let Some(path) = path {
+            seen.member = Some(members.len());
+            members.push(Member { path, kind: seen.kind.clone(), mode: seen.mode });
+        }
+        order.push(seen);
+        limits.check_entries(order.len() as u64)?;
+        Ok(())
+    })?;
+    if members.is_empty() {
+        return Err(Stop::damaged("the archive is empty"));
+    }
+    let settled = names::settle(members)?;
+    Ok((sorted(settled, &mut order), order))
+}
+
+/// Sorts the members by path and points `order` to their new places.
+fn sorted(settled: Vec<Option<Member>>, order: &mut [Seen]) -> Vec<Member> {
+    let mut numbered: Vec<(usize, Member)> =
+        settled.into_iter().enumerate().filter_map(|(at, member)| Some((at, member?))).collect();
+    numbered.sort_by(|(_, a), (_, b)| a.path.cmp(&b.path));
+    let places: std::collections::HashMap<usize, usize> =
+        numbered.iter().enumerate().map(|(place, (at, _))| (*at, place)).collect();
+    for seen in order {
+        seen.member = seen.member.and_then(|at| places.get(&at).copied());
+    }
+    numbered.into_iter().map(|(_, member)| member).collect()
+}
+
+fn walk(mut file: &File, format: Format, limits: &Limits, visit: &mut Visit<'_>) -> Result<(), Stop> {
+    file.rewind()?;
+    match format {
+        Format::Zip => zip::walk(file, limits, visit),
+        Format::Tar(packing) => tar::walk(detect::unpack(file, packing, limits), limits, visit),
+    }
+}
+
+/// Content on its way to somebody, hashed as it passes.
+struct Hashed<'c> {
+    content: &'c mut dyn Read,
+    hash: sha2::Sha256,
+    /// What went wrong while reading, kept apart from the taker's own errors.
+    failure: Option<Stop>,
+}
+
+impl Hashed<'_> {
+    fn new(content: &mut dyn Read) -> Hashed<'_> {
+        Hashed { content, hash: sha2::Sha256::default(), failure: None }
+    }
+
+    fn hand_to(
+        &mut self,
+        member: &Member,
+        take: &mut dyn FnMut(&Member, &mut dyn Read) -> io::Result<()>,
+    ) -> Result<(), Stop> {
+        let taken = take(member, self);
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        taken.map_err(|source| Stop::Take { entry: short(member.path.as_str().as_bytes()), source })
+    }
+
+    /// Reads what is left and tells the digest of all.
+    fn finish(mut self) -> Result<[u8; 32], Stop> {
+        let drained = io::copy(&mut self, &mut io::sink());
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        drained?;
+        Ok(self.hash.finalize().into())
+    }
+}
+
+impl Read for Hashed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.content.read(buffer) {
+            Ok(size) => {
+                self.hash.update(&buffer[..size]);
+                Ok(size)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => {
+                self.failure = Some(Stop::from(error));
+                Err(io::Error::other("the archive cannot be read further"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::base::exit::Exit;
+    use crate::base::exit::Fault;
+    use crate::release::archive::fixtures;
+
+    fn sample() -> Vec<u8> {
+        fixtures::tar(&[fixtures::entry("t/b", b'0', b"bee"), fixtures::entry("t/a", b'0', b"ay")])
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn bzip2(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn xz(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        zstd::stream::encode_all(bytes, 1).unwrap()
+    }
+
+    type Pack = fn(&[u8]) -> Vec<u8>;
+
+    const PACKERS: [(&str, Pack); 4] =
+        [("tar.gz", gzip), ("tar.bz2", bzip2), ("tar.xz", xz), ("tar.zst", zstd)];
+
+    #[test]
+    fn every_format_is_recognised_by_its_content() {
+        for (format, pack) in PACKERS {
+            let archive = fixtures::open(&pack(&sample())).unwrap();
+            assert_eq!(archive.format(), format);
+            assert_eq!(fixtures::listed(&archive), ["a 644 ay", "b 644 bee"], "{format}");
+        }
+        assert_eq!(fixtures::open(&sample()).unwrap().format(), "tar");
+        for bytes in [&b""[..], b"<html>404</html>", &[0; 4096]] {
+            let error = fixtures::open(bytes).err().unwrap();
+            assert!(matches!(error, ArchiveError::Unknown { .. }), "{error}");
+        }
+        assert!(matches!(
+            Archive::open(Path::new("/"), &Limits::default()),
+            Err(ArchiveError::Unknown { .. })
+        ));
+    }
+
+    #[test]
+    fn a_second_stream_goes_on_and_garbage_does_not() {
+        let sample = sample();
+        for (format, pack) in PACKERS {
+            let (front, back) = sample.split_at(700);
+            let archive = fixtures::open(&[pack(front), pack(back)].concat()).unwrap();
+            assert_eq!(fixtures::listed(&archive), ["a 644 ay", "b 644 bee"], "{format}");
+            let garbage = [pack(&sample), b"garbage".to_vec()].concat();
+            assert!(fixtures::refusal(&garbage).contains("behind the packed data"), "{format}");
+            let second_tar = [pack(&sample), pack(&sample)].concat();
+            assert!(fixtures::refusal(&second_tar).contains("behind the end"), "{format}");
+        }
+    }
+
+    #[test]
+    fn a_cut_or_bent_stream_fails() {
+        for (format, pack) in PACKERS {
+            let whole = pack(&sample());
+            for size in [whole.len() / 2, whole.len() - 1] {
+                let error = fixtures::open(&whole[..size]).err().unwrap();
+                assert_eq!(error.exit(), Exit::Failed, "{format} cut at {size}: {error}");
+            }
+            let mut bent = whole;
+            let middle = bent.len() / 2;
+            bent[middle] ^= 0x55;
+            assert!(fixtures::open(&bent).is_err(), "{format}");
+            let error = fixtures::open(&pack(b"no tar at all")).err().unwrap();
+            assert_eq!(error.exit(), Exit::Failed, "{format}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_packed_bomb_is_refused() {
+        let bomb = fixtures::tar(&[fixtures::entry("zeros", b'0', &vec![0; 64 << 20])]);
+        for (format, pack) in PACKERS {
+            assert!(fixtures::refusal(&pack(&bomb)).contains("200 times"), "{format}");
+        }
+    }
+
+    #[test]
+    fn members_are_sorted_and_contents_come_in_archive_order() {
+        let archive = fixtures::open(&sample()).unwrap();
+        let sorted: Vec<&str> = archive.members().iter().map(|member| member.path.as_str()).collect();
+        assert_eq!(sorted, ["a", "b"]);
+        let mut order = Vec::new();
+        let take = &mut |member: &Member, _: &mut dyn Read| {
+            order.push(member.path.as_str().to_owned());
+            Ok(())
+        };
+        archive.each(take).unwrap();
+        assert_eq!(order, ["b", "a"]);
+    }
+
+    #[test]
+    fn a_file_changed_behind_our_back_is_an_error() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&sample()).unwrap();
+        let archive = Archive::open(file.path(), &Limits::default()).unwrap();
+        for (place, wanted) in [(512, b"bad"), (0, b"t/c")] {
+            std::os::unix::fs::FileExt::write_all_at(file.as_file(), wanted, place).unwrap();
+            assert!(archive.each(&mut |_, _| Ok(())).is_err(), "changed at {place}");
+            std::os::unix::fs::FileExt::write_all_at(file.as_file(), &sample(), 0).unwrap();
+            archive.each(&mut |_, _| Ok(())).unwrap();
+        }
+        file.as_file().set_len(700).unwrap();
+        assert!(archive.each(&mut |_, _| Ok(())).is_err());
+    }
+
+    #[test]
+    fn the_takers_own_error_keeps_its_cause() {
+        let archive = fixtures::open(&sample()).unwrap();
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let error = archive.each(&mut |_, _| Err(full())).unwrap_err();
+        let ArchiveError::Take { entry, source, .. } = error else { panic!("{error}") };
+        assert_eq!((entry.as_str(), source.kind()), ("b", io::ErrorKind::StorageFull));
+    }
+}
