@@ -10,8 +10,11 @@
     allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")
 )]
 
+pub mod app;
 pub mod base;
+pub mod cli;
 pub mod database;
+pub mod demo;
 pub mod integrity;
 pub mod release;
 pub mod site;

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde::Serialize;
 
+use crate::app::failure::Failure;
 use crate::base::check::Check;
 use crate::base::exit::Exit;
 
@@ -13,11 +15,21 @@ use crate::base::exit::Exit;
 pub struct Answer<T> {
     pub exit: Exit,
     pub result: T,
+    /// What went wrong, where something did and there is a result all the same.
+    pub failure: Option<Failure>,
 }
 
 impl<T> Answer<T> {
     pub fn done(result: T) -> Answer<T> {
-        Answer { exit: Exit::Done, result }
+        Answer { exit: Exit::Done, result, failure: None }
+    }
+
+    pub fn ending(exit: Exit, result: T) -> Answer<T> {
+        Answer { exit, result, failure: None }
+    }
+
+    pub fn failing(failure: Failure, result: T) -> Answer<T> {
+        Answer { exit: failure.exit, result, failure: Some(failure) }
     }
 }
 
@@ -108,7 +120,7 @@ pub struct Approved {
 }
 
 /// How `apply`, `resume`, `rollback` and `update` ended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunView {
     pub run: String,
     pub plan: String,

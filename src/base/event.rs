@@ -1,11 +1,12 @@
 //! What a run tells while it works. Readers must ignore kinds they do not know.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::base::step::Step;
 
 /// One thing that happened, or how far something is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// A step begins.

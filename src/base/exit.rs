@@ -36,6 +36,14 @@ impl Exit {
         self as u8
     }
 
+    /// The way that a process exit status stands for.
+    pub fn from_code(code: u8) -> Option<Exit> {
+        use Exit::*;
+        [Done, Failed, Usage, NothingToDo, Waiting, Refused, Stuck, Differs, Locked, Untrusted]
+            .get(usize::from(code))
+            .copied()
+    }
+
     /// The word used for `error.kind` in JSON.
     pub fn kind(self) -> &'static str {
         match self {

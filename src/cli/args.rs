@@ -49,12 +49,17 @@ pub struct Global {
     /// Tell only errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// Said by entracte to itself: this process hangs on no terminal
+    #[arg(long, global = true, hide = true)]
+    pub detached: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Adopt a site: detect the application, write its settings, record what is installed
-    #[command(after_help = "Example: entracte init /var/www/blog --url https://blog.example.org/ --release wordpress-6.8.3.zip")]
+    #[command(
+        after_help = "Example: entracte init /var/www/blog --url https://blog.example.org/ --release wordpress-6.8.3.zip"
+    )]
     Init(InitArgs),
     /// Bring a release here and verify it; nothing of the site is touched
     #[command(after_help = "Example: entracte stage --from wordpress-6.9.zip")]
@@ -272,10 +277,8 @@ pub enum GateVerb {
 
 #[derive(Debug, Subcommand)]
 pub enum RunOnceVerb {
-    /// The scripts in the live tree, and which of them have run
+    /// The scripts of the installed release, and which of them have run
     List,
-    /// Run those that have not
-    Run,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,10 +5,12 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use crate::app::desk;
 use crate::app::failure::Failure;
 use crate::app::report::Answer;
 use crate::base::escape;
 use crate::base::exit::Exit;
+use crate::cli::args::Global;
 
 /// How to talk, from the global options and the terminal.
 #[derive(Clone, Copy, Debug)]
@@ -63,12 +65,15 @@ impl Manner {
         text: impl FnOnce(&T, &Manner) -> String,
     ) -> Exit {
         match answer {
-            Ok(Answer { exit, result }) if self.json => {
-                let failure = exit_without_message(exit);
+            Ok(Answer { exit, result, failure }) if self.json => {
+                let failure = failure.or_else(|| exit_without_message(exit));
                 self.document(verb, exit, Some(&result), failure.as_ref())
             }
-            Ok(Answer { exit, result }) => {
+            Ok(Answer { exit, result, failure }) => {
                 put(&text(&result, self));
+                if let Some(failure) = failure {
+                    self.complain(&failure);
+                }
                 exit
             }
             Err(failure) if self.json => self.document::<T>(verb, failure.exit, None, Some(&failure)),
@@ -131,4 +136,28 @@ fn exit_without_message(exit: Exit) -> Option<Failure> {
 /// Data to standard output; a reader that went away is no error of ours.
 pub fn put(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// How to talk, as asked for and as the terminal allows.
+pub fn manner(global: &Global) -> Manner {
+    let terminal = desk::terminal();
+    let plain = global.no_color || terminal.no_color || global.json;
+    Manner {
+        json: global.json,
+        colour: terminal.out && !plain,
+        quiet: global.quiet || global.detached,
+        verbose: global.verbose,
+        lively: terminal.err && !plain,
+    }
+}
+
+/// Several lines of talk.
+pub fn talk(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Whether the person at the terminal says yes; nobody there is a no.
+pub fn confirm(question: &str) -> bool {
+    let answer = desk::answer_to(&format!("{question} [y/N] ")).unwrap_or_default();
+    matches!(answer.trim(), "y" | "Y" | "yes")
 }

@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use indicatif::ProgressDrawTarget;
 use indicatif::ProgressStyle;
 
+use crate::app::event_line::EventLine;
 use crate::base::escape;
 use crate::base::event::Event;
 use crate::base::step::Step;
@@ -28,33 +29,28 @@ pub enum EventSink {
     Stderr,
 }
 
-#[derive(serde::Serialize)]
-struct Line<'a> {
-    at: String,
-    run: Option<&'a str>,
-    step: Option<Step>,
-    #[serde(rename = "event")]
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    done: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total_bytes: Option<u64>,
-}
-
 impl Progress {
     pub fn new(manner: Manner, events: Option<EventSink>) -> Progress {
         Progress { manner, bar: None, events }
     }
 
-    /// Takes one event; `at` and `run` name when and in which run it came.
-    pub fn take(&mut self, at: &str, run: Option<&str>, step: Option<Step>, event: &Event) {
-        self.write_event(at, run, step, event);
+    /// Takes one event of a run.
+    pub fn take(&mut self, run: Option<&str>, step: Option<Step>, event: &Event) {
+        if self.events.is_some() {
+            self.write_event(&EventLine::now(run, step, event));
+        }
+        self.show(step, event);
+    }
+
+    /// Takes an event that another process told.
+    pub fn take_line(&mut self, line: &EventLine) {
+        self.write_event(line);
+        if let Some(event) = line.to_event() {
+            self.show(line.step, &event);
+        }
+    }
+
+    fn show(&mut self, step: Option<Step>, event: &Event) {
         if self.manner.quiet {
             return;
         }
@@ -68,10 +64,13 @@ impl Progress {
             Event::UndoDone { note } => self.step_line(step, Paint::Yellow, "↶", note),
             Event::Warning { message } => {
                 self.drop_bar();
-                let line = format!("{} {}", self.manner.paint(Paint::Yellow, "warning:"), escape::text(message));
+                let line =
+                    format!("{} {}", self.manner.paint(Paint::Yellow, "warning:"), escape::text(message));
                 self.manner.say(&line);
             }
-            Event::Log { line } if self.manner.verbose => self.manner.say(&format!("  {}", escape::text(line))),
+            Event::Log { line } if self.manner.verbose => {
+                self.manner.say(&format!("  {}", escape::text(line)))
+            }
             Event::Log { .. } => {}
         }
     }
@@ -84,7 +83,8 @@ impl Progress {
         self.drop_bar();
         let Some(step) = step else { return };
         let note = escape::text(note);
-        let line = format!("{} {:>2} {:<9} {note}", self.manner.paint(paint, mark), step.number(), step.name());
+        let line =
+            format!("{} {:>2} {:<9} {note}", self.manner.paint(paint, mark), step.number(), step.name());
         self.manner.say(line.trim_end());
     }
 
@@ -110,9 +110,9 @@ impl Progress {
         }
     }
 
-    fn write_event(&mut self, at: &str, run: Option<&str>, step: Option<Step>, event: &Event) {
+    fn write_event(&mut self, line: &EventLine) {
         let Some(sink) = &mut self.events else { return };
-        let Ok(mut text) = serde_json::to_vec(&line(at, run, step, event)) else { return };
+        let Ok(mut text) = serde_json::to_vec(line) else { return };
         text.push(b'\n');
         // A reader that went away must not stop the work.
         let _ = match sink {
@@ -120,36 +120,6 @@ impl Progress {
             EventSink::Stderr => std::io::stderr().write_all(&text),
         };
     }
-}
-
-fn line<'a>(at: &str, run: Option<&'a str>, step: Option<Step>, event: &'a Event) -> Line<'a> {
-    let mut line = Line {
-        at: at.to_owned(),
-        run,
-        step,
-        kind: "",
-        text: None,
-        done: None,
-        total: None,
-        bytes: None,
-        total_bytes: None,
-    };
-    (line.kind, line.text) = match event {
-        Event::StepStarted => ("step-started", None),
-        Event::StepDone { note } => ("step-done", Some(note.as_str())),
-        Event::StepSkipped { note } => ("step-skipped", Some(note.as_str())),
-        Event::StepFailed { message } => ("step-failed", Some(message.as_str())),
-        Event::UndoStarted => ("undo-started", None),
-        Event::UndoDone { note } => ("undo-done", Some(note.as_str())),
-        Event::Warning { message } => ("warning", Some(message.as_str())),
-        Event::Log { line } => ("log", Some(line.as_str())),
-        Event::Progress { what, done, total, bytes, total_bytes } => {
-            (line.done, line.total) = (Some(*done), Some(*total));
-            (line.bytes, line.total_bytes) = (Some(*bytes), Some(*total_bytes));
-            ("progress", Some(what.as_str()))
-        }
-    };
-    line
 }
 
 fn new_bar() -> ProgressBar {

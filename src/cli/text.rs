@@ -83,7 +83,8 @@ pub fn plan(plan: &PlanView, all: bool, manner: &Manner) -> String {
     text.row("closed for", &format!("about {:.0} s", plan.closed_seconds.ceil()));
     text.row("needs", &format!("{} of free space", bytes(plan.bytes_needed)));
     for kind in ["conflict", "remove", "keep", "add", "replace"] {
-        let rows: Vec<String> = plan.changes.iter().filter(|change| change.kind == kind).map(change_line).collect();
+        let rows: Vec<String> =
+            plan.changes.iter().filter(|change| change.kind == kind).map(change_line).collect();
         if all {
             text.whole_list(kind, &rows);
         } else if matches!(kind, "conflict" | "remove") {
@@ -126,12 +127,7 @@ fn checks(text: &mut Page, plan: &PlanView) {
             Level::Error => (Paint::Red, "error"),
             _ => (Paint::Yellow, "warning"),
         };
-        text.line(&format!(
-            "{} {}: {}",
-            text.1.paint(paint, word),
-            check.name,
-            escape::text(&check.detail)
-        ));
+        text.line(&format!("{} {}: {}", text.1.paint(paint, word), check.name, escape::text(&check.detail)));
         if !check.fix.is_empty() {
             text.line(&format!("  {} {}", text.1.paint(Paint::Cyan, "fix:"), escape::text(&check.fix)));
         }
@@ -203,7 +199,12 @@ pub fn show(show: &Show, manner: &Manner) -> String {
             _ => (Paint::Dim, "·"),
         };
         let seconds = step.seconds.map(|seconds| format!("{seconds:>7.2} s")).unwrap_or_default();
-        let line = format!("{} {:<9} {seconds:>9}  {}", manner.paint(paint, mark), step.step, escape::text(&step.note));
+        let line = format!(
+            "{} {:<9} {seconds:>9}  {}",
+            manner.paint(paint, mark),
+            step.step,
+            escape::text(&step.note)
+        );
         text.line(line.trim_end());
     }
     text.notes(&show.warnings);
@@ -265,6 +266,15 @@ pub fn history(history: &History, manner: &Manner) -> String {
     text.0
 }
 
+pub fn gate_status(gate: &GateStatus, manner: &Manner) -> String {
+    let mut text = Page::new(manner);
+    match gate.closed {
+        true => text.line(&format!("closed: {}", escape::text(gate.reason.as_deref().unwrap_or("")))),
+        false => text.line("open"),
+    }
+    text.0
+}
+
 pub fn gate(gate: &GateView, _manner: &Manner) -> String {
     let mut text = gate.instructions.clone();
     if let Some(installed) = &gate.installed {
@@ -317,7 +327,8 @@ pub fn manifest(manifest: &ManifestView, manner: &Manner) -> String {
     let mut text = Page::new(manner);
     text.line(&format!("{} {} ({})", manifest.product, manifest.version, manifest.format));
     for file in &manifest.files {
-        let digest = file.sha256.as_deref().or(file.md5.as_deref()).or(file.link.as_deref()).unwrap_or("folder");
+        let digest =
+            file.sha256.as_deref().or(file.md5.as_deref()).or(file.link.as_deref()).unwrap_or("folder");
         text.line(&format!("{digest:<64} {:>10} {}", file.size, escape::text(&file.path)));
     }
     for warning in &manifest.warnings {
@@ -410,7 +421,9 @@ mod tests {
 
     #[test]
     fn sizes_for_people() {
-        for (size, text) in [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1 << 30, "1.0 GiB"), (1 << 50, "1024.0 TiB")] {
+        for (size, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1 << 30, "1.0 GiB"), (1 << 50, "1024.0 TiB")]
+        {
             assert_eq!(bytes(size), text);
         }
     }

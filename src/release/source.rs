@@ -88,7 +88,9 @@ impl Source {
         if text == "incoming" {
             return Ok(Source::Incoming);
         }
-        if ["http://", "https://", "file://", "git+"].iter().any(|start| text.starts_with(start)) || text == "vendor" {
+        if ["http://", "https://", "file://", "git+"].iter().any(|start| text.starts_with(start))
+            || text == "vendor"
+        {
             return Err(SourceError::Network { text: escape::text(text).into_owned() });
         }
         let path = PathBuf::from(text);
@@ -141,8 +143,12 @@ fn only_archive(inbox: &Path) -> Result<PathBuf, SourceError> {
         0 => Err(SourceError::InboxEmpty { inbox: inbox.to_owned() }),
         1 => Ok(archives.remove(0)),
         _ => {
-            let name = |path: &PathBuf| path.file_name().map(|name| fs::shown(Path::new(name))).unwrap_or_default();
-            Err(SourceError::InboxAmbiguous { inbox: inbox.to_owned(), names: archives.iter().map(name).collect() })
+            let name =
+                |path: &PathBuf| path.file_name().map(|name| fs::shown(Path::new(name))).unwrap_or_default();
+            Err(SourceError::InboxAmbiguous {
+                inbox: inbox.to_owned(),
+                names: archives.iter().map(name).collect(),
+            })
         }
     }
 }
@@ -161,7 +167,9 @@ mod tests {
         assert_eq!(Source::parse("inbox").unwrap(), Source::Inbox(None));
         assert_eq!(Source::parse("inbox:a.zip").unwrap(), Source::Inbox(Some("a.zip".into())));
         assert_eq!(Source::parse("incoming").unwrap(), Source::Incoming);
-        for text in ["inbox:", "inbox:../a.zip", "inbox:.hidden", "https://x/", "vendor", "git+https://x", "/no/such"] {
+        for text in
+            ["inbox:", "inbox:../a.zip", "inbox:.hidden", "https://x/", "vendor", "git+https://x", "/no/such"]
+        {
             assert_eq!(Source::parse(text).unwrap_err().exit(), Exit::Refused, "{text}");
         }
     }

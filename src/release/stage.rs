@@ -116,8 +116,12 @@ impl Fault for StageError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            StageError::StillChanging { .. } => vec!["wait until the transfer is over, then try again".into()],
-            StageError::OtherProduct { .. } => vec!["`product` in entracte.toml says what this site takes".into()],
+            StageError::StillChanging { .. } => {
+                vec!["wait until the transfer is over, then try again".into()]
+            }
+            StageError::OtherProduct { .. } => {
+                vec!["`product` in entracte.toml says what this site takes".into()]
+            }
             StageError::Archive(error) => error.hints(),
             StageError::Io(error) => error.hints(),
             StageError::Source(error) => error.hints(),
@@ -137,7 +141,12 @@ struct Content {
 }
 
 /// Brings the release to staging and makes it the staged one.
-pub fn stage(source: &Source, staging: &Staging, options: &Options, watch: Watch) -> Result<Staged, StageError> {
+pub fn stage(
+    source: &Source,
+    staging: &Staging,
+    options: &Options,
+    watch: Watch,
+) -> Result<Staged, StageError> {
     let found = source.find(options.inbox, options.incoming)?;
     let content = match &found {
         Found::Archive(path) => {
@@ -163,7 +172,8 @@ fn describe(
     options: &Options,
     mut content: Content,
 ) -> Result<Staged, StageError> {
-    let own = SitePath::parse(MANIFEST_NAME).ok().and_then(|path| content.tree.remove(&TreePath::from(&path)));
+    let own =
+        SitePath::parse(MANIFEST_NAME).ok().and_then(|path| content.tree.remove(&TreePath::from(&path)));
     let tree = &content.tree;
     let read = |path: &SitePath| read_object(staging, tree, path);
     let manifest = match own.as_ref().and_then(Node::sha256) {
@@ -230,7 +240,9 @@ fn built(
 fn unknown_version(tree: &Tree) -> String {
     let lines: Vec<u8> = tree
         .iter()
-        .flat_map(|(path, node)| [path.as_bytes(), node.sha256().map_or(String::new(), |d| d.to_string()).as_bytes()].concat())
+        .flat_map(|(path, node)| {
+            [path.as_bytes(), node.sha256().map_or(String::new(), |d| d.to_string()).as_bytes()].concat()
+        })
         .collect();
     format!("unknown-{}", &Sha256::of(&lines).to_string()[..8])
 }
@@ -272,33 +284,39 @@ fn read_object(staging: &Staging, tree: &Tree, path: &SitePath) -> Option<Vec<u8
     Some(content)
 }
 
-fn from_archive(path: &Path, staging: &Staging, limits: &Limits, watch: Watch) -> Result<Content, StageError> {
+fn from_archive(
+    path: &Path,
+    staging: &Staging,
+    limits: &Limits,
+    watch: Watch,
+) -> Result<Content, StageError> {
     watch(Some(Step::Stage), Event::Log { line: format!("checking {}", fs::shown(path)) });
     let archive = Archive::open(path, limits)?;
     let total = archive.members().len() as u64;
     let (mut tree, mut done, mut written) = (Tree::new(), 0, 0);
     let mut failed = None;
-    archive.each(&mut |member, content| {
-        done += 1;
-        match staging.add(content, None) {
-            Ok((size, digest)) => {
-                written += size;
-                let kind = Kind::File { size, sha256: digest, md5: None };
-                let meta = Meta { mode: member.mode, ..Meta::default() };
-                tree.insert(TreePath::from(&member.path), Node { kind, meta });
+    archive
+        .each(&mut |member, content| {
+            done += 1;
+            match staging.add(content, None) {
+                Ok((size, digest)) => {
+                    written += size;
+                    let kind = Kind::File { size, sha256: digest, md5: None };
+                    let meta = Meta { mode: member.mode, ..Meta::default() };
+                    tree.insert(TreePath::from(&member.path), Node { kind, meta });
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    return Err(std::io::ErrorKind::Other.into());
+                }
             }
-            Err(error) => {
-                failed = Some(error);
-                return Err(std::io::ErrorKind::Other.into());
-            }
-        }
-        watch(
-            Some(Step::Stage),
-            Event::Progress { what: "unpacking".into(), done, total, bytes: written, total_bytes: 0 },
-        );
-        Ok(())
-    })
-    .map_err(|error| failed.map_or(StageError::Archive(error), StageError::Staging))?;
+            watch(
+                Some(Step::Stage),
+                Event::Progress { what: "unpacking".into(), done, total, bytes: written, total_bytes: 0 },
+            );
+            Ok(())
+        })
+        .map_err(|error| failed.map_or(StageError::Archive(error), StageError::Staging))?;
     for member in archive.members() {
         let kind = match &member.kind {
             MemberKind::Link { target } => Kind::Link { target: target.clone().into_bytes() },

@@ -128,7 +128,10 @@ impl Staging {
     }
 
     pub fn has(&self, digest: &Sha256, size: u64) -> bool {
-        fs::metadata(&self.object_path(digest)).ok().flatten().is_some_and(|file| file.is_file() && file.len() == size)
+        fs::metadata(&self.object_path(digest))
+            .ok()
+            .flatten()
+            .is_some_and(|file| file.is_file() && file.len() == size)
     }
 
     pub fn open_object(&self, digest: &Sha256) -> Result<File, IoError> {
@@ -210,8 +213,13 @@ impl Staging {
     }
 
     fn sweep(&self, staged: &Staged) -> Result<(), StagingError> {
-        let needed: std::collections::BTreeSet<PathBuf> =
-            staged.manifest.files.iter().filter_map(FileEntry::sha256).map(|digest| self.object_path(&digest)).collect();
+        let needed: std::collections::BTreeSet<PathBuf> = staged
+            .manifest
+            .files
+            .iter()
+            .filter_map(FileEntry::sha256)
+            .map(|digest| self.object_path(&digest))
+            .collect();
         for shelf in fs::list(&self.folder.join("objects"))? {
             if !fs::is_folder(&shelf) {
                 fs::remove_file_if_present(&shelf)?;
@@ -223,7 +231,8 @@ impl Staging {
         }
         let current = self.manifest_path(&staged.origin.manifest);
         for path in fs::list(&self.folder)? {
-            let is_manifest = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("manifest-"));
+            let is_manifest =
+                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("manifest-"));
             if is_manifest && path != current {
                 fs::remove_file_if_present(&path)?;
             }
@@ -264,7 +273,11 @@ mod tests {
             .iter()
             .map(|text| FileEntry {
                 path: crate::base::path::SitePath::parse(&format!("f{text}")).unwrap(),
-                content: Content::File { size: text.len() as u64, sha256: Sha256::of(text.as_bytes()), md5: None },
+                content: Content::File {
+                    size: text.len() as u64,
+                    sha256: Sha256::of(text.as_bytes()),
+                    md5: None,
+                },
                 mode: None,
             })
             .collect();

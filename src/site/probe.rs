@@ -55,6 +55,8 @@ pub struct Answer {
     pub body: String,
     /// Where a redirect that was not followed leads.
     pub location: Option<String>,
+    /// What the web server says it is.
+    pub server: Option<String>,
     pub took: Duration,
 }
 
@@ -190,6 +192,7 @@ fn answer(request: RequestBuilder, url: &Url) -> Result<Answer, ProbeError> {
         title: title(&text),
         bytes: body.len() as u64,
         location: header(&headers, "Location").map(|value| escape::text(&value).into_owned()),
+        server: header(&headers, "Server").map(|value| escape::text(&value).into_owned()),
         body: text.into_owned(),
         url: from,
         took: watch.elapsed(),

@@ -11,6 +11,9 @@ use crate::sys::env;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
+/// Where states stand that root made away from their sites.
+const SYSTEM_STATES: &str = "/var/lib/entracte";
+
 /// Where everything that entracte knows of one site stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
@@ -188,7 +191,8 @@ impl State {
 
     /// The state of the site at `root`, if it is known.
     pub fn known(root: &Path) -> Option<State> {
-        let places = [beside(root), Some(root.join(RESERVED)), in_home(root)];
+        let system = in_home(root).and_then(|home| Some(Path::new(SYSTEM_STATES).join(home.file_name()?)));
+        let places = [beside(root), Some(root.join(RESERVED)), in_home(root), system];
         let known = places.into_iter().flatten().find(|folder| fs::is_file(&folder.join("entracte.toml")));
         known.map(|folder| State { folder })
     }
@@ -222,7 +226,12 @@ fn in_home(root: &Path) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt;
     let name = root.file_name()?.to_string_lossy().into_owned();
     let digest = Sha256::of(root.as_os_str().as_bytes()).short();
-    Some(env::home()?.join(".local/state/entracte").join(format!("{name}-{digest}")))
+    // What root keeps in its own home nobody else can reach, not even the site's owner.
+    let base = match env::user_id() {
+        0 => PathBuf::from(SYSTEM_STATES),
+        _ => env::home()?.join(".local/state/entracte"),
+    };
+    Some(base.join(format!("{name}-{digest}")))
 }
 
 /// Whether the folder above the site looks like one that a web server serves.

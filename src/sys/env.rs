@@ -40,3 +40,11 @@ pub fn group_id() -> u32 {
 pub fn host_name() -> String {
     String::from_utf8_lossy(rustix::system::uname().nodename().to_bytes()).into_owned()
 }
+
+/// The groups that this process may give files to.
+pub fn group_ids() -> Vec<u32> {
+    let mut groups: Vec<u32> =
+        rustix::process::getgroups().unwrap_or_default().into_iter().map(|group| group.as_raw()).collect();
+    groups.push(group_id());
+    groups
+}

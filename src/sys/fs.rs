@@ -248,6 +248,12 @@ pub fn mode(path: &Path) -> Result<u32> {
     Ok(fs::metadata(path).context("look at", path)?.permissions().mode() & 0o7777)
 }
 
+/// Whether this user may make and rename entries in the folder.
+pub fn may_change_folder(path: &Path) -> bool {
+    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    rustix::fs::accessat(rustix::fs::CWD, path, access, rustix::fs::AtFlags::EACCESS).is_ok()
+}
+
 pub fn hard_link(from: &Path, to: &Path) -> Result<()> {
     fs::hard_link(from, to).context("link", to)
 }

@@ -191,18 +191,25 @@ pub fn become_child(parent: u32, argv: &[OsString]) -> io::Error {
 }
 
 /// Starts this program again with `arguments` in a session of its own, which
-/// no lost terminal ends; its output goes to `log`. Returns its process id.
-pub fn start_detached(arguments: &[OsString], log: File) -> Result<u32, IoError> {
+/// no lost terminal ends; what it prints goes to these files. Returns its process id.
+pub fn start_detached(arguments: &[OsString], output: File, errors: File) -> Result<u32, IoError> {
     let program = env::program()?;
-    let errors = log.try_clone().map_err(|source| IoError::new("start", &program, source))?;
     let child = Command::new(&program)
         .args(arguments)
         .stdin(Stdio::null())
-        .stdout(log)
+        .stdout(output)
         .stderr(errors)
         .spawn()
         .map_err(|source| IoError::new("start", &program, source))?;
     Ok(child.id())
+}
+
+/// Asks a process to end in good order.
+pub fn interrupt(id: u32) {
+    if let Some(pid) = Pid::from_raw(id as i32) {
+        // It may be gone already.
+        let _ = rustix::process::kill_process(pid, Signal::INT);
+    }
 }
 
 /// Leaves the session of the terminal; called by a detached program at its start.

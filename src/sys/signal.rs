@@ -26,6 +26,21 @@ impl Interrupt {
         Interrupt(flag)
     }
 
+    /// From now on SIGINT and SIGTERM only set the flag, however often they come.
+    pub fn listen_patiently() -> Interrupt {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // Fails only for signals that cannot be caught.
+            let _ = signal_hook::flag::register(signal, flag.clone());
+        }
+        Interrupt(flag)
+    }
+
+    /// Whether the user asked since the last time this was called.
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+
     /// From now on a lost terminal changes nothing.
     pub fn ignore_hangup() {
         let _ = signal_hook::flag::register(SIGHUP, Arc::new(AtomicBool::new(false)));

@@ -64,7 +64,8 @@ fn resulting(old: Option<&Manifest>, new: &Manifest, changes: &[Change]) -> Mani
     let mut result = new.clone();
     let Some(old) = old.filter(|_| new.extent == Extent::Partial) else { return result };
     let gone = |path: &SitePath| {
-        new.deleted.contains(path) || changes.iter().any(|change| change.path == *path && change.kind == ChangeKind::Remove)
+        new.deleted.contains(path)
+            || changes.iter().any(|change| change.path == *path && change.kind == ChangeKind::Remove)
     };
     let kept = old.files.iter().filter(|entry| new.entry(&entry.path).is_none() && !gone(&entry.path));
     result.files.extend(kept.cloned());
@@ -79,8 +80,11 @@ fn resulting(old: Option<&Manifest>, new: &Manifest, changes: &[Change]) -> Mani
 /// A file of the new release where the old one had a folder, or the reverse:
 /// the new one stands.
 fn drop_blocked(files: &mut Vec<FileEntry>) {
-    let leaves: std::collections::BTreeSet<SitePath> =
-        files.iter().filter(|entry| entry.content != Content::Folder).map(|entry| entry.path.clone()).collect();
+    let leaves: std::collections::BTreeSet<SitePath> = files
+        .iter()
+        .filter(|entry| entry.content != Content::Folder)
+        .map(|entry| entry.path.clone())
+        .collect();
     files.retain(|entry| !entry.path.ancestors().any(|above| leaves.contains(&above)));
 }
 

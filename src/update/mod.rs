@@ -9,12 +9,14 @@
 pub mod advance;
 pub mod approval;
 pub mod baseline;
+pub mod checks;
 pub mod compose;
 pub mod error;
 pub mod journal;
 pub mod operations;
 pub mod plan;
 pub mod restore_text;
+pub mod review;
 pub mod rollback;
 pub mod run;
 pub mod saved;

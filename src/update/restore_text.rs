@@ -65,7 +65,9 @@ fn database(work: &Work) -> String {
     let command = match work.database {
         Some(Address::MySql(_)) if fs::is_folder(&dump) => {
             let file = quoted(&dump.join("dump.sql"));
-            format!("  mysql NAME < {file}        (NAME, user and host as in the application's configuration)\n")
+            format!(
+                "  mysql NAME < {file}        (NAME, user and host as in the application's configuration)\n"
+            )
         }
         Some(Address::Sqlite(path)) if fs::is_folder(&dump) => {
             format!("  cp {} {}\n", quoted(&dump.join("dump.sqlite")), quoted(path))

@@ -101,7 +101,9 @@ fn written_since(work: &Work) -> Result<Vec<String>, StepError> {
     let rows = |sum: Option<&TableSum>| sum.map_or("no".to_owned(), |sum| sum.rows.to_string());
     let names: std::collections::BTreeSet<&String> = then.keys().chain(now.keys()).collect();
     let differing = names.into_iter().filter(|name| then.get(*name) != now.get(*name));
-    Ok(differing.map(|name| format!("{name} ({} -> {} rows)", rows(then.get(name)), rows(now.get(name)))).collect())
+    Ok(differing
+        .map(|name| format!("{name} ({} -> {} rows)", rows(then.get(name)), rows(now.get(name))))
+        .collect())
 }
 
 fn dump_newer(work: &Work, watch: Watch) -> Result<(), StepError> {

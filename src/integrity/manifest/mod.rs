@@ -3,6 +3,7 @@
 pub mod build;
 pub mod diff;
 mod json;
+pub mod version;
 
 pub use json::ManifestError;
 

@@ -44,7 +44,10 @@ pub fn open(work: &mut Work) -> Result<(), StepError> {
     let opened = work.gate.open()?;
     work.note(Entry::Opening)?;
     if let Some(path) = opened.set_aside {
-        let message = format!("somebody edited .htaccess while the site was closed; the earlier one is at {}", fs::shown(&path));
+        let message = format!(
+            "somebody edited .htaccess while the site was closed; the earlier one is at {}",
+            fs::shown(&path)
+        );
         work.note(Entry::Warning { step: Some(Step::Close), message })?;
     }
     let Some((probe, url)) = work.site.probe()? else { return Ok(()) };
@@ -71,7 +74,9 @@ pub fn closing(work: &Work) -> Closing {
 /// Asks as a visitor, where the site has a URL.
 pub fn prove_closed(work: &Work) -> Result<(), StepError> {
     let Some((probe, url)) = work.site.probe()? else { return Ok(()) };
-    probe.prove_closed(&url, work.gate.pass()).map_err(|error| StepError::NotClosed { reason: error.to_string() })
+    probe
+        .prove_closed(&url, work.gate.pass())
+        .map_err(|error| StepError::NotClosed { reason: error.to_string() })
 }
 
 /// How well the site was before anything changed; measured once.

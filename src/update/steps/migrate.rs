@@ -50,7 +50,12 @@ pub fn migrate(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     Ok(format!("{count} statements{called}"))
 }
 
-fn apply(work: &mut Work, database: &mut dyn Database, file: &SqlFile, watch: Watch) -> Result<(), StepError> {
+fn apply(
+    work: &mut Work,
+    database: &mut dyn Database,
+    file: &SqlFile,
+    watch: Watch,
+) -> Result<(), StepError> {
     let connection = database.connection_id();
     for (index, statement) in file.statements.iter().enumerate() {
         let entry = |state| Entry::Sql { file: file.path.clone(), index, connection, state };
@@ -139,7 +144,9 @@ pub fn restore_dump(work: &Work, watch: Watch) -> Result<(), StepError> {
         // It may be gone already; only one that still works would do harm.
         let _ = database.kill_connection(connection);
     }
-    restore::restore(address, &record, &work.run.folder.dump(), &mut |_, event| watch(Some(Step::Migrate), event))?;
+    restore::restore(address, &record, &work.run.folder.dump(), &mut |_, event| {
+        watch(Some(Step::Migrate), event)
+    })?;
     Ok(())
 }
 

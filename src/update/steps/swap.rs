@@ -33,7 +33,8 @@ pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let workshop = work.workshop()?;
     let set_aside = swap_back(&workshop, &record, watch)?;
     for path in &set_aside {
-        let message = format!("{path} was changed after the swap; that version is in undone/ of the run's folder");
+        let message =
+            format!("{path} was changed after the swap; that version is in undone/ of the run's folder");
         watch(Some(Step::Swap), Event::Warning { message });
     }
     Ok(format!("{} operations undone", record.moves.len()))

@@ -35,7 +35,9 @@ pub fn differences(work: &Work, live: &crate::base::tree::Tree) -> Result<Vec<Tr
         .scripts
         .iter()
         .filter(|(_, state)| matches!(state, EffectState::Done | EffectState::Vouched))
-        .flat_map(|(path, _)| [Some(TreePath::from(path)), path.with_suffix(".done").ok().map(|done| (&done).into())])
+        .flat_map(|(path, _)| {
+            [Some(TreePath::from(path)), path.with_suffix(".done").ok().map(|done| (&done).into())]
+        })
         .flatten()
         .collect();
     differing.retain(|path| !done.contains(path));

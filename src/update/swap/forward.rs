@@ -114,7 +114,9 @@ fn make_folder(workshop: &Workshop, this: &Move, live: Option<Stat>) -> Result<(
     let (uid, gid) = folder_owner(&workshop.live, path)?;
     workshop.live.create_folder(path, 0o700)?;
     let made = workshop.live.stat(path)?;
-    if made.is_some_and(|made| (made.meta.uid, made.meta.gid) != (uid, gid)) {
+    let other = made.is_some_and(|made| (made.meta.uid, made.meta.gid) != (uid, gid));
+    // Without privilege a new folder can only be ours.
+    if other && crate::sys::env::user_id() == 0 {
         workshop.live.set_owner(path, uid, gid)?;
     }
     Ok(workshop.live.set_mode(path, mode)?)

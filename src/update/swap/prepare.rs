@@ -103,7 +103,13 @@ fn whose(workshop: &Workshop, operation: &Operation, owner: Owner) -> Result<(u3
     {
         return Ok(owner);
     }
-    folder_owner(&workshop.live, &operation.path).map_err(SwapError::from)
+    let (uid, gid) = folder_owner(&workshop.live, &operation.path)?;
+    // Without privilege a new file can only be ours, of a group that we are in.
+    Ok(match env::user_id() {
+        0 => (uid, gid),
+        me if env::group_ids().contains(&gid) => (me, gid),
+        me => (me, env::group_id()),
+    })
 }
 
 /// Owner and group of the nearest folder above `path` that exists.

@@ -1,0 +1,348 @@
+//! `apply`, `resume`, `rollback`, `commit`.
+
+use std::time::Duration;
+
+use crate::app::desk::Held;
+use crate::app::desk::Listener;
+use crate::app::desk::Place;
+use crate::app::failure::Failure;
+use crate::app::report::Answer;
+use crate::app::report::RunView;
+use crate::app::stage::forget_plan;
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::base::path::SitePath;
+use crate::base::step::Step;
+use crate::release::stage::verify_objects;
+use crate::release::staging::Staging;
+use crate::site::SiteError;
+use crate::site::history;
+use crate::site::history::News;
+use crate::sys::fs;
+use crate::sys::signal::Interrupt;
+use crate::update::advance;
+use crate::update::advance::Outcome;
+pub use crate::update::advance::Until;
+pub use crate::update::compose::Reinstall;
+use crate::update::error::StepError;
+use crate::update::journal::EffectState;
+use crate::update::journal::Entry;
+use crate::update::plan::Plan;
+use crate::update::review;
+pub use crate::update::rollback::NewerData;
+use crate::update::rollback::roll_back;
+use crate::update::run;
+use crate::update::run::Run;
+use crate::update::standing::Direction;
+use crate::update::standing::End;
+use crate::update::swap::SwapError;
+use crate::update::work::Stop;
+use crate::update::work::Work;
+
+/// How far `apply` goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub until: Until,
+    pub budget: Option<Duration>,
+}
+
+/// Opens a run for the approved plan, or goes on with one that was stopped.
+pub fn apply(
+    place: &Place,
+    request: &Request,
+    interrupt: Interrupt,
+    listener: Listener,
+) -> Result<Answer<RunView>, Failure> {
+    let held = Held::take(place, "apply")?;
+    let run = match run::open_run(&held.site.state.runs())? {
+        Some((id, standing)) if standing.direction == Direction::Forward && standing.halted.is_some() => {
+            Run::open(&held.site.state.runs(), &id)?
+        }
+        Some((id, _)) => return Err(not_over(&id)),
+        None => open_approved(&held, listener)?,
+    };
+    go_on(&held, run, request, interrupt, listener)
+}
+
+fn not_over(id: &str) -> Failure {
+    Failure::new(Exit::Refused, format!("run {id} is not over"))
+        .hint("`entracte resume` goes on with it, `entracte rollback` takes it back")
+}
+
+/// Proves that nothing has changed since the plan was approved, and begins.
+fn open_approved(held: &Held, listener: Listener) -> Result<Run, Failure> {
+    let site = &held.site;
+    let plan = Plan::load(&site.state.plan())?;
+    if plan.is_empty() {
+        return Err(Failure::new(Exit::NothingToDo, "the plan changes nothing"));
+    }
+    if !crate::app::plan::is_approved(site, &plan)? {
+        return Err(Failure::new(Exit::Waiting, format!("plan {} is not approved", plan.id)).hint(format!(
+            "look at it with `entracte plan`, then `entracte approve {}`",
+            &plan.id.to_string()[..16]
+        )));
+    }
+    begin(held, plan, Reinstall::No, listener)
+}
+
+/// The same for a plan that was just made and approved.
+pub(super) fn begin(
+    held: &Held,
+    plan: Plan,
+    reinstall: Reinstall,
+    listener: Listener,
+) -> Result<Run, Failure> {
+    let site = &held.site;
+    let watch = &mut |step, event| listener(None, step, event);
+    let now = review::review(site, &held.gate, reinstall, watch)?;
+    if now.id != plan.id {
+        return Err(drift(&plan, &now));
+    }
+    if let Some(check) = crate::base::check::errors(&now.checks).next() {
+        return Err(
+            Failure::new(Exit::Refused, format!("{}: {}", check.name, check.detail)).hint(check.fix.clone())
+        );
+    }
+    let staging = Staging::open(&site.state.staging())?;
+    let staged = staging.staged()?.ok_or_else(|| Failure::new(Exit::Refused, "no release is staged"))?;
+    verify_objects(&staging, &staged.manifest).map_err(|error| {
+        Failure::from(error).ending(Exit::Refused).hint("`entracte stage` again brings it anew")
+    })?;
+    let run = Run::create(&site.state.runs(), plan)?;
+    let detail =
+        format!("plan {}: {} -> {}", run.plan.id, run.plan.sealed.from.version, run.plan.sealed.to.version);
+    history::append(&site.state.history(), News { event: "opened", run: Some(&run.id), by: None, detail })?;
+    Ok(run)
+}
+
+/// Says at which paths the approved plan and today's differ.
+fn drift(approved: &Plan, now: &Plan) -> Failure {
+    let changes = |plan: &Plan| -> std::collections::BTreeSet<String> {
+        plan.sealed.changes.iter().map(|change| format!("{:?}", change)).collect()
+    };
+    let (before, after) = (changes(approved), changes(now));
+    let mut paths: Vec<String> = approved
+        .sealed
+        .changes
+        .iter()
+        .chain(&now.sealed.changes)
+        .filter(|change| before.contains(&format!("{change:?}")) != after.contains(&format!("{change:?}")))
+        .map(|change| change.path.to_string())
+        .collect();
+    paths.sort();
+    paths.dedup();
+    let more = paths.len().saturating_sub(8);
+    paths.truncate(8);
+    let what = match (paths.is_empty(), more) {
+        (true, _) => "the release or the settings changed".to_owned(),
+        (false, 0) => format!("these paths changed: {}", paths.join(", ")),
+        (false, more) => format!("these paths changed: {} and {more} more", paths.join(", ")),
+    };
+    Failure::new(Exit::Refused, format!("the plan that was approved is no longer true: {what}"))
+        .hint("make a new plan with `entracte plan`, look at it, approve it")
+}
+
+/// Goes on with a run from its marker.
+pub fn resume(
+    place: &Place,
+    done: Option<&str>,
+    interrupt: Interrupt,
+    listener: Listener,
+) -> Result<Answer<RunView>, Failure> {
+    let held = Held::take(place, "resume")?;
+    let Some((id, standing)) = run::open_run(&held.site.state.runs())? else {
+        return Err(Failure::new(Exit::NothingToDo, "no run waits to be resumed"));
+    };
+    if standing.direction == Direction::Back {
+        return Err(Failure::new(Exit::Refused, format!("run {id} goes back"))
+            .hint("`entracte rollback` goes on with that"));
+    }
+    let mut run = Run::open(&held.site.state.runs(), &id)?;
+    if let Some(script) = done {
+        vouch(&mut run, script)?;
+    }
+    go_on(&held, run, &Request { until: Until::End, budget: None }, interrupt, listener)
+}
+
+/// A person says that a script whose end nobody knows has done its work.
+fn vouch(run: &mut Run, script: &str) -> Result<(), Failure> {
+    let path = SitePath::parse(script).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    let waits = run.standing().unknown_scripts().contains(&path);
+    if !waits {
+        return Err(Failure::new(Exit::Usage, format!("{path} is no script whose outcome is unknown")));
+    }
+    run.journal.write(Entry::Script { path, state: EffectState::Vouched, status: None })?;
+    Ok(())
+}
+
+/// Works on a run until it ends, stops or fails.
+pub(super) fn go_on(
+    held: &Held,
+    run: Run,
+    request: &Request,
+    interrupt: Interrupt,
+    listener: Listener,
+) -> Result<Answer<RunView>, Failure> {
+    let stop = Stop::new(interrupt, request.budget);
+    let database = held.site.database().map_err(SiteError::from)?;
+    let address = database.as_ref().map(|found| &found.address);
+    let id = run.id.clone();
+    let mut work = Work { site: &held.site, gate: &held.gate, database: address, stop: &stop, run };
+    held.lock.share_with_children()?;
+    let watch = &mut |step, event| listener(Some(&id), step, event);
+    match advance::run(&mut work, request.until, watch) {
+        Ok(Outcome::Finished) => {
+            forget_plan(&held.site)?;
+            tell(&work, "finished")?;
+            Ok(Answer::done(view(&work.run)))
+        }
+        Ok(Outcome::Stopped { .. }) => Ok(Answer::done(view(&work.run))),
+        Err(error) if is_before_swap(&work, &error) => {
+            let cause = Failure::from(error);
+            match roll_back(&mut work, &cause.message, NewerData::Refuse, watch) {
+                Ok(()) => {
+                    tell(&work, "rolled-back")?;
+                    let failure = cause.ending(Exit::Failed).hint("nothing has changed and the site is open");
+                    Ok(Answer::failing(failure, view(&work.run)))
+                }
+                Err(second) => Ok(Answer::failing(stuck(Failure::from(second)), view(&work.run))),
+            }
+        }
+        Err(error) => Ok(Answer::failing(stuck(Failure::from(error)), view(&work.run))),
+    }
+}
+
+/// Whether going back now costs nothing: no file has been exchanged, or the
+/// swap itself refused to begin.
+fn is_before_swap(work: &Work, error: &StepError) -> bool {
+    let drift = matches!(error, StepError::Swap(SwapError::Drift { .. }));
+    !work.run.standing().was_started(Step::Swap) || (drift && !work.run.standing().is_done(Step::Swap))
+}
+
+/// The site stays closed and a person is needed.
+fn stuck(failure: Failure) -> Failure {
+    failure
+        .ending(Exit::Stuck)
+        .hint("`entracte rollback` brings everything back to what it was before")
+        .hint("`entracte resume` tries again from where it stands")
+}
+
+pub fn rollback(
+    place: &Place,
+    id: Option<&str>,
+    newer: NewerData,
+    listener: Listener,
+) -> Result<Answer<RunView>, Failure> {
+    let held = Held::take(place, "rollback")?;
+    let runs = held.site.state.runs();
+    let id = match id {
+        Some(id) => id.to_owned(),
+        None => {
+            last(&held)?.ok_or_else(|| Failure::new(Exit::NothingToDo, "no run is there to take back"))?
+        }
+    };
+    let run = Run::open(&runs, &id)?;
+    check_may_go_back(&held, &run)?;
+    let stop = Stop::new(Interrupt::default(), None);
+    let database = held.site.database().map_err(SiteError::from)?;
+    let address = database.as_ref().map(|found| &found.address);
+    let mut work = Work { site: &held.site, gate: &held.gate, database: address, stop: &stop, run };
+    held.lock.share_with_children()?;
+    let watch = &mut |step, event| listener(Some(&id), step, event);
+    let began = work.run.standing().direction == Direction::Back;
+    match roll_back(&mut work, "asked", newer, watch) {
+        Ok(()) => {
+            tell(&work, "rolled-back")?;
+            Ok(Answer::done(view(&work.run)))
+        }
+        // Refused before anything was written.
+        Err(error) if !began && work.run.standing().direction == Direction::Forward => {
+            let exit = if error.exit() == Exit::Refused { Exit::Refused } else { Exit::Stuck };
+            Err(Failure::from(error).ending(exit))
+        }
+        Err(error) => Ok(Answer::failing(
+            Failure::from(error)
+                .ending(Exit::Stuck)
+                .hint("`entracte rollback` again goes on from where it stands"),
+            view(&work.run),
+        )),
+    }
+}
+
+/// Only the last run can be taken back, and only until it is committed.
+fn check_may_go_back(held: &Held, run: &Run) -> Result<(), Failure> {
+    if run.standing().end == Some(End::RolledBack) {
+        return Err(Failure::new(Exit::NothingToDo, format!("run {} is rolled back already", run.id)));
+    }
+    if run.standing().committed {
+        return Err(Failure::new(Exit::NothingToDo, format!("run {} is committed", run.id)));
+    }
+    match last(held)? {
+        Some(last) if last != run.id => {
+            Err(Failure::new(Exit::Refused, format!("run {last} came after run {}", run.id))
+                .hint("take the later one back first"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The last run that has not been rolled back.
+fn last(held: &Held) -> Result<Option<String>, Failure> {
+    let runs = held.site.state.runs();
+    for id in run::list(&runs)?.into_iter().rev() {
+        let (_, standing) = crate::update::journal::read(&runs.join(&id).join("journal.jsonl"))?;
+        if standing.end != Some(End::RolledBack) {
+            return Ok(if standing.committed { None } else { Some(id) });
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps the result: the backup set is no longer needed.
+pub fn commit(place: &Place, id: Option<&str>) -> Result<Answer<RunView>, Failure> {
+    let held = Held::take(place, "commit")?;
+    let id = match id {
+        Some(id) => id.to_owned(),
+        None => {
+            last(&held)?.ok_or_else(|| Failure::new(Exit::NothingToDo, "no run waits to be committed"))?
+        }
+    };
+    let mut run = Run::open(&held.site.state.runs(), &id)?;
+    match run.standing().end {
+        Some(End::Finished) if !run.standing().committed => {}
+        Some(_) => return Err(Failure::new(Exit::NothingToDo, format!("run {id} is over already"))),
+        None => return Err(not_over(&id)),
+    }
+    run.journal.write(Entry::Committed)?;
+    let news =
+        News { event: "committed", run: Some(&id), by: None, detail: run.plan.sealed.to.version.clone() };
+    history::append(&held.site.state.history(), news)?;
+    // Prepared files that were never needed; the backup set ages out by itself.
+    let _ = fs::remove_folder_all(&run.folder.path().join("new"));
+    Ok(Answer::done(view(&run)))
+}
+
+fn tell(work: &Work, event: &str) -> Result<(), Failure> {
+    let plan = &work.run.plan.sealed;
+    let detail = format!("{} -> {}", plan.from.version, plan.to.version);
+    Ok(history::append(
+        &work.site.state.history(),
+        News { event, run: Some(&work.run.id), by: None, detail },
+    )?)
+}
+
+pub(super) fn view(run: &Run) -> RunView {
+    let standing = run.standing();
+    let warnings = run.journal.records().iter().filter_map(|record| match &record.entry {
+        Entry::Warning { message, .. } => Some(message.clone()),
+        _ => None,
+    });
+    RunView {
+        run: run.id.clone(),
+        plan: run.plan.id.to_string(),
+        outcome: crate::app::status::outcome(standing).into(),
+        step: crate::app::status::stands_at(standing).map(|step| step.name().to_owned()),
+        closed_seconds: standing.closed_seconds,
+        warnings: warnings.collect(),
+    }
+}

@@ -1,0 +1,363 @@
+//! `init`: a site is adopted. Nothing in the site's folder changes, unless the
+//! state is to be kept inside it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+use url::Url;
+
+use crate::app::desk::Listener;
+use crate::app::desk::Place;
+use crate::app::failure::Failure;
+use crate::app::report::Answer;
+use crate::app::report::Init;
+use crate::app::report::InitCounts;
+use crate::base::digest::Algorithms;
+use crate::base::exit::Exit;
+use crate::base::path::SitePath;
+use crate::base::pattern::Patterns;
+use crate::base::tree::Kind;
+use crate::base::tree::Tree;
+use crate::integrity::manifest::Extent;
+use crate::integrity::manifest::Made;
+use crate::integrity::manifest::Manifest;
+use crate::integrity::manifest::build::Describe;
+use crate::integrity::manifest::build::build;
+use crate::integrity::scan;
+use crate::integrity::verify;
+use crate::integrity::verify::Findings;
+use crate::release::archive::Limits;
+use crate::release::source::Source;
+use crate::release::stage;
+use crate::release::staging::Staging;
+use crate::site::config;
+use crate::site::detect;
+use crate::site::extension;
+use crate::site::history;
+use crate::site::history::News;
+use crate::site::installed::Baseline;
+use crate::site::installed::Current;
+use crate::site::installed::FORMAT;
+use crate::site::installed::Installed;
+use crate::site::installed::Ledger;
+use crate::site::installed::LedgerEntry;
+use crate::site::probe::Probe;
+use crate::site::profile::Profile;
+use crate::site::settings;
+use crate::site::state;
+use crate::site::state::State;
+use crate::sys::beneath::Root;
+use crate::sys::clock;
+use crate::sys::env;
+use crate::sys::fs;
+
+/// Paths of each kind that are told.
+const SHOWN: usize = 100;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    pub dir: Option<PathBuf>,
+    pub profile: Option<String>,
+    pub url: Option<String>,
+    pub database: Option<String>,
+    pub password_file: Option<PathBuf>,
+    pub manifest: Option<PathBuf>,
+    pub release: Option<PathBuf>,
+    pub inside: bool,
+    pub dry_run: bool,
+}
+
+/// What was found out before anything is written.
+struct Survey {
+    root: PathBuf,
+    profile: Profile,
+    url: Option<Url>,
+    tree: Tree,
+    manifest: Manifest,
+    baseline: Baseline,
+    findings: Findings,
+    notes: Vec<String>,
+}
+
+pub fn init(place: &Place, request: &Request, listener: Listener) -> Result<Answer<Init>, Failure> {
+    let root = request.dir.clone().or_else(|| place.site.clone()).map_or_else(env::current_folder, Ok)?;
+    detect::may_adopt(&root)?;
+    let root = fs::canonical(&root)?;
+    let state = State::choose(&root, &where_to(place, request))?;
+    let survey = survey(root, request, listener)?;
+    let gate = gate_kind(&survey);
+    if !request.dry_run {
+        adopt(&survey, &state, request, gate)?;
+    }
+    Ok(Answer::done(report(&survey, &state, gate, request.dry_run)))
+}
+
+fn where_to(place: &Place, request: &Request) -> state::Place {
+    match &place.state {
+        Some(folder) => state::Place::At(folder.clone()),
+        None if request.inside => state::Place::Inside,
+        None => state::Place::Beside,
+    }
+}
+
+fn survey(root: PathBuf, request: &Request, listener: Listener) -> Result<Survey, Failure> {
+    let profile = detect::profile(&root, request.profile.as_deref())?;
+    let url = request.url.as_deref().map(parse_url).transpose()?;
+    let nothing = Patterns::default();
+    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
+    let watch = &mut |step, event| listener(None, step, event);
+    let tree = scan::scan(&Root::open(&root)?, &options, watch)?.tree;
+    let mut notes = Vec::new();
+    let (manifest, baseline) = baseline(&root, &tree, &profile, request, &mut notes, listener)?;
+    let ignore = profile.keep.and(&profile.volatile);
+    let findings = match baseline {
+        Baseline::Observed => Findings { exact: manifest.files.len() as u64, ..Findings::default() },
+        Baseline::Release | Baseline::List => verify::verify(&manifest, &tree, &ignore),
+    };
+    Ok(Survey { root, profile, url, tree, manifest, baseline, findings, notes })
+}
+
+fn parse_url(text: &str) -> Result<Url, Failure> {
+    let wrong =
+        || Failure::new(Exit::Usage, format!("\"{}\" is no web address", crate::base::escape::text(text)));
+    let mut url = Url::parse(text).map_err(|_| wrong())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(wrong().hint("it begins with http:// or https://"));
+    }
+    if !url.path().ends_with('/') && !url.path().ends_with(".php") {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok(url)
+}
+
+/// The manifest of what is installed: as given, else as observed.
+fn baseline(
+    root: &Path,
+    tree: &Tree,
+    profile: &Profile,
+    request: &Request,
+    notes: &mut Vec<String>,
+    listener: Listener,
+) -> Result<(Manifest, Baseline), Failure> {
+    if let Some(path) = &request.manifest {
+        return Ok((Manifest::parse(&fs::read(path)?)?, Baseline::Release));
+    }
+    if let Some(path) = &request.release {
+        return Ok((from_release(path, profile, listener)?, Baseline::Release));
+    }
+    notes.push(
+        "without --release or --manifest nobody knows what the files were before: the baseline is observed"
+            .into(),
+    );
+    Ok((observed(root, tree, profile, notes)?, Baseline::Observed))
+}
+
+fn from_release(path: &Path, profile: &Profile, listener: Listener) -> Result<Manifest, Failure> {
+    let scratch = Scratch::new()?;
+    let options = stage::Options {
+        profile,
+        product: &profile.name,
+        version: None,
+        extent: Some(Extent::Complete),
+        limits: Limits::default(),
+        inbox: path,
+        incoming: path,
+    };
+    let source = match fs::is_folder(path) {
+        true => Source::Folder(path.to_owned()),
+        false => Source::parse(&path.to_string_lossy())?,
+    };
+    let staging = Staging::open(&scratch.0)?;
+    let staged = stage::stage(&source, &staging, &options, &mut |step, event| listener(None, step, event))?;
+    Ok(staged.manifest)
+}
+
+/// A folder that goes away with its owner.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Scratch, Failure> {
+        let path = env::temporary_folder().join(format!("entracte-{}", crate::sys::random::hex(8)));
+        fs::create_folders(&path, 0o700)?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed from the temporary folder goes away with it.
+        let _ = fs::remove_folder_all(&self.0);
+    }
+}
+
+/// What stands there now, without the owner's files and what changes by itself.
+fn observed(
+    root: &Path,
+    tree: &Tree,
+    profile: &Profile,
+    notes: &mut Vec<String>,
+) -> Result<Manifest, Failure> {
+    let aside = profile.keep.and(&profile.volatile).and(&profile.uploads);
+    let mut listed = Tree::new();
+    for (path, node) in tree.iter().filter(|(path, _)| !aside.matches_bytes(path.as_bytes())) {
+        let usable = path.to_site_path().is_ok() && matches!(node.kind, Kind::File { .. } | Kind::Folder);
+        if usable {
+            listed.insert(path.clone(), node.clone());
+        } else if !matches!(node.kind, Kind::Link { .. }) {
+            notes.push(format!("{path} is left out: no release can hold it"));
+        }
+    }
+    let read = |path: &SitePath| fs::read(&root.join(path.as_path())).ok();
+    let version = profile.version_in(&read).unwrap_or_else(|| "unknown".into());
+    let describe = Describe {
+        product: profile.name.clone(),
+        version,
+        time: clock::now(),
+        made: Made::Observed,
+        extent: Extent::Complete,
+        from: Vec::new(),
+        deleted: Vec::new(),
+        conventions: profile.conventions(),
+    };
+    Ok(build(&listed, describe, &mut |path| read(path))?)
+}
+
+/// How visitors can be kept out: as the web server says it is, else as the
+/// profile says.
+fn gate_kind(survey: &Survey) -> &'static str {
+    let server = survey.url.as_ref().and_then(|url| Probe::new().ok()?.get(url, None).ok()?.server);
+    let server = server.unwrap_or_default().to_ascii_lowercase();
+    if server.contains("apache") || server.contains("litespeed") {
+        return "apache";
+    }
+    if server.contains("nginx") {
+        return "nginx";
+    }
+    let fallback = survey.profile.gate.first().map(String::as_str);
+    match fallback {
+        Some("apache") => "apache",
+        Some("nginx") => "nginx",
+        Some("wordpress") => "wordpress",
+        // It would need its one-time installation to mean anything.
+        Some("prepend") if survey.url.is_some() => "prepend",
+        _ => "none",
+    }
+}
+
+fn adopt(survey: &Survey, state: &State, request: &Request, gate: &str) -> Result<(), Failure> {
+    let owner = fs::owner(&survey.root)?;
+    state.create(owner)?;
+    if request.inside {
+        fs::write_durable_with(
+            &state.folder().join(".htaccess"),
+            b"Require all denied\nDeny from all\n",
+            0o644,
+        )?;
+        fs::write_durable_with(&state.folder().join("index.html"), b"", 0o644)?;
+    }
+    let new = settings::New {
+        root: &survey.root,
+        profile: &survey.profile.name,
+        url: survey.url.as_ref(),
+        database_url: request.database.as_deref(),
+        password_file: request.password_file.as_deref(),
+        gate,
+    };
+    let folder = state.installed();
+    let installed = Installed(&folder);
+    installed.save_ledger(&ledger(survey))?;
+    fs::write_durable(&folder.join("extensions.json"), &extension::to_json(&extensions(survey)?))?;
+    let current = Current {
+        format: FORMAT,
+        version: survey.manifest.version.clone(),
+        manifest: survey.manifest.digest(),
+        baseline: survey.baseline,
+        deviations: BTreeMap::new(),
+        since: clock::now(),
+        run: None,
+    };
+    installed.save(&current, &survey.manifest)?;
+    let detail = format!("{} {}", survey.profile.name, survey.manifest.version);
+    history::append(&state.history(), News { event: "adopted", run: None, by: None, detail })?;
+    crate::site::gate::token::load_or_make(&state.gate_pass())?;
+    // Last: with this file the site is known.
+    fs::write_durable(&state.settings(), settings::render(&new).as_bytes())?;
+    give_to(state.folder(), owner)
+}
+
+/// SQL files and scripts of the installed release count as done.
+fn ledger(survey: &Survey) -> Ledger {
+    let entry = |path: &SitePath| {
+        let sha256 = survey.manifest.entry(path)?.sha256()?;
+        Some(LedgerEntry { path: path.clone(), sha256, run: None, at: clock::now() })
+    };
+    Ledger {
+        format: FORMAT,
+        sql: survey.manifest.schema.iter().filter_map(entry).collect(),
+        scripts: survey.manifest.run_once.iter().filter_map(|script| entry(&script.path)).collect(),
+    }
+}
+
+fn extensions(survey: &Survey) -> Result<Vec<extension::Extension>, Failure> {
+    let root = Root::open(&survey.root)?;
+    Ok(extension::scan_tree(&root, &survey.profile.release.extensions)?.extensions)
+}
+
+/// What root made belongs to the site's owner, who works with it from now on.
+fn give_to(folder: &Path, (uid, gid): (u32, u32)) -> Result<(), Failure> {
+    if env::user_id() != 0 || uid == 0 {
+        return Ok(());
+    }
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        fs::set_owner(&next, uid, gid)?;
+        if fs::metadata(&next)?.is_some_and(|metadata| metadata.is_dir()) {
+            open.extend(fs::list(&next)?);
+        }
+    }
+    Ok(())
+}
+
+fn report(survey: &Survey, state: &State, gate: &str, dry_run: bool) -> Init {
+    let shown =
+        |paths: &[crate::base::path::TreePath]| paths.iter().take(SHOWN).map(ToString::to_string).collect();
+    let listed = |path: &crate::base::path::TreePath| {
+        path.to_site_path().is_ok_and(|path| survey.manifest.entry(&path).is_some())
+    };
+    let unknown = survey.tree.iter().filter(|(path, node)| !node.is_folder() && !listed(path)).count() as u64;
+    let mut notes = survey.notes.clone();
+    let database =
+        config::database(&survey.root, &settings::Database::default(), survey.profile.database.as_ref());
+    match database {
+        Ok(Some(found)) => notes.push(format!("database: {}", found.address)),
+        Ok(None) => {}
+        Err(error) => notes.push(format!("database: {error}; set it under [database] in the settings")),
+    }
+    match gate {
+        "none" => notes.push("visitors will not be kept out: set `kind` under [gate] in the settings".into()),
+        "nginx" | "prepend" => {
+            notes.push("`entracte gate show` prints what the web server needs once".into())
+        }
+        _ => {}
+    }
+    Init {
+        profile: survey.profile.name.clone(),
+        version: survey.manifest.version.clone(),
+        state: fs::shown(state.folder()),
+        settings: fs::shown(&state.settings()),
+        baseline: survey.baseline.name().into(),
+        counts: InitCounts {
+            exact: survey.findings.exact,
+            modified: survey.findings.modified.len() as u64,
+            missing: survey.findings.missing.len() as u64,
+            unknown,
+        },
+        modified: shown(&survey.findings.modified),
+        missing: shown(&survey.findings.missing),
+        gate: gate.into(),
+        dry_run,
+        notes,
+    }
+}

@@ -1,0 +1,173 @@
+//! `manifest build`, `show`, `verify`, `diff`: they need no site.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::app::desk::Listener;
+use crate::app::failure::Failure;
+use crate::app::report::Answer;
+use crate::app::report::FileView;
+use crate::app::report::FindingsView;
+use crate::app::report::ManifestDiffView;
+use crate::app::report::ManifestView;
+use crate::base::digest::Algorithms;
+use crate::base::exit::Exit;
+use crate::base::path::SitePath;
+use crate::base::pattern::Patterns;
+use crate::integrity::manifest::Content;
+use crate::integrity::manifest::Extent;
+use crate::integrity::manifest::FileEntry;
+use crate::integrity::manifest::Made;
+use crate::integrity::manifest::Manifest;
+use crate::integrity::manifest::diff;
+use crate::integrity::scan;
+use crate::integrity::verify;
+use crate::release::archive::Limits;
+use crate::release::source::Source;
+use crate::release::stage;
+use crate::release::staging::Staging;
+use crate::site::detect;
+use crate::sys::beneath::Root;
+use crate::sys::env;
+use crate::sys::fs;
+
+/// What `manifest build` is asked for.
+#[derive(Clone, Debug)]
+pub struct BuildRequest {
+    pub release: PathBuf,
+    pub product: Option<String>,
+    pub version: Option<String>,
+    pub output: Option<PathBuf>,
+}
+
+/// The manifest, written where asked; its text where nowhere was named.
+pub fn build(
+    request: &BuildRequest,
+    listener: Listener,
+) -> Result<(Answer<ManifestView>, Option<String>), Failure> {
+    let mut manifest = read_release(request, listener)?;
+    manifest.made = Made::Published;
+    manifest.check()?;
+    let json = manifest.to_json();
+    let text = match &request.output {
+        Some(path) => {
+            fs::write_durable_with(path, &json, 0o644)?;
+            None
+        }
+        None => Some(String::from_utf8_lossy(&json).into_owned()),
+    };
+    Ok((Answer::done(view(&manifest)), text))
+}
+
+fn read_release(request: &BuildRequest, listener: Listener) -> Result<Manifest, Failure> {
+    let scratch = env::temporary_folder().join(format!("entracte-{}", crate::sys::random::hex(8)));
+    fs::create_folders(&scratch, 0o700)?;
+    let staged = staged_in(&scratch, request, listener);
+    fs::remove_folder_all(&scratch)?;
+    staged
+}
+
+fn staged_in(scratch: &Path, request: &BuildRequest, listener: Listener) -> Result<Manifest, Failure> {
+    let profile = detect::profile(&request.release, None)?;
+    let product = request.product.clone().unwrap_or_else(|| profile.name.clone());
+    let source = Source::parse(&request.release.to_string_lossy())?;
+    let options = stage::Options {
+        profile: &profile,
+        product: &product,
+        version: request.version.as_deref(),
+        extent: Some(Extent::Complete),
+        limits: Limits::default(),
+        inbox: scratch,
+        incoming: scratch,
+    };
+    let watch = &mut |step, event| listener(None, step, event);
+    Ok(stage::stage(&source, &Staging::open(scratch)?, &options, watch)?.manifest)
+}
+
+pub fn show(path: &Path) -> Result<Answer<ManifestView>, Failure> {
+    Ok(Answer::done(view(&load(path)?)))
+}
+
+fn load(path: &Path) -> Result<Manifest, Failure> {
+    if !fs::is_file(path) {
+        return Err(Failure::new(Exit::Refused, format!("there is no file {}", fs::shown(path))));
+    }
+    Ok(Manifest::parse(&fs::read(path)?)?)
+}
+
+fn view(manifest: &Manifest) -> ManifestView {
+    ManifestView {
+        format: "entracte".into(),
+        product: manifest.product.clone(),
+        version: manifest.version.clone(),
+        files: manifest.files.iter().map(file_view).collect(),
+        warnings: Vec::new(),
+    }
+}
+
+fn file_view(entry: &FileEntry) -> FileView {
+    let (mut sha256, mut md5, mut link) = (None, None, None);
+    match &entry.content {
+        Content::File { sha256: digest, md5: old, .. } => {
+            sha256 = Some(digest.to_string());
+            md5 = old.map(|digest| digest.to_string());
+        }
+        Content::Link { target } => link = Some(target.clone()),
+        Content::Folder => {}
+    }
+    let mode = entry.mode.map(|mode| format!("{mode:04o}"));
+    FileView { path: entry.path.as_str().to_owned(), size: entry.size(), sha256, md5, mode, link }
+}
+
+/// A folder held against a manifest; `strict` reports what is not listed, too.
+pub fn verify(
+    manifest: &Path,
+    folder: &Path,
+    strict: Strictness,
+    listener: Listener,
+) -> Result<Answer<FindingsView>, Failure> {
+    let manifest = load(manifest)?;
+    if !fs::is_folder(folder) {
+        return Err(Failure::new(Exit::Refused, format!("there is no folder {}", fs::shown(folder))));
+    }
+    let nothing = Patterns::default();
+    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
+    let watch = &mut |step, event| listener(None, step, event);
+    let scanned = scan::scan(&Root::open(folder)?, &options, watch)?;
+    let findings = verify::verify(&manifest, &scanned.tree, &nothing);
+    let shown =
+        |paths: &[crate::base::path::TreePath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let unexpected = if strict == Strictness::Everything { shown(&findings.unexpected) } else { Vec::new() };
+    let exit = if findings.is_clean() && unexpected.is_empty() { Exit::Done } else { Exit::Differs };
+    Ok(Answer::ending(
+        exit,
+        FindingsView {
+            modified: shown(&findings.modified),
+            missing: shown(&findings.missing),
+            unexpected,
+            unreadable: shown(&findings.unreadable),
+            checked: scanned.checked,
+            bytes: scanned.bytes,
+            rehashed: scanned.rehashed,
+        },
+    ))
+}
+
+/// What `verify` reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    Listed,
+    Everything,
+}
+
+pub fn difference(old: &Path, new: &Path) -> Result<Answer<ManifestDiffView>, Failure> {
+    let found = diff::difference(&load(old)?, &load(new)?);
+    let shown = |paths: &[SitePath]| paths.iter().map(|path| path.as_str().to_owned()).collect::<Vec<_>>();
+    let view = ManifestDiffView {
+        added: shown(&found.added),
+        removed: shown(&found.removed),
+        changed: shown(&found.changed),
+    };
+    let same = view.added.is_empty() && view.removed.is_empty() && view.changed.is_empty();
+    Ok(Answer::ending(if same { Exit::Done } else { Exit::Differs }, view))
+}

@@ -1,0 +1,17 @@
+//! One function per use case: opens, locks, calls, reports. The only thing
+//! that the faces see.
+
+pub mod apply;
+pub mod desk;
+pub mod event_line;
+pub mod failure;
+pub mod gate;
+pub mod init;
+pub mod manifest;
+pub mod plan;
+pub mod report;
+pub mod runner;
+pub mod scripts;
+pub mod stage;
+pub mod status;
+pub mod update;

@@ -1,0 +1,99 @@
+//! `stage` and `discard`.
+
+use std::path::Path;
+
+use crate::app::desk::Held;
+use crate::app::desk::Listener;
+use crate::app::desk::Place;
+use crate::app::failure::Failure;
+use crate::app::report::Answer;
+use crate::app::report::Stage;
+use crate::integrity::manifest::Extent;
+use crate::integrity::manifest::Made;
+use crate::release::archive::Limits;
+use crate::release::source::Source;
+use crate::release::stage;
+use crate::release::stage::Options;
+use crate::release::staging::Staging;
+use crate::site::Site;
+use crate::sys::fs;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub from: String,
+    pub version: Option<String>,
+    /// A folder without a manifest is the whole release.
+    pub complete: bool,
+}
+
+pub fn stage(place: &Place, request: &Request, listener: Listener) -> Result<Answer<Stage>, Failure> {
+    let held = Held::take_idle(place, "stage")?;
+    stage_here(&held.site, request, listener).map(Answer::done)
+}
+
+/// The same on a site whose lock is held.
+pub(super) fn stage_here(site: &Site, request: &Request, listener: Listener) -> Result<Stage, Failure> {
+    let source = Source::parse(&request.from)?;
+    let (inbox, incoming) = (site.inbox(), site.incoming());
+    let options = options(site, request, &inbox, &incoming);
+    let staging = Staging::open(&site.state.staging())?;
+    let staged = stage::stage(&source, &staging, &options, &mut |step, event| listener(None, step, event))?;
+    forget_plan(site)?;
+    let mut notes = staged.origin.notes.clone();
+    if staged.manifest.made == Made::Built {
+        notes.push("the release has no manifest of its own: one was built from its content".into());
+    }
+    if staged.manifest.extent == Extent::Partial {
+        notes.push("this is a part of a release: nothing will be removed but what it names (`--complete` says that it is the whole)".into());
+    }
+    Ok(Stage {
+        version: staged.manifest.version.clone(),
+        files: staged.manifest.files.len() as u64,
+        bytes: staged.manifest.bytes(),
+        fetched_bytes: staged.origin.fetched_bytes,
+        requests: staged.origin.requests,
+        trust: staged.origin.trust.name().into(),
+        notes,
+    })
+}
+
+pub(super) fn options<'a>(
+    site: &'a Site,
+    request: &'a Request,
+    inbox: &'a Path,
+    incoming: &'a Path,
+) -> Options<'a> {
+    Options {
+        profile: &site.profile,
+        product: site.product(),
+        version: request.version.as_deref(),
+        extent: request.complete.then_some(Extent::Complete),
+        limits: limits(site),
+        inbox,
+        incoming,
+    }
+}
+
+fn limits(site: &Site) -> Limits {
+    let (wanted, usual) = (&site.settings.limits, Limits::default());
+    Limits {
+        total_bytes: wanted.total_bytes.unwrap_or(usual.total_bytes),
+        file_bytes: wanted.file_bytes.unwrap_or(usual.file_bytes),
+        ratio: wanted.ratio.unwrap_or(usual.ratio),
+        entries: wanted.entries.unwrap_or(usual.entries),
+    }
+}
+
+/// A plan for another release is worth nothing.
+pub(super) fn forget_plan(site: &Site) -> Result<(), Failure> {
+    fs::remove_file_if_present(&site.state.approval())?;
+    Ok(fs::remove_file_if_present(&site.state.plan())?)
+}
+
+pub fn discard(place: &Place) -> Result<Answer<()>, Failure> {
+    let held = Held::take_idle(place, "discard")?;
+    forget_plan(&held.site)?;
+    Staging::open(&held.site.state.staging())?.discard()?;
+    Ok(Answer::done(()))
+}

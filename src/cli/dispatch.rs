@@ -1,0 +1,248 @@
+//! One arm a verb: what was typed becomes what is meant.
+
+use std::ffi::OsString;
+
+use clap::CommandFactory;
+use clap::Parser;
+
+use crate::app::apply;
+use crate::app::desk::Place;
+use crate::app::failure::Failure;
+use crate::app::gate;
+use crate::app::init;
+use crate::app::manifest;
+use crate::app::manifest::Strictness;
+use crate::app::plan;
+use crate::app::plan::Diff;
+use crate::app::report::Answer;
+use crate::app::scripts;
+use crate::app::stage;
+use crate::app::status;
+use crate::base::event::Event;
+use crate::base::exit::Exit;
+use crate::base::step::Step;
+use crate::cli::args::Cli;
+use crate::cli::args::DemoArgs;
+use crate::cli::args::GateVerb;
+use crate::cli::args::Global;
+use crate::cli::args::InitArgs;
+use crate::cli::args::ManifestBuildArgs;
+use crate::cli::args::ManifestVerb;
+use crate::cli::args::PlanArgs;
+use crate::cli::args::RunOnceVerb;
+use crate::cli::args::StageArgs;
+use crate::cli::args::Verb;
+use crate::cli::output;
+use crate::cli::output::Manner;
+use crate::cli::progress::EventSink;
+use crate::cli::progress::Progress;
+use crate::cli::text;
+use crate::cli::work;
+
+/// The demonstration, a face of its own.
+pub type Demo = fn(DemoArgs) -> Exit;
+
+/// Runs one command line and returns how it ended.
+pub fn run(arguments: Vec<OsString>, demo: Demo) -> Exit {
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; everything else is wrong usage.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return exit;
+        }
+    };
+    let manner = output::manner(&cli.global);
+    let place = Place { site: cli.global.site.clone(), state: cli.global.state.clone() };
+    if let Some(failure) = become_owner(&place, &cli, &arguments) {
+        manner.complain(&failure);
+        return failure.exit;
+    }
+    match Progress::open(manner, cli.global.events.as_deref()) {
+        Ok(progress) => Session { manner, place, global: cli.global, progress, demo }.verb(cli.verb),
+        Err(failure) => {
+            manner.complain(&failure);
+            failure.exit
+        }
+    }
+}
+
+/// When root works on somebody's site, the program becomes that somebody.
+/// Returns only when it need not or cannot.
+fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Failure> {
+    let needs_no_site = matches!(
+        cli.verb,
+        Verb::Init(_) | Verb::Manifest { .. } | Verb::Demo(_) | Verb::Completions { .. } | Verb::Man
+    );
+    let (uid, gid) = if needs_no_site { return None } else { place.owner_to_become()? };
+    crate::app::desk::become_user(uid, gid, &arguments[1..])
+}
+
+/// One command at work.
+pub(super) struct Session {
+    pub manner: Manner,
+    pub place: Place,
+    pub global: Global,
+    pub progress: Progress,
+    demo: Demo,
+}
+
+impl Session {
+    fn verb(&mut self, verb: Verb) -> Exit {
+        match verb {
+            Verb::Init(args) => self.init(args),
+            Verb::Stage(args) => self.stage(args),
+            Verb::Discard => self
+                .show("discard", plan_free(stage::discard(&self.place)), |(), _| "staging is empty\n".into()),
+            Verb::Plan(args) => self.plan(args),
+            Verb::Approve { id } => self.show("approve", plan::approve(&self.place, &id), text::approved),
+            Verb::Apply(args) => work::apply(self, args),
+            Verb::Attach => work::attach(self),
+            Verb::Update(args) => work::update(self, args),
+            Verb::Status => self.show("status", status::status(&self.place), text::status),
+            Verb::History { verify } => {
+                self.show("history", status::history(&self.place, verify), text::history)
+            }
+            Verb::Show { run } => self.show("show", status::show(&self.place, &run), text::show),
+            Verb::Resume(args) => work::resume(self, args),
+            Verb::Rollback(args) => work::rollback(self, args),
+            Verb::Commit { run } => {
+                self.show("commit", apply::commit(&self.place, run.as_deref()), text::run)
+            }
+            Verb::Close { reason } => {
+                self.show("close", gate::close(&self.place, reason.as_deref()), text::gate_status)
+            }
+            Verb::Open => self.show("open", gate::open(&self.place), text::gate_status),
+            Verb::Gate { what: GateVerb::Show } => self.show("gate", gate::show(&self.place), text::gate),
+            Verb::Gate { what: GateVerb::Install } => {
+                self.show("gate", gate::install(&self.place), text::gate)
+            }
+            Verb::Scan => self.show("scan", scripts::scan(&self.place), text::scan),
+            Verb::RunOnce { what: RunOnceVerb::List } => {
+                self.show("run-once", scripts::list(&self.place), text::scripts)
+            }
+            Verb::Manifest { what } => self.manifest(what),
+            Verb::Demo(args) => (self.demo)(args),
+            Verb::Completions { shell } => {
+                clap_complete::generate(shell, &mut Cli::command(), "entracte", &mut std::io::stdout());
+                Exit::Done
+            }
+            Verb::Man => man(),
+        }
+    }
+
+    /// Prints an answer that needed no progress.
+    pub fn show<T: serde::Serialize>(
+        &mut self,
+        verb: &str,
+        answer: Result<Answer<T>, Failure>,
+        text: impl FnOnce(&T, &Manner) -> String,
+    ) -> Exit {
+        self.progress.finish();
+        self.manner.answer(verb, answer, text)
+    }
+
+    /// What takes events and shows them.
+    pub fn listener(&mut self) -> impl FnMut(Option<&str>, Option<Step>, Event) + '_ {
+        |run, step, event| self.progress.take(run, step, &event)
+    }
+
+    fn init(&mut self, args: InitArgs) -> Exit {
+        let request = init::Request {
+            dir: args.dir,
+            profile: args.profile,
+            url: args.url,
+            database: args.database,
+            password_file: args.password_file,
+            manifest: args.manifest,
+            release: args.release,
+            inside: args.inside,
+            dry_run: args.dry_run,
+        };
+        let place = self.place.clone();
+        let answer = init::init(&place, &request, &mut self.listener());
+        self.show("init", answer, text::init)
+    }
+
+    fn stage(&mut self, args: StageArgs) -> Exit {
+        let request = stage::Request { from: args.from, version: args.version, complete: args.complete };
+        let place = self.place.clone();
+        let answer = stage::stage(&place, &request, &mut self.listener());
+        self.show("stage", answer, text::stage)
+    }
+
+    fn plan(&mut self, args: PlanArgs) -> Exit {
+        let diff = match args.diff {
+            None => Diff::None,
+            Some(None) => Diff::All,
+            Some(Some(path)) => Diff::One(path),
+        };
+        let place = self.place.clone();
+        let answer = plan::plan(&place, &diff, &mut self.listener());
+        self.show("plan", answer, |view, manner| text::plan(view, args.all, manner))
+    }
+
+    fn manifest(&mut self, what: ManifestVerb) -> Exit {
+        match what {
+            ManifestVerb::Build(args) => self.build_manifest(args),
+            ManifestVerb::Show { manifest } => {
+                self.show("manifest", manifest::show(&manifest), text::manifest)
+            }
+            ManifestVerb::Verify { manifest, dir, strict } => {
+                let strict = if strict { Strictness::Everything } else { Strictness::Listed };
+                let answer = manifest::verify(&manifest, &dir, strict, &mut self.listener());
+                self.show("manifest", answer, text::findings)
+            }
+            ManifestVerb::Diff { old, new } => {
+                self.show("manifest", manifest::difference(&old, &new), text::manifest_diff)
+            }
+        }
+    }
+
+    fn build_manifest(&mut self, args: ManifestBuildArgs) -> Exit {
+        let request = manifest::BuildRequest {
+            release: args.release,
+            product: args.product,
+            version: args.version,
+            output: args.output,
+        };
+        let built = manifest::build(&request, &mut self.listener());
+        match built {
+            Ok((answer, Some(text))) if !self.manner.json => {
+                self.progress.finish();
+                output::put(&text);
+                answer.exit
+            }
+            Ok((answer, _)) => {
+                self.show("manifest", Ok(answer), |view, _| format!("{} files listed\n", view.files.len()))
+            }
+            Err(failure) => self.show::<()>("manifest", Err(failure), |(), _| String::new()),
+        }
+    }
+}
+
+/// An answer without a result.
+fn plan_free(answer: Result<Answer<()>, Failure>) -> Result<Answer<()>, Failure> {
+    answer
+}
+
+fn man() -> Exit {
+    match clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()) {
+        Ok(()) => Exit::Done,
+        // A reader that went away, as `man | head` does.
+        Err(_) => Exit::Done,
+    }
+}
+
+impl Progress {
+    /// With a place to write events to, when one was named.
+    fn open(manner: Manner, events: Option<&std::path::Path>) -> Result<Progress, Failure> {
+        let sink = match events {
+            None => None,
+            Some(path) if path.as_os_str() == "-" => Some(EventSink::Stderr),
+            Some(path) => Some(EventSink::File(crate::app::desk::events_file(path)?)),
+        };
+        Ok(Progress::new(manner, sink))
+    }
+}

@@ -1,0 +1,9 @@
+//! The command line: arguments, terminal, exit status. It calls `app` and
+//! translates, nothing else.
+
+pub mod args;
+pub mod dispatch;
+pub mod output;
+pub mod progress;
+pub mod text;
+pub mod work;

@@ -1,0 +1,188 @@
+//! The verbs that work on a run: in this process, or in a detached one that
+//! this one only follows.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::app::apply;
+use crate::app::apply::NewerData;
+use crate::app::apply::Reinstall;
+use crate::app::apply::Request;
+use crate::app::apply::Until;
+use crate::app::desk::new_interrupt;
+use crate::app::desk::patient_interrupt;
+use crate::app::failure::Failure;
+use crate::app::report::Answer;
+use crate::app::report::PlanView;
+use crate::app::report::RunView;
+use crate::app::runner;
+use crate::app::runner::Runner;
+use crate::app::stage;
+use crate::app::update;
+use crate::base::exit::Exit;
+use crate::base::step::Step;
+use crate::cli::args::ApplyArgs;
+use crate::cli::args::DatabaseChoice;
+use crate::cli::args::ResumeArgs;
+use crate::cli::args::RollbackArgs;
+use crate::cli::args::UpdateArgs;
+use crate::cli::dispatch::Session;
+use crate::cli::text;
+
+pub(super) fn apply(session: &mut Session, args: ApplyArgs) -> Exit {
+    let request = match apply_request(&args) {
+        Ok(request) => request,
+        Err(failure) => return session.show::<RunView>("apply", Err(failure), text::run),
+    };
+    if !args.foreground && !session.global.detached {
+        let mut arguments: Vec<OsString> = vec!["apply".into()];
+        if args.step {
+            arguments.push("--step".into());
+        }
+        for (name, value) in [("--stop-before", &args.stop_before), ("--budget", &args.budget)] {
+            if let Some(value) = value {
+                arguments.extend([name.into(), value.into()]);
+            }
+        }
+        return detached(session, "apply", &arguments);
+    }
+    let place = session.place.clone();
+    let interrupt = new_interrupt(session.global.detached);
+    let answer = apply::apply(&place, &request, interrupt, &mut session.listener());
+    session.show("apply", answer, text::run)
+}
+
+fn apply_request(args: &ApplyArgs) -> Result<Request, Failure> {
+    let wrong = |message: String| Failure::new(Exit::Usage, message);
+    let until = match (&args.stop_before, args.step) {
+        (Some(name), _) => Until::Before(name.parse::<Step>().map_err(|error| wrong(error.to_string()))?),
+        (None, true) => Until::OneStep,
+        (None, false) => Until::End,
+    };
+    let seconds = |text: &String| {
+        text.trim_end_matches('s').parse().map_err(|_| wrong(format!("\"{text}\" is no number of seconds")))
+    };
+    let budget = args.budget.as_ref().map(seconds).transpose()?.map(Duration::from_secs);
+    Ok(Request { until, budget })
+}
+
+pub(super) fn resume(session: &mut Session, args: ResumeArgs) -> Exit {
+    if !args.foreground && !session.global.detached {
+        let mut arguments: Vec<OsString> = vec!["resume".into()];
+        if let Some(script) = &args.done {
+            arguments.extend(["--done".into(), script.into()]);
+        }
+        return detached(session, "resume", &arguments);
+    }
+    let place = session.place.clone();
+    let interrupt = new_interrupt(session.global.detached);
+    let answer = apply::resume(&place, args.done.as_deref(), interrupt, &mut session.listener());
+    session.show("resume", answer, text::run)
+}
+
+pub(super) fn rollback(session: &mut Session, args: RollbackArgs) -> Exit {
+    if !args.foreground && !session.global.detached {
+        let mut arguments: Vec<OsString> = vec!["rollback".into()];
+        arguments.extend(args.run.iter().map(OsString::from));
+        if let Some(choice) = args.database {
+            let word = match choice {
+                DatabaseChoice::Restore => "restore",
+                DatabaseChoice::Keep => "keep",
+            };
+            arguments.extend(["--database".into(), word.into()]);
+        }
+        return detached(session, "rollback", &arguments);
+    }
+    let newer = match args.database {
+        None => NewerData::Refuse,
+        Some(DatabaseChoice::Restore) => NewerData::Restore,
+        Some(DatabaseChoice::Keep) => NewerData::Keep,
+    };
+    let place = session.place.clone();
+    // Going back is not stopped half-way: the next rollback would only go on with it.
+    let _interrupt = new_interrupt(session.global.detached);
+    let answer = apply::rollback(&place, args.run.as_deref(), newer, &mut session.listener());
+    session.show("rollback", answer, text::run)
+}
+
+pub(super) fn update(session: &mut Session, args: UpdateArgs) -> Exit {
+    let request = update::Request {
+        stage: stage::Request { from: args.from, version: args.version, complete: args.complete },
+        reinstall: if args.reinstall { Reinstall::Everything } else { Reinstall::No },
+    };
+    let (place, manner, yes) = (session.place.clone(), session.manner, session.global.yes);
+    let ask = &mut |view: &PlanView| {
+        if !manner.json {
+            crate::cli::output::talk(&text::plan(view, false, &manner));
+        }
+        yes || (!manner.json && crate::cli::output::confirm("carry this plan out?"))
+    };
+    let interrupt = new_interrupt(false);
+    let answer = update::update(&place, &request, interrupt, ask, &mut session.listener());
+    session.show("update", answer, text::run)
+}
+
+/// Starts the same verb in a process of its own and follows it.
+fn detached(session: &mut Session, verb: &str, arguments: &[OsString]) -> Exit {
+    let started = session.place.state().and_then(|state| runner::start(&state, arguments));
+    match started {
+        Ok(runner) => follow(session, verb, &runner),
+        Err(failure) => session.show::<RunView>(verb, Err(failure), text::run),
+    }
+}
+
+pub(super) fn attach(session: &mut Session) -> Exit {
+    match runner::last(&session.place) {
+        Ok(Some(runner)) => {
+            let verb = runner.verb.clone();
+            follow(session, &verb, &runner)
+        }
+        Ok(None) => {
+            let failure = Failure::new(Exit::NothingToDo, "nothing goes on in the background");
+            session.show::<RunView>("attach", Err(failure), text::run)
+        }
+        Err(failure) => session.show::<RunView>("attach", Err(failure), text::run),
+    }
+}
+
+fn follow(session: &mut Session, verb: &str, runner: &Runner) -> Exit {
+    let interrupt = patient_interrupt();
+    let answered = runner::follow(runner, &interrupt, &mut |line| session.progress.take_line(line));
+    let answer = answered.and_then(|answered| understood(&answered.0));
+    session.show(verb, answer, text::run)
+}
+
+/// The one JSON document of another process, as the answer that it stands for.
+fn understood(text: &str) -> Result<Answer<RunView>, Failure> {
+    #[derive(Deserialize)]
+    struct Document {
+        exit: u8,
+        result: Option<RunView>,
+        error: Option<Complaint>,
+    }
+    #[derive(Deserialize)]
+    struct Complaint {
+        message: String,
+        causes: Vec<String>,
+        hints: Vec<String>,
+    }
+    let document: Document = serde_json::from_str(text).map_err(|error| {
+        Failure::new(Exit::Stuck, format!("the answer of the detached process cannot be read: {error}"))
+    })?;
+    let exit = Exit::from_code(document.exit).unwrap_or(Exit::Stuck);
+    let failure = document.error.map(|error| Failure {
+        exit,
+        kind: exit.kind(),
+        message: error.message,
+        causes: error.causes,
+        hints: error.hints,
+    });
+    match (document.result, failure) {
+        (Some(result), None) => Ok(Answer::ending(exit, result)),
+        (Some(result), Some(failure)) => Ok(Answer::failing(failure, result)),
+        (None, Some(failure)) => Err(failure),
+        (None, None) => Err(Failure::new(exit, "the detached process said nothing")),
+    }
+}

@@ -1,0 +1,56 @@
+//! Preflight: named checks, each with what it found and how to fix it. They
+//! change nothing, and are no part of a plan's id.
+
+pub mod disk;
+pub mod environment;
+pub mod release;
+
+use crate::base::check::Check;
+use crate::base::tree::Tree;
+use crate::release::staging::Staged;
+use crate::release::staging::Staging;
+use crate::site::Site;
+use crate::site::config::Found;
+use crate::site::gate::Gate;
+use crate::site::installed::Ledger;
+use crate::update::operations::Operation;
+use crate::update::plan::Estimate;
+use crate::update::plan::Sealed;
+
+/// What the checks look at.
+pub struct Subject<'a> {
+    pub site: &'a Site,
+    pub gate: &'a Gate,
+    pub database: Option<&'a Found>,
+    pub staging: &'a Staging,
+    pub staged: &'a Staged,
+    pub ledger: &'a Ledger,
+    pub live: &'a Tree,
+    pub sealed: &'a Sealed,
+    pub operations: &'a [Operation],
+    pub estimate: &'a Estimate,
+}
+
+/// All checks, in the order in which they are shown.
+pub fn all(subject: &Subject) -> Vec<Check> {
+    let mut checks = vec![
+        release::staged_content(subject),
+        release::version_hop(subject),
+        release::order(subject),
+        release::conflicts(subject),
+        release::unreadable(subject),
+        release::schema_files(subject),
+        disk::space(subject),
+        disk::inodes(subject),
+        disk::writable(subject),
+        disk::owners(subject),
+        disk::one_file_system(subject),
+        disk::names(subject),
+        environment::gate(subject),
+        environment::clock(subject),
+        environment::auto_updater(subject),
+    ];
+    checks.extend(environment::php(subject));
+    checks.extend(environment::database(subject));
+    checks
+}

@@ -1,0 +1,98 @@
+//! Whether the release fits the site.
+
+use std::cmp::Ordering;
+
+use crate::base::check::Check;
+use crate::base::tree::Kind;
+use crate::integrity::manifest::version;
+use crate::site::installed::Ledger;
+use crate::update::checks::Subject;
+use crate::update::plan::Resolution;
+
+pub fn staged_content(subject: &Subject) -> Check {
+    let missing = subject.staging.missing(&subject.staged.manifest);
+    match missing.first() {
+        None => Check::ok("staged", format!("{} files are here", subject.staged.manifest.files.len())),
+        Some(first) => Check::error(
+            "staged",
+            format!("the content of {} files is not here, {} among them", missing.len(), first.path),
+            "`entracte stage` again: it brings only what is missing",
+        ),
+    }
+}
+
+pub fn version_hop(subject: &Subject) -> Check {
+    let (from, to) = (&subject.sealed.from.version, &subject.sealed.to.version);
+    match version::may_follow(&subject.staged.manifest.from, from) {
+        true => Check::ok("version", format!("{to} may follow {from}")),
+        false => Check::error(
+            "version",
+            format!("{to} cannot follow {from}"),
+            "update to a version in between first",
+        ),
+    }
+}
+
+pub fn order(subject: &Subject) -> Check {
+    let (from, to) = (&subject.sealed.from.version, &subject.sealed.to.version);
+    match version::compare(to, from) {
+        Ordering::Less => Check::warning(
+            "downgrade",
+            format!("{to} is older than {from}"),
+            "applications rarely understand the database of a newer version; `entracte rollback` is the way back",
+        ),
+        Ordering::Equal | Ordering::Greater => {
+            Check::ok("downgrade", format!("{to} is not older than {from}"))
+        }
+    }
+}
+
+pub fn conflicts(subject: &Subject) -> Check {
+    let stopping: Vec<_> =
+        subject.sealed.changes.iter().filter(|change| change.resolution == Some(Resolution::Stop)).collect();
+    match stopping.first() {
+        None => Check::ok("conflicts", "no conflict waits for a decision"),
+        Some(first) => Check::error(
+            "conflicts",
+            format!("{} conflicts wait for a decision, {} among them", stopping.len(), first.path),
+            "settle them under [policy] in entracte.toml, or move the files away",
+        ),
+    }
+}
+
+/// What cannot be read cannot be judged.
+pub fn unreadable(subject: &Subject) -> Check {
+    let volatile = subject.site.volatile();
+    let unreadable: Vec<_> = subject
+        .live
+        .iter()
+        .filter(|(path, node)| {
+            matches!(node.kind, Kind::Unreadable { .. }) && !volatile.matches_bytes(path.as_bytes())
+        })
+        .collect();
+    match unreadable.first() {
+        None => Check::ok("readable", format!("{} entries of the site were read", subject.live.len())),
+        Some((first, _)) => Check::error(
+            "readable",
+            format!("{} entries cannot be read, {first} among them", unreadable.len()),
+            "make them readable for the user who runs entracte",
+        ),
+    }
+}
+
+/// A versioned SQL file must not change once it was applied.
+pub fn schema_files(subject: &Subject) -> Check {
+    let manifest = &subject.staged.manifest;
+    let changed = manifest.schema.iter().find(|path| {
+        let now = manifest.entry(path).and_then(|entry| entry.sha256());
+        Ledger::entry(&subject.ledger.sql, path).is_some_and(|applied| Some(applied.sha256) != now)
+    });
+    match changed {
+        None => Check::ok("schema", format!("{} SQL files are to be applied", subject.sealed.sql.len())),
+        Some(path) => Check::error(
+            "schema",
+            format!("{path} was applied before and has changed since"),
+            "the release must bring the change as a new file",
+        ),
+    }
+}

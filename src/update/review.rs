@@ -1,0 +1,369 @@
+//! Step 2: the plan is built from what is installed, what stands there and
+//! what is staged. Nothing outside the state folder changes.
+
+use std::collections::BTreeSet;
+
+use crate::base::event::Watch;
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::base::path::SitePath;
+use crate::base::path::TreePath;
+use crate::base::pattern::Patterns;
+use crate::base::tree::Tree;
+use crate::database;
+use crate::database::address::Address;
+use crate::database::dump::Scope;
+use crate::database::lexer;
+use crate::database::lexer::Dialect;
+use crate::database::lexer::LexError;
+use crate::integrity::manifest::Extent;
+use crate::integrity::manifest::Made;
+use crate::integrity::manifest::Manifest;
+use crate::integrity::manifest::RunOnce;
+use crate::integrity::three_way::ChangeKind;
+use crate::release::staging::Staged;
+use crate::release::staging::Staging;
+use crate::release::staging::StagingError;
+use crate::site::Site;
+use crate::site::SiteError;
+use crate::site::config::Found;
+use crate::site::extension;
+use crate::site::gate::Gate;
+use crate::site::installed::Current;
+use crate::site::installed::Installed;
+use crate::site::installed::InstalledError;
+use crate::site::installed::Ledger;
+use crate::site::settings::Winner;
+use crate::sys::clock;
+use crate::sys::fs::IoError;
+use crate::sys::process;
+use crate::update::checks;
+use crate::update::compose::Reinstall;
+use crate::update::compose::Sides;
+use crate::update::compose::compose;
+use crate::update::error::StepError;
+use crate::update::operations::Operation;
+use crate::update::operations::operations;
+use crate::update::plan::Change;
+use crate::update::plan::DatabaseScope;
+use crate::update::plan::Endpoint;
+use crate::update::plan::Estimate;
+use crate::update::plan::Plan;
+use crate::update::plan::Resolution;
+use crate::update::plan::Sealed;
+use crate::update::plan::SqlFile;
+use crate::update::plan::Thing;
+use crate::update::plan::UpgradeCall;
+use crate::update::snapshot::Snapshot;
+use crate::update::steps::scan::ids;
+use crate::update::work::scan_site;
+
+/// Bytes a second that a dump is taken to run at, for the estimate.
+const DUMP_RATE: f64 = 40e6;
+/// Operations a second of the swap, for the estimate.
+const SWAP_RATE: f64 = 4000.0;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    #[error("no release is staged")]
+    NothingStaged,
+    #[error("the SQL file {path} cannot be split into statements")]
+    Sql {
+        path: SitePath,
+        #[source]
+        source: LexError,
+    },
+    #[error(transparent)]
+    Installed(#[from] InstalledError),
+    #[error(transparent)]
+    Io(#[from] IoError),
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    #[error(transparent)]
+    Staging(#[from] StagingError),
+    #[error(transparent)]
+    Step(#[from] StepError),
+}
+
+impl Fault for ReviewError {
+    fn exit(&self) -> Exit {
+        match self {
+            ReviewError::NothingStaged => Exit::NothingToDo,
+            ReviewError::Sql { .. } => Exit::Refused,
+            ReviewError::Installed(error) => error.exit(),
+            ReviewError::Io(error) => error.exit(),
+            ReviewError::Site(error) => error.exit(),
+            ReviewError::Staging(error) => error.exit(),
+            ReviewError::Step(error) => error.exit(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            ReviewError::NothingStaged => vec!["`entracte stage --from ARCHIVE` brings one".into()],
+            ReviewError::Site(error) => error.hints(),
+            ReviewError::Staging(error) => error.hints(),
+            ReviewError::Step(error) => error.hints(),
+            ReviewError::Io(error) => error.hints(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Everything that a plan is made from.
+struct Desk<'a> {
+    site: &'a Site,
+    database: Option<Found>,
+    staging: Staging,
+    staged: Staged,
+    current: Current,
+    installed: Manifest,
+    ledger: Ledger,
+    live: Tree,
+}
+
+/// Builds the plan.
+pub fn review(site: &Site, gate: &Gate, reinstall: Reinstall, watch: Watch) -> Result<Plan, ReviewError> {
+    let desk = Desk::open(site, gate, watch)?;
+    let composed = desk.compose(reinstall);
+    let operations = operations(&composed.changes, &desk.live);
+    let sealed = desk.seal(composed.changes, composed.unchanged, &operations)?;
+    let estimate = desk.estimate(&sealed, &operations);
+    let checks = checks::all(&checks::Subject {
+        site,
+        gate,
+        database: desk.database.as_ref(),
+        staging: &desk.staging,
+        staged: &desk.staged,
+        ledger: &desk.ledger,
+        live: &desk.live,
+        sealed: &sealed,
+        operations: &operations,
+        estimate: &estimate,
+    });
+    Ok(Plan::seal(sealed, checks, estimate, clock::now()))
+}
+
+impl<'a> Desk<'a> {
+    fn open(site: &'a Site, gate: &'a Gate, watch: Watch) -> Result<Desk<'a>, ReviewError> {
+        let staging = Staging::open(&site.state.staging())?;
+        let staged = staging.staged()?.ok_or(ReviewError::NothingStaged)?;
+        let folder = site.state.installed();
+        let (current, installed) = Installed(&folder).load()?;
+        let ledger = Installed(&folder).ledger()?;
+        let live = scan_site(site, gate, watch)?;
+        let database = site.database().map_err(SiteError::from)?;
+        Ok(Desk { site, database, staging, staged, current, installed, ledger, live })
+    }
+
+    fn compose(&self, reinstall: Reinstall) -> crate::update::compose::Composed {
+        let ran: BTreeSet<SitePath> = self.ledger.scripts.iter().map(|entry| entry.path.clone()).collect();
+        let resolve = |path: &SitePath| match self.site.settings.winner(path) {
+            Winner::Ours => Resolution::Ours,
+            Winner::Theirs => Resolution::Theirs,
+            Winner::Stop => Resolution::Stop,
+        };
+        compose(&Sides {
+            installed: &self.installed,
+            live: &self.live,
+            new: &self.staged.manifest,
+            keep: &self.site.keep(),
+            ran: &ran,
+            resolve: &resolve,
+            reinstall,
+        })
+    }
+
+    fn seal(
+        &self,
+        changes: Vec<Change>,
+        unchanged: u64,
+        operations: &[Operation],
+    ) -> Result<Sealed, ReviewError> {
+        let manifest = &self.staged.manifest;
+        let sql = self.sql()?;
+        let scripts = self.scripts(&changes);
+        let upgrade = self.upgrade();
+        let touches = !sql.is_empty() || upgrade.is_some() || !scripts.is_empty();
+        let database = match &self.database {
+            Some(found) if touches => DatabaseScope::All { prefix: found.prefix.clone() },
+            _ => DatabaseScope::None,
+        };
+        Ok(Sealed {
+            product: manifest.product.clone(),
+            from: Endpoint { version: self.current.version.clone(), manifest: self.current.manifest },
+            to: Endpoint { version: manifest.version.clone(), manifest: self.staged.origin.manifest },
+            observed: self.installed.made == Made::Observed,
+            partial: manifest.extent == Extent::Partial,
+            extensions: self.extensions(operations),
+            changes,
+            unchanged,
+            sql,
+            upgrade,
+            scripts,
+            database,
+        })
+    }
+
+    /// The versioned SQL files that have not been applied.
+    fn sql(&self) -> Result<Vec<SqlFile>, ReviewError> {
+        let dialect = match self.database.as_ref().map(|found| &found.address) {
+            Some(Address::Sqlite(_)) => Dialect::Sqlite,
+            _ => Dialect::MySql,
+        };
+        let mut files = Vec::new();
+        for path in &self.staged.manifest.schema {
+            let Some(sha256) = self.staged.manifest.entry(path).and_then(|entry| entry.sha256()) else {
+                continue;
+            };
+            if Ledger::entry(&self.ledger.sql, path).is_some() {
+                continue;
+            }
+            let text = crate::sys::fs::read_text(&self.staging.object_path(&sha256), 64 << 20)?;
+            let statements = lexer::split(&text, dialect)
+                .map_err(|source| ReviewError::Sql { path: path.clone(), source })?;
+            let statements = statements.into_iter().map(|statement| statement.text).collect();
+            files.push(SqlFile { path: path.clone(), sha256, statements });
+        }
+        Ok(files)
+    }
+
+    /// The one-time scripts that have not run and will stand there.
+    fn scripts(&self, changes: &[Change]) -> Vec<RunOnce> {
+        let stays_away = |path: &SitePath| {
+            changes.iter().any(|change| {
+                change.path == *path && matches!(change.kind, ChangeKind::Keep | ChangeKind::Conflict)
+            })
+        };
+        let pending = |script: &&RunOnce| {
+            Ledger::entry(&self.ledger.scripts, &script.path).is_none() && !stays_away(&script.path)
+        };
+        self.staged.manifest.run_once.iter().filter(pending).cloned().collect()
+    }
+
+    /// The application's own upgrade, where the version changes and there is a
+    /// database to upgrade.
+    fn upgrade(&self) -> Option<UpgradeCall> {
+        if self.current.version == self.staged.manifest.version {
+            return None;
+        }
+        if let Some(own) = &self.site.settings.upgrade {
+            return (!own.none).then(|| UpgradeCall {
+                argv: own.argv.clone(),
+                url: own.url.clone(),
+                expect: own.expect.clone(),
+                changes: own.changes.clone(),
+                limit_seconds: own.limit_seconds,
+            });
+        }
+        let rule = self.site.profile.upgrade.as_ref()?;
+        self.database.as_ref()?;
+        let program = rule.argv.first().is_some_and(|program| process::find(program).is_some());
+        let (argv, expect) = match (program, &rule.url) {
+            (false, Some(_)) => (Vec::new(), None),
+            _ => (rule.argv.clone(), rule.expect.clone()),
+        };
+        Some(UpgradeCall {
+            argv,
+            url: rule.url.clone(),
+            expect,
+            changes: rule.changes.clone(),
+            limit_seconds: rule.limit_seconds,
+        })
+    }
+
+    /// Ids of the extensions that the planned tree declares.
+    fn extensions(&self, operations: &[Operation]) -> Vec<String> {
+        let patterns = &self.site.profile.release.extensions;
+        let planned = Snapshot::of(&self.live).after(operations);
+        let paths: Vec<SitePath> = planned
+            .iter()
+            .filter(|(path, thing)| !thing.is_folder() && patterns.matches_bytes(path.as_bytes()))
+            .filter_map(|(path, _)| path.to_site_path().ok())
+            .collect();
+        let read = |path: &SitePath| {
+            let digest = planned.get(&path.into()).and_then(Thing::sha256)?;
+            let object = self.staging.object_path(&digest);
+            crate::sys::fs::read(&object)
+                .or_else(|_| crate::sys::fs::read(&self.site.root.join(path.as_path())))
+                .ok()
+        };
+        let exists = |path: &SitePath| planned.get(&TreePath::from(path)).is_some();
+        ids(&extension::find(paths.iter(), patterns, &read, &exists).extensions)
+    }
+
+    fn estimate(&self, sealed: &Sealed, operations: &[Operation]) -> Estimate {
+        let put: u64 =
+            operations.iter().filter_map(|operation| operation.new.as_ref()).map(Thing::size).sum();
+        let saved_patterns = sealed
+            .scripts
+            .iter()
+            .map(|script| script.changes.clone())
+            .chain(sealed.upgrade.as_ref().map(|upgrade| upgrade.changes.clone()))
+            .fold(Patterns::default(), |all, patterns| all.and(&patterns));
+        let (mut saved, mut saved_count) = (0, 0);
+        for (path, node) in self.live.iter().filter(|(path, _)| saved_patterns.matches_bytes(path.as_bytes()))
+        {
+            let _ = path;
+            saved += node.size();
+            saved_count += 1;
+        }
+        let database_bytes = self.database_bytes(sealed);
+        let plain = put + saved + database_bytes * 2;
+        let php = self.site.settings.php.revalidate_seconds;
+        let upgrade = if sealed.upgrade.is_some() { 5.0 } else { 0.0 };
+        Estimate {
+            bytes_to_fetch: 0,
+            bytes_needed: plain + plain / 20 + (8 << 20),
+            inodes_needed: operations.len() as u64 * 2 + saved_count + 64,
+            database_bytes,
+            closed_seconds: 1.0
+                + php
+                + upgrade
+                + self.site.settings.gate.drain_seconds
+                + operations.len() as f64 / SWAP_RATE
+                + database_bytes as f64 / DUMP_RATE,
+        }
+    }
+
+    fn database_bytes(&self, sealed: &Sealed) -> u64 {
+        let (DatabaseScope::All { prefix }, Some(found)) = (&sealed.database, &self.database) else {
+            return 0;
+        };
+        let scope = if prefix.is_empty() { Scope::All } else { Scope::Prefix(prefix.clone()) };
+        // An unreachable database is found, and told, by its own check.
+        database::open(&found.address)
+            .ok()
+            .and_then(|mut database| database::estimate(database.as_mut(), &scope).ok())
+            .unwrap_or_default()
+    }
+}
+
+/// What a person should know before anything else: most worrying first.
+pub fn warnings(plan: &Plan) -> Vec<String> {
+    let sealed = &plan.sealed;
+    let mut found = Vec::new();
+    let removals = sealed.changes.iter().filter(|change| change.kind == ChangeKind::Remove).count();
+    if removals > MANY_REMOVALS {
+        found.push(format!("{removals} files will be removed, and no signed list names them"));
+    }
+    if sealed.observed {
+        found.push("what was installed is not known, only observed: nothing is removed, and what differs is a conflict".into());
+    }
+    if let Some(upgrade) = &sealed.upgrade {
+        let how = if upgrade.argv.is_empty() { "over its web address" } else { "by its own program" };
+        found.push(format!(
+            "the application upgrades its database itself, {how}: all its tables are saved before"
+        ));
+    }
+    if !sealed.scripts.is_empty() || sealed.upgrade.is_some() {
+        found.push(
+            "what scripts and the upgrade do outside the site's folder and its database cannot be taken back"
+                .into(),
+        );
+    }
+    found
+}
+
+/// More removals than this stand in the plan's first line.
+pub const MANY_REMOVALS: usize = 20;
