@@ -67,6 +67,13 @@ impl Tree {
         self
     }
 
+    /// The same tree without the paths that do not fit.
+    #[must_use]
+    pub fn only(mut self, fits: impl Fn(&str) -> bool) -> Tree {
+        self.0.retain(|name, _| fits(name));
+        self
+    }
+
     pub fn paths(&self) -> BTreeSet<&str> {
         self.0.keys().map(String::as_str).collect()
     }
