@@ -4,11 +4,14 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt;
+
 use support::bed::Bed;
 use support::bed::Server;
 use support::releases;
 use support::releases::Release;
 use support::site::TestSite;
+use support::small::SmallSite;
 use support::snapshot::Database;
 use support::visitors::Visitors;
 use support::wordpress::VERSION_PAGE;
@@ -119,4 +122,19 @@ fn a_visitor_sees_the_gate_that_a_snippet_is() {
     );
     assert!(seen.iter().any(|stretch| stretch.status == 503 || stretch.status == 404), "{seen:?}");
     assert!(!seen.iter().any(|stretch| stretch.status == 500 || stretch.status == 0), "{seen:?}");
+}
+
+#[test]
+fn the_small_site_shows_every_change() {
+    let small = SmallSite::new();
+    let before = small.look();
+    before.assert_same(&small.look(), "after a look");
+    assert_eq!(before.rows.len(), 4, "{:?}", before.rows);
+    let database = rusqlite::Connection::open(small.path("data/site.db")).unwrap();
+    database.execute("UPDATE pages SET title = 'x' WHERE id = 2", []).unwrap();
+    assert_ne!(before.rows, small.look().rows);
+    assert_eq!(before.tree, small.look().tree);
+    std::fs::set_permissions(small.path("app/tool.sh"), PermissionsExt::from_mode(0o755)).unwrap();
+    let seen = before.tree.difference(&small.look().tree);
+    assert!(seen.contains("app/tool.sh: file 0644") && seen.contains("-> file 0755"), "{seen}");
 }
