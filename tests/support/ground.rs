@@ -1,0 +1,129 @@
+//! A small site that is ready to be updated, what it was and what it will be.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use super::run::Entracte;
+use super::small::Look;
+use super::small::SmallSite;
+use super::update;
+
+/// A site of release 1 with release 2 staged, planned and approved.
+pub struct Ground {
+    pub small: SmallSite,
+    pub entracte: Entracte,
+    pub old: Look,
+}
+
+impl Ground {
+    pub fn new() -> Ground {
+        Ground::with(|_| ())
+    }
+
+    /// With another release 2.
+    pub fn with(spoil: impl FnOnce(&SmallSite)) -> Ground {
+        let small = SmallSite::new();
+        spoil(&small);
+        let entracte = small.ready();
+        let old = small.look();
+        Ground { small, entracte, old }
+    }
+
+    /// The program with a fault: `swap.operation:3=kill`.
+    pub fn faulty(&self, fault: &str) -> Entracte {
+        Entracte::with_fault(&self.small.root(), fault)
+    }
+
+    /// There while the gate is closed.
+    pub fn flag(&self) -> PathBuf {
+        self.small.root().parent().unwrap().join(".entracte-site/gate/closed")
+    }
+
+    #[track_caller]
+    pub fn is_old(&self, when: &str) {
+        self.old.assert_same(&self.small.look(), when);
+        assert!(!self.flag().exists(), "the gate is closed, {when}");
+        let status = self.entracte.json(&["status"]);
+        assert_eq!(status.result["gate"]["closed"], false, "{when}: {:#}", status.result);
+        assert_eq!(status.result["installed"]["version"], self.old_version(), "{when}: {:#}", status.result);
+    }
+
+    fn old_version(&self) -> Value {
+        let runs = self.entracte.json(&["history"]).code(0)["runs"].clone();
+        runs[0]["from"].clone()
+    }
+
+    /// The new site is what another site became that nobody disturbed.
+    #[track_caller]
+    pub fn is_new(&self, when: &str) {
+        undisturbed().assert_same_content(&self.small.look(), when);
+        assert!(!self.flag().exists(), "the gate is closed, {when}");
+        let status = self.entracte.json(&["status"]);
+        assert_eq!(status.exit, 0, "{when}: {:#}", status.result);
+        assert_eq!(status.result["installed"]["version"], "2", "{when}: {:#}", status.result);
+        assert_eq!(status.result["run"]["state"], "finished", "{when}: {:#}", status.result);
+    }
+
+    /// What `status` says is what is the case, wherever the run stands.
+    #[track_caller]
+    pub fn status_is_true(&self, when: &str) -> Value {
+        let status = self.entracte.json(&["status"]);
+        let gate = &status.result["gate"]["closed"];
+        assert_eq!(gate.as_bool(), Some(self.flag().exists()), "{when}: {:#}", status.result);
+        if !status.result["run"].is_null() && status.result["run"]["state"] != "finished" {
+            assert_eq!(status.exit, 6, "{when}: {:#}", status.result);
+            let next = status.result["next"].to_string();
+            assert!(next.contains("resume") && next.contains("rollback"), "{when}: {next}");
+        }
+        status.result
+    }
+}
+
+/// What a site looks like after an update that nobody disturbed.
+fn undisturbed() -> &'static Look {
+    static LOOK: OnceLock<Look> = OnceLock::new();
+    LOOK.get_or_init(|| {
+        let ground = Ground::new();
+        update::apply(&ground.entracte);
+        is_release_2(&ground.small);
+        ground.small.look()
+    })
+}
+
+/// Release 2 with the owner's content: by hand, so that not everything hangs on
+/// one run being right.
+fn is_release_2(small: &SmallSite) {
+    for entry in walkdir::WalkDir::new(small.release(2)).min_depth(1) {
+        let entry = entry.unwrap();
+        let inside = entry.path().strip_prefix(small.release(2)).unwrap();
+        if inside.starts_with("run_once") {
+            continue;
+        }
+        let live = small.root().join(inside);
+        let meta = fs::symlink_metadata(&live).unwrap_or_else(|error| panic!("{}: {error}", live.display()));
+        assert_eq!(meta.file_type(), entry.file_type(), "{}", live.display());
+        if entry.file_type().is_file() {
+            assert_eq!(fs::read(&live).unwrap(), fs::read(entry.path()).unwrap(), "{}", live.display());
+            let mode = |meta: fs::Metadata| meta.permissions().mode();
+            assert_eq!(mode(meta), mode(entry.metadata().unwrap()), "{}", live.display());
+        } else if entry.file_type().is_symlink() {
+            assert_eq!(fs::read_link(&live).unwrap(), fs::read_link(entry.path()).unwrap());
+        }
+    }
+    for gone in ["app/removed.txt", "app/emptied", "run_once/001-mark.sh"] {
+        assert!(!small.has(gone), "{gone} is still there");
+    }
+    assert!(small.has("run_once/001-mark.sh.done"));
+    assert!(small.read("media/marked.txt").ends_with("to 2\n"));
+    assert_eq!(small.read("media/counter.txt"), "changed\n");
+    assert!(small.has("media/empty") && small.has("media/photo été.jpg") && small.has("media/latest"));
+    let rows = small.look().rows.join("\n");
+    assert!(
+        rows.contains("author TEXT") && rows.contains("nobody; or so") && rows.contains("tags"),
+        "{rows}"
+    );
+}

@@ -1,0 +1,20 @@
+//! What the end-to-end tests share: real releases, private servers, sites on
+//! them, the program itself, and ways to look at a site from outside.
+//!
+//! Everything needs root, as the servers run as `www-data`; nothing is skipped.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub mod bed;
+pub mod dokuwiki;
+pub mod ground;
+pub mod process;
+pub mod releases;
+pub mod run;
+pub mod servers;
+pub mod site;
+pub mod small;
+pub mod snapshot;
+pub mod update;
+pub mod visitors;
+pub mod wordpress;
