@@ -49,6 +49,11 @@ impl Patterns {
         Ok(Patterns { words, set })
     }
 
+    /// A pattern that matches exactly this text.
+    pub fn escaped(text: &str) -> String {
+        globset::escape(text)
+    }
+
     /// These patterns and `others`.
     pub fn and(&self, others: &Patterns) -> Patterns {
         let words = self.words.iter().chain(&others.words).cloned();

@@ -6,8 +6,8 @@
 //!
 //! | # | installed | live | new | change | why |
 //! |---|---|---|---|---|---|
-//! | 1 | any | any | any, owner's path | keep | settings and uploads are the owner's |
-//! | 2 | any | L | = L | same | it is already there |
+//! | 1 | any | L | = L | same | it is already there (a change of mode alone replaces, unless observed or the owner's) |
+//! | 2 | any | any | any, owner's path | keep | settings and uploads are the owner's |
 //! | 3 | - | - | N | add | the release brings it |
 //! | 4 | - | L | ≠ L | conflict | a file nobody knows stands there |
 //! | 5 | I | - | = I | keep | the owner deleted it and it stays deleted |
@@ -133,7 +133,8 @@ pub fn decide(view: View) -> Option<(ChangeKind, Reason)> {
 
 fn equal_content(view: View, live: &Node, new: &FileEntry) -> (ChangeKind, Reason) {
     let wanted = wanted_mode(view.installed, live, new);
-    if wanted != live.meta.mode && !view.owners && matches!(live.kind, Kind::File { .. }) {
+    let is_ours = !view.owners && !view.observed;
+    if wanted != live.meta.mode && is_ours && matches!(live.kind, Kind::File { .. }) {
         (ChangeKind::Replace, Reason::ModeChanged)
     } else {
         (ChangeKind::Same, Reason::AlreadyThere)

@@ -1,5 +1,6 @@
 //! A site, opened: what its settings and profile say, put together.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use url::Url;
@@ -8,6 +9,7 @@ use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
+use crate::database::address::Address;
 use crate::site::config;
 use crate::site::config::ConfigError;
 use crate::site::gate;
@@ -41,6 +43,9 @@ pub struct Site {
     pub profile: Profile,
     /// Beginning of its tables' names.
     pub table_prefix: String,
+    /// The files of a SQLite database that stands in the site: never moved,
+    /// judged by their rows, brought back through the database.
+    pub database_files: Patterns,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -107,9 +112,13 @@ impl Site {
         if !fs::is_folder(&root) {
             return Err(SiteError::NoRoot { root });
         }
-        let mut site = Site { root, state, settings, profile, table_prefix: String::new() };
+        let (table_prefix, database_files) = (String::new(), Patterns::default());
+        let mut site = Site { root, state, settings, profile, table_prefix, database_files };
         // A configuration that cannot be read is a matter for whoever needs the database.
-        site.table_prefix = site.database().ok().flatten().map(|found| found.prefix).unwrap_or_default();
+        if let Ok(Some(found)) = site.database() {
+            site.database_files = database_files_in(&site.root, &found.address);
+            site.table_prefix = found.prefix;
+        }
         Ok(site)
     }
 
@@ -125,12 +134,12 @@ impl Site {
 
     /// The owner's files.
     pub fn keep(&self) -> Patterns {
-        self.profile.keep.and(&self.settings.keep)
+        self.profile.keep.and(&self.settings.keep).and(&self.database_files)
     }
 
     /// What changes by itself and is never judged.
     pub fn volatile(&self) -> Patterns {
-        self.profile.volatile.and(&self.settings.volatile)
+        self.profile.volatile.and(&self.settings.volatile).and(&self.database_files)
     }
 
     pub fn volatile_rows(&self, table: &str) -> Option<String> {
@@ -206,6 +215,18 @@ impl Site {
     pub fn lock_path(&self) -> Option<&SitePath> {
         self.profile.lock.as_ref()?.path.as_ref()
     }
+}
+
+/// A SQLite database with what it keeps beside it, as patterns of the site.
+fn database_files_in(root: &Path, address: &Address) -> Patterns {
+    let Address::Sqlite(path) = address else { return Patterns::default() };
+    // The folder is resolved, since settings may name it by a link.
+    let folder = path.parent().and_then(|folder| fs::canonical(folder).ok());
+    let inside = folder.and_then(|folder| Some(folder.strip_prefix(root).ok()?.join(path.file_name()?)));
+    let Some(name) = inside.as_ref().and_then(|path| path.to_str()) else { return Patterns::default() };
+    let literal = Patterns::escaped(name);
+    let names = ["", "-wal", "-shm", "-journal"].map(|suffix| format!("{literal}{suffix}"));
+    Patterns::new(names).unwrap_or_default()
 }
 
 fn application_lock(rule: &LockRule) -> Option<ApplicationLock> {

@@ -200,6 +200,7 @@ impl Fault for PlanError {
     fn exit(&self) -> Exit {
         match self {
             PlanError::Io(error) => error.exit(),
+            PlanError::Missing => Exit::NothingToDo,
             _ => Exit::Refused,
         }
     }
