@@ -130,7 +130,7 @@ fn the_small_site_shows_every_change() {
     let before = small.look();
     before.assert_same(&small.look(), "after a look");
     assert_eq!(before.rows.len(), 4, "{:?}", before.rows);
-    let database = rusqlite::Connection::open(small.path("data/site.db")).unwrap();
+    let database = rusqlite::Connection::open(small.database_file()).unwrap();
     database.execute("UPDATE pages SET title = 'x' WHERE id = 2", []).unwrap();
     assert_ne!(before.rows, small.look().rows);
     assert_eq!(before.tree, small.look().tree);

@@ -8,6 +8,8 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 
+use serde_json::Value;
+
 use entracte::base::step::Step;
 
 use support::ground::Ground;
@@ -74,16 +76,19 @@ fn killed_around_every_line_of_the_journal() {
         ran.killed();
         let status = ground.status_is_true(&fault);
         let step = status["run"]["step"].as_str().map(str::to_owned);
-        // Before its first line there is no run yet.
-        let is_open = !status["run"].is_null();
         killed_in.extend(step);
+        // Before its first line there is no run yet, after its last one it is over.
+        let stands = status["run"]["state"].as_str().unwrap_or("none");
         if visit % 2 == 0 {
-            let verb = if is_open { "resume" } else { "apply" };
-            ground.entracte.json(&[verb]).code(0);
-            ground.is_new(&format!("{fault}, {verb}"));
+            match stands {
+                "none" => ground.entracte.json(&["apply"]).code(0),
+                "finished" => Value::Null,
+                _ => ground.entracte.json(&["resume"]).code(0),
+            };
+            ground.is_new(&format!("{fault}, {stands}, gone on"));
         } else {
             let code = ground.entracte.json(&["rollback"]).exit;
-            assert_eq!(code, if is_open { 0 } else { 3 }, "{fault}");
+            assert_eq!(code, if stands == "none" { 3 } else { 0 }, "{fault}");
             ground.old.assert_same(&ground.small.look(), &fault);
             assert!(!ground.flag().exists(), "{fault}");
         }

@@ -155,7 +155,7 @@ fn a_baseline_taken_from_the_live_tree_replaces_and_removes_nothing() {
     let small = SmallSite::new();
     let root = small.root();
     let entracte = support::run::Entracte::new(&root);
-    let database = format!("sqlite:{}", small.path("data/site.db").display());
+    let database = format!("sqlite:{}", small.database_file().display());
     let arguments = ["init", root.to_str().unwrap(), "--profile", "generic", "--database", &database];
     assert_eq!(entracte.json(&arguments).code(0)["baseline"], "observed");
     small.stage(&entracte);
@@ -196,8 +196,8 @@ fn a_dry_init_writes_nothing() {
 fn a_plan_for_wordpress_leaves_tree_and_database_as_they_are() {
     let old = releases::tree("wordpress-6.1");
     let site = TestSite::wordpress(Bed::shared(), &old, "planned");
-    let edited = [site.read("wp-includes/load.php"), b"\n// edited here\n".to_vec()].concat();
-    site.write("wp-includes/load.php", &edited);
+    let edited = [site.read("wp-admin/css/about.css"), b"\n/* edited here */\n".to_vec()].concat();
+    site.write("wp-admin/css/about.css", &edited);
     let settings = site.read("wp-config.php");
     let (tree, database) = (site.tree(), site.database());
 
@@ -222,13 +222,13 @@ fn a_plan_for_wordpress_leaves_tree_and_database_as_they_are() {
         assert!(!paths_of(&plan, kind).contains(&"wp-config.php"), "wp-config.php is in {kind}");
         assert!(!paths_of(&plan, kind).iter().any(|path| path.starts_with("wp-content/uploads")), "{kind}");
     }
-    assert_eq!(paths_of(&plan, "conflict"), ["wp-includes/load.php"]);
+    assert_eq!(paths_of(&plan, "conflict"), ["wp-admin/css/about.css"]);
     plan_and_approve(&entracte);
     apply(&entracte);
     assert_eq!(site.read("wp-config.php"), settings);
-    assert_eq!(site.read("wp-includes/load.php"), edited);
+    assert_eq!(site.read("wp-admin/css/about.css"), edited);
     assert_eq!(
-        site.read("wp-includes/load.php.new"),
-        fs::read(release.join("wp-includes/load.php")).unwrap()
+        site.read("wp-admin/css/about.css.new"),
+        fs::read(release.join("wp-admin/css/about.css")).unwrap()
     );
 }

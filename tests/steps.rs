@@ -95,22 +95,29 @@ fn other_verbs_wait_while_a_run_is_open() {
     ground.is_old("after rollback");
 }
 
-/// Files that visitors or the owner changed after the update are not lost by going back.
+/// Nothing that came after the update is lost by going back: what stands where
+/// the run had worked goes to `undone/`, everything else stays.
 #[test]
-fn what_was_edited_since_goes_to_undone() {
+fn what_came_since_is_not_lost() {
     let ground = Ground::new();
     let applied = support::update::apply(&ground.entracte);
-    ground.small.write(&ground.small.path("app/changed.txt"), "edited after the update\n");
-    ground.small.write(&ground.small.path("media/new upload.txt"), "uploaded after the update\n");
+    let since = ["app/changed.txt", "app/deep/mine.txt", "media/upload.txt", "elsewhere/upload.txt"];
+    for path in since {
+        ground.small.write(&ground.small.path(path), &format!("{path} came since\n"));
+    }
     ground.entracte.json(&["rollback"]).code(0);
     assert_eq!(ground.small.read("app/changed.txt"), "as in 1\n");
-    assert_eq!(ground.small.read("media/new upload.txt"), "uploaded after the update\n");
+    assert_eq!(ground.small.read("elsewhere/upload.txt"), "elsewhere/upload.txt came since\n");
     let runs = ground.small.root().parent().unwrap().join(".entracte-site/runs");
     let undone = runs.join(applied["run"].as_str().unwrap()).join("undone");
-    let kept = walkdir::WalkDir::new(undone).into_iter().map(Result::unwrap).any(|entry| {
-        entry.file_type().is_file() && fs::read(entry.path()).unwrap() == b"edited after the update\n"
-    });
-    assert!(kept, "the edit is lost");
+    for path in since {
+        let text = format!("{path} came since\n");
+        let places = walkdir::WalkDir::new(&undone).into_iter().filter_map(Result::ok).map(|e| e.into_path());
+        let is_kept = places
+            .chain([ground.small.path(path)])
+            .any(|place| fs::read_to_string(place).ok().as_ref() == Some(&text));
+        assert!(is_kept, "{path} is lost");
+    }
 }
 
 /// Rows that came after the update: rollback asks, and forgets nothing.
@@ -119,7 +126,7 @@ fn rows_written_since_stop_a_rollback_until_somebody_decides() {
     let written = || {
         let ground = Ground::new();
         support::update::apply(&ground.entracte);
-        let database = rusqlite::Connection::open(ground.small.path("data/site.db")).unwrap();
+        let database = rusqlite::Connection::open(ground.small.database_file()).unwrap();
         database.execute("INSERT INTO pages (title) VALUES ('written since')", []).unwrap();
         ground
     };

@@ -161,7 +161,8 @@ fn apply_without_approval() {
     let small = SmallSite::new();
     let entracte = small.adopt();
     let before = small.look();
-    entracte.json(&["apply"]).refused(3);
+    let said = entracte.json(&["apply"]).refused(5);
+    assert!(said.contains("stage") && said.contains("plan"), "what to do is not said: {said}");
     small.stage(&entracte);
     let plan = entracte.json(&["plan"]).code(0);
     let said = entracte.json(&["apply"]).refused(4);

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use filetime::FileTime;
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -47,7 +48,7 @@ const NEW: &[(&str, Thing)] = &[
     ("app/same.txt", File("the same in both\n", 0o644)),
     ("app/changed.txt", File("as in 2, and longer\n", 0o644)),
     ("app/added.txt", File("only in 2\n", 0o644)),
-    ("app/deep/er/added.txt", File("in folders that are new\n", 0o640)),
+    ("app/deep/er/added.txt", File("in folders that are new\n", 0o644)),
     ("app/tool.sh", File("#!/bin/sh\necho tool\n", 0o755)),
     ("app/becomes-folder/inside.txt", File("a folder in 2\n", 0o644)),
     ("app/becomes-file", File("a file in 2\n", 0o644)),
@@ -101,6 +102,11 @@ impl SmallSite {
         self.folder.path().join("parent/site")
     }
 
+    /// The SQLite database, which stands in the site as it does in small ones.
+    pub fn database_file(&self) -> PathBuf {
+        self.path("data/site.db")
+    }
+
     pub fn release(&self, version: u32) -> PathBuf {
         self.folder.path().join(format!("release-{version}"))
     }
@@ -126,7 +132,7 @@ impl SmallSite {
     }
 
     pub fn look(&self) -> Look {
-        let database = Connection::open(self.path("data/site.db")).unwrap();
+        let database = Connection::open(self.database_file()).unwrap();
         let mut rows = Vec::new();
         let tables = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name";
         for (name, sql) in pairs(&database, tables) {
@@ -135,7 +141,12 @@ impl SmallSite {
                 database.prepare(&format!("SELECT * FROM \"{name}\" ORDER BY rowid")).unwrap();
             let columns = statement.column_count();
             let shown = |row: &rusqlite::Row| -> rusqlite::Result<String> {
-                let values = (0..columns).map(|at| Ok(format!("{:?}", row.get_ref(at)?)));
+                let values = (0..columns).map(|at| {
+                    Ok(match row.get_ref(at)? {
+                        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                        other => format!("{other:?}"),
+                    })
+                });
                 Ok(format!("{name}: {}", values.collect::<rusqlite::Result<Vec<_>>>()?.join(", ")))
             };
             rows.extend(statement.query_map([], shown).unwrap().map(Result::unwrap));
@@ -154,7 +165,7 @@ impl SmallSite {
     pub fn adopt_with(&self, more: &[&str]) -> Entracte {
         let entracte = Entracte::new(&self.root());
         let (root, release) = (self.root(), self.release(1));
-        let database = format!("sqlite:{}", self.path("data/site.db").display());
+        let database = format!("sqlite:{}", self.database_file().display());
         let usual = [
             "init",
             root.to_str().unwrap(),
@@ -192,7 +203,7 @@ impl SmallSite {
         fs::set_permissions(root.join("media/counter.txt"), fs::Permissions::from_mode(0o640)).unwrap();
         symlink("photo été.jpg", root.join("media/latest")).unwrap();
         fs::create_dir_all(root.join("data")).unwrap();
-        let database = Connection::open(root.join("data/site.db")).unwrap();
+        let database = Connection::open(self.database_file()).unwrap();
         database
             .execute_batch(
                 "CREATE TABLE pages (id INTEGER PRIMARY KEY, title TEXT);\n\
