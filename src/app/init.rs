@@ -65,6 +65,10 @@ pub struct Request {
     pub password_file: Option<PathBuf>,
     pub manifest: Option<PathBuf>,
     pub release: Option<PathBuf>,
+    /// The version of `release`, where it does not say it.
+    pub version: Option<String>,
+    /// How visitors are kept out, where that is known already.
+    pub gate: Option<String>,
     pub inside: bool,
     pub dry_run: bool,
 }
@@ -87,11 +91,11 @@ pub fn init(place: &Place, request: &Request, listener: Listener) -> Result<Answ
     let root = fs::canonical(&root)?;
     let state = State::choose(&root, &where_to(place, request))?;
     let survey = survey(root, request, listener)?;
-    let gate = gate_kind(&survey);
+    let gate = request.gate.clone().unwrap_or_else(|| gate_kind(&survey).to_owned());
     if !request.dry_run {
-        adopt(&survey, &state, request, gate)?;
+        adopt(&survey, &state, request, &gate)?;
     }
-    Ok(Answer::done(report(&survey, &state, gate, request.dry_run)))
+    Ok(Answer::done(report(&survey, &state, &gate, request.dry_run)))
 }
 
 fn where_to(place: &Place, request: &Request) -> state::Place {
@@ -145,7 +149,7 @@ fn baseline(
         return Ok((Manifest::parse(&fs::read(path)?)?, Baseline::Release));
     }
     if let Some(path) = &request.release {
-        return Ok((from_release(path, profile, listener)?, Baseline::Release));
+        return Ok((from_release(path, request, profile, listener)?, Baseline::Release));
     }
     notes.push(
         "without --release or --manifest nobody knows what the files were before: the baseline is observed"
@@ -154,12 +158,17 @@ fn baseline(
     Ok((observed(root, tree, profile, notes)?, Baseline::Observed))
 }
 
-fn from_release(path: &Path, profile: &Profile, listener: Listener) -> Result<Manifest, Failure> {
+fn from_release(
+    path: &Path,
+    request: &Request,
+    profile: &Profile,
+    listener: Listener,
+) -> Result<Manifest, Failure> {
     let scratch = Scratch::new()?;
     let options = stage::Options {
         profile,
         product: &profile.name,
-        version: None,
+        version: request.version.as_deref(),
         extent: Some(Extent::Complete),
         limits: Limits::default(),
         inbox: path,

@@ -157,6 +157,8 @@ impl Session {
             password_file: args.password_file,
             manifest: args.manifest,
             release: args.release,
+            version: None,
+            gate: None,
             inside: args.inside,
             dry_run: args.dry_run,
         };
