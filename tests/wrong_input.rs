@@ -161,7 +161,7 @@ fn apply_without_approval() {
     let small = SmallSite::new();
     let entracte = small.adopt();
     let before = small.look();
-    let said = entracte.json(&["apply"]).refused(5);
+    let said = entracte.json(&["apply"]).refused(3);
     assert!(said.contains("stage") && said.contains("plan"), "what to do is not said: {said}");
     small.stage(&entracte);
     let plan = entracte.json(&["plan"]).code(0);
