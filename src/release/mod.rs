@@ -1,6 +1,9 @@
 //! Where new files come from, and why they are trusted.
 
 pub mod archive;
+mod content;
 pub mod source;
 pub mod stage;
 pub mod staging;
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,17 @@
 //! Step 1: a release is brought here and verified. Nothing of it is executed
 //! or believed, and what was staged before stays until all of it is here.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
-use std::path::PathBuf;
 
 use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
-use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
-use crate::base::pattern::Patterns;
-use crate::base::step::Step;
 use crate::base::tree::Kind;
-use crate::base::tree::Meta;
 use crate::base::tree::Node;
 use crate::base::tree::Tree;
 use crate::integrity::manifest::Extent;
@@ -29,11 +23,10 @@ use crate::integrity::manifest::build::Describe;
 use crate::integrity::manifest::build::build;
 use crate::integrity::scan;
 use crate::integrity::scan::ScanError;
-use crate::release::archive::Archive;
 use crate::release::archive::ArchiveError;
 use crate::release::archive::Limits;
-use crate::release::archive::MemberKind;
-use crate::release::source::Found;
+use crate::release::content::Content;
+use crate::release::content::take_in;
 use crate::release::source::Source;
 use crate::release::source::SourceError;
 use crate::release::staging::FORMAT;
@@ -43,16 +36,11 @@ use crate::release::staging::Staging;
 use crate::release::staging::StagingError;
 use crate::release::staging::Trust;
 use crate::site::profile::Profile;
-use crate::sys::beneath::Root;
 use crate::sys::clock;
-use crate::sys::fs;
 use crate::sys::fs::IoError;
 
 /// The name under which a release carries its own manifest.
 pub const MANIFEST_NAME: &str = "entracte.json";
-/// How long nothing must have been written into a place that others write to, in seconds.
-const QUIET_SECONDS: i64 = 2;
-const CHECKOUTS: [&str; 4] = [".git", ".svn", ".hg", ".bzr"];
 
 /// What staging needs to know of the site.
 pub struct Options<'a> {
@@ -131,15 +119,6 @@ impl Fault for StageError {
     }
 }
 
-/// The content of a source with everything in staging that was not there.
-struct Content {
-    tree: Tree,
-    /// Bytes that staging did not have.
-    written: u64,
-    notes: Vec<String>,
-    extent: Extent,
-}
-
 /// Brings the release to staging and makes it the staged one.
 pub fn stage(
     source: &Source,
@@ -148,19 +127,15 @@ pub fn stage(
     watch: Watch,
 ) -> Result<Staged, StageError> {
     let found = source.find(options.inbox, options.incoming)?;
-    let content = match &found {
-        Found::Archive(path) => {
-            let before = Mark::of(path)?;
-            if source.may_be_in_the_making() {
-                before.must_be_quiet(source)?;
-            }
-            let content = from_archive(path, staging, &options.limits, watch)?;
-            before.must_be_same(&Mark::of(path)?, source)?;
-            content
+    let content = take_in(source, &found, staging, &options.limits, options.extent, watch)?;
+    let staged = match describe(source, staging, options, content) {
+        Ok(staged) => staged,
+        Err(error) => {
+            // What was refused is not kept; what stays is what was staged before.
+            staging.forget_unrecorded()?;
+            return Err(error);
         }
-        Found::Folder(path) => from_folder(path, source, staging, options.extent, watch)?,
     };
-    let staged = describe(source, staging, options, content)?;
     staging.record(&staged)?;
     Ok(staged)
 }
@@ -282,133 +257,6 @@ fn read_object(staging: &Staging, tree: &Tree, path: &SitePath) -> Option<Vec<u8
     let mut content = Vec::new();
     staging.open_object(&digest).ok()?.read_to_end(&mut content).ok()?;
     Some(content)
-}
-
-fn from_archive(
-    path: &Path,
-    staging: &Staging,
-    limits: &Limits,
-    watch: Watch,
-) -> Result<Content, StageError> {
-    watch(Some(Step::Stage), Event::Log { line: format!("checking {}", fs::shown(path)) });
-    let archive = Archive::open(path, limits)?;
-    let total = archive.members().len() as u64;
-    let (mut tree, mut done, mut written) = (Tree::new(), 0, 0);
-    let mut failed = None;
-    archive
-        .each(&mut |member, content| {
-            done += 1;
-            match staging.add(content, None) {
-                Ok((size, digest)) => {
-                    written += size;
-                    let kind = Kind::File { size, sha256: digest, md5: None };
-                    let meta = Meta { mode: member.mode, ..Meta::default() };
-                    tree.insert(TreePath::from(&member.path), Node { kind, meta });
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    return Err(std::io::ErrorKind::Other.into());
-                }
-            }
-            watch(
-                Some(Step::Stage),
-                Event::Progress { what: "unpacking".into(), done, total, bytes: written, total_bytes: 0 },
-            );
-            Ok(())
-        })
-        .map_err(|error| failed.map_or(StageError::Archive(error), StageError::Staging))?;
-    for member in archive.members() {
-        let kind = match &member.kind {
-            MemberKind::Link { target } => Kind::Link { target: target.clone().into_bytes() },
-            MemberKind::Folder => Kind::Folder,
-            MemberKind::File { .. } => continue,
-        };
-        let meta = Meta { mode: member.mode, ..Meta::default() };
-        tree.insert(TreePath::from(&member.path), Node { kind, meta });
-    }
-    Ok(Content { tree, written, notes: Vec::new(), extent: Extent::Complete })
-}
-
-fn from_folder(
-    path: &Path,
-    source: &Source,
-    staging: &Staging,
-    extent: Option<Extent>,
-    watch: Watch,
-) -> Result<Content, StageError> {
-    let root = Root::open(path)?;
-    let mut notes = Vec::new();
-    let skipped: Vec<&str> = CHECKOUTS.into_iter().filter(|name| fs::exists(&path.join(name))).collect();
-    notes.extend(skipped.iter().map(|name| format!("the version control folder {name} was left out")));
-    let skip = Patterns::new(skipped).unwrap_or_default();
-    let look = |watch: Watch| {
-        let options = scan::Options { algorithms: Algorithms::Sha256, skip: &skip, cache: None };
-        scan::scan(&root, &options, watch)
-    };
-    let before = look(watch)?.tree;
-    if source.may_be_in_the_making() {
-        let newest = before.values().map(|node| node.meta.mtime).max().unwrap_or_default();
-        if clock::now().as_second() - newest < QUIET_SECONDS {
-            return Err(StageError::StillChanging { source_name: source.text() });
-        }
-    }
-    let mut written = 0;
-    for (path, node) in &before {
-        let Kind::File { size, sha256, .. } = node.kind else { continue };
-        if staging.has(&sha256, size) {
-            continue;
-        }
-        let mut file = root.open_file(path)?;
-        match staging.add(&mut file, Some(sha256)) {
-            Err(StagingError::WrongContent { .. }) => {
-                return Err(StageError::StillChanging { source_name: source.text() });
-            }
-            added => written += added?.0,
-        }
-    }
-    if marks(&before) != marks(&look(watch)?.tree) {
-        return Err(StageError::StillChanging { source_name: source.text() });
-    }
-    let extent = extent.unwrap_or(Extent::Partial);
-    Ok(Content { tree: before, written, notes, extent })
-}
-
-/// What changes when somebody writes: kind, size, digest, time.
-fn marks(tree: &Tree) -> BTreeMap<&TreePath, (&Kind, i64, u32)> {
-    tree.iter().map(|(path, node)| (path, (&node.kind, node.meta.mtime, node.meta.mtime_nanos))).collect()
-}
-
-/// The marks of one file by which a change to it is noticed.
-#[derive(PartialEq)]
-struct Mark {
-    path: PathBuf,
-    size: u64,
-    mtime: (i64, i64),
-    inode: u64,
-}
-
-impl Mark {
-    fn of(path: &Path) -> Result<Mark, StageError> {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = fs::metadata(&fs::canonical(path)?)?;
-        let metadata = metadata.ok_or_else(|| SourceError::Missing { path: fs::shown(path) })?;
-        let mtime = (metadata.mtime(), metadata.mtime_nsec());
-        Ok(Mark { path: path.to_owned(), size: metadata.len(), mtime, inode: metadata.ino() })
-    }
-
-    fn must_be_quiet(&self, source: &Source) -> Result<(), StageError> {
-        match clock::now().as_second() - self.mtime.0 < QUIET_SECONDS {
-            true => Err(StageError::StillChanging { source_name: source.text() }),
-            false => Ok(()),
-        }
-    }
-
-    fn must_be_same(&self, after: &Mark, source: &Source) -> Result<(), StageError> {
-        match self == after {
-            true => Ok(()),
-            false => Err(StageError::StillChanging { source_name: source.text() }),
-        }
-    }
 }
 
 /// Every content that a manifest names is here and has its digest.

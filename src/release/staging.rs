@@ -193,7 +193,15 @@ impl Staging {
         let text = serde_json::to_vec_pretty(&staged.origin)
             .map_err(|source| StagingError::Damaged { path: fs::shown(&path), source })?;
         fs::write_durable(&path, &text)?;
-        self.sweep(staged)
+        // Left-overs cost space, nothing else: the release is staged.
+        let _ = self.sweep(Some(staged));
+        Ok(())
+    }
+
+    /// Removes content that the staged release does not need.
+    pub fn forget_unrecorded(&self) -> Result<(), StagingError> {
+        let staged = self.staged()?;
+        self.sweep(staged.as_ref())
     }
 
     /// Empties the staging area.
@@ -212,14 +220,10 @@ impl Staging {
         self.folder.join(format!("manifest-{}.json", digest.short()))
     }
 
-    fn sweep(&self, staged: &Staged) -> Result<(), StagingError> {
-        let needed: std::collections::BTreeSet<PathBuf> = staged
-            .manifest
-            .files
-            .iter()
-            .filter_map(FileEntry::sha256)
-            .map(|digest| self.object_path(&digest))
-            .collect();
+    fn sweep(&self, staged: Option<&Staged>) -> Result<(), StagingError> {
+        let files = staged.into_iter().flat_map(|staged| &staged.manifest.files);
+        let needed: std::collections::BTreeSet<PathBuf> =
+            files.filter_map(FileEntry::sha256).map(|digest| self.object_path(&digest)).collect();
         for shelf in fs::list(&self.folder.join("objects"))? {
             if !fs::is_folder(&shelf) {
                 fs::remove_file_if_present(&shelf)?;
@@ -229,11 +233,11 @@ impl Staging {
                 fs::remove_file_if_present(object)?;
             }
         }
-        let current = self.manifest_path(&staged.origin.manifest);
+        let current = staged.map(|staged| self.manifest_path(&staged.origin.manifest));
         for path in fs::list(&self.folder)? {
             let is_manifest =
                 path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("manifest-"));
-            if is_manifest && path != current {
+            if is_manifest && Some(&path) != current.as_ref() {
                 fs::remove_file_if_present(&path)?;
             }
         }

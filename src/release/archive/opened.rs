@@ -1,5 +1,6 @@
 //! An archive that was read to its end and found clean.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::io::Read;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use sha2::Digest as _;
 
+use crate::base::digest::Sha256;
 use crate::base::path::SitePath;
 use crate::release::archive::detect;
 use crate::release::archive::detect::Format;
@@ -96,6 +98,13 @@ impl Archive {
     /// Everything in it, sorted by path; one common top folder is left out.
     pub fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// What each file's content had as its digest in the first pass.
+    pub fn digests(&self) -> BTreeMap<&SitePath, Sha256> {
+        let file = |seen: &&Seen| matches!(seen.kind, MemberKind::File { .. });
+        let digest = |seen: &Seen| Some((&self.members[seen.member?].path, Sha256::from_bytes(seen.sha256)));
+        self.order.iter().filter(file).filter_map(digest).collect()
     }
 
     /// The format's usual ending: `zip`, `tar.zst`, …

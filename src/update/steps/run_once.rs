@@ -29,6 +29,9 @@ use crate::update::work::Work;
 pub fn run_once(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let scripts = work.run.plan.sealed.scripts.clone();
     for script in &scripts {
+        if work.stop.is_asked() {
+            return Err(StepError::Stopped);
+        }
         run_one(work, script, watch)?;
     }
     Ok(match scripts.len() {

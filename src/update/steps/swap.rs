@@ -7,6 +7,7 @@ use crate::integrity::scan::hash_file;
 use crate::update::error::StepError;
 use crate::update::operations::operations;
 use crate::update::restore_text;
+use crate::update::swap::SwapError;
 use crate::update::swap::back::check_backup;
 use crate::update::swap::back::swap_back;
 use crate::update::swap::forward;
@@ -22,7 +23,11 @@ pub fn swap(work: &mut Work, watch: Watch) -> Result<String, StepError> {
         }
     };
     forward::check_drift(&workshop, &record)?;
-    forward::swap(&workshop, &record, watch)?;
+    let stop = work.stop;
+    match forward::swap(&workshop, &record, &|| stop.is_asked(), watch) {
+        Err(SwapError::Stopped) => return Err(StepError::Stopped),
+        swapped => swapped?,
+    }
     crate::sys::fs::write_durable(&work.run.folder.restore_text(), restore_text::write(work)?.as_bytes())?;
     Ok(format!("{} operations", record.moves.len()))
 }

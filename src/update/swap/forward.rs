@@ -46,10 +46,19 @@ fn untouched(old: Option<Stamp>, live: &Stat) -> bool {
     old.is_some_and(|old| old.is_untouched(live))
 }
 
-/// Does every operation that is not done yet, then writes all of it to the disk.
-pub fn swap(workshop: &Workshop, record: &Record, watch: Watch) -> Result<(), SwapError> {
+/// Does every operation that is not done yet, then writes all of it to the
+/// disk; between two operations it may be stopped.
+pub fn swap(
+    workshop: &Workshop,
+    record: &Record,
+    is_stopped: &dyn Fn() -> bool,
+    watch: Watch,
+) -> Result<(), SwapError> {
     let total = record.moves.len() as u64;
     for (done, this) in record.moves.iter().enumerate() {
+        if is_stopped() {
+            return Err(SwapError::Stopped);
+        }
         point("swap.operation", &this.operation.path)?;
         forward_one(workshop, record.method, this)?;
         let progress = Event::Progress {

@@ -22,6 +22,8 @@ use crate::sys::fs::IoError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SwapError {
+    #[error("the work was stopped as asked")]
+    Stopped,
     #[error("{path} changed since the plan was made")]
     Drift { path: SitePath },
     #[error("the staged content for {path} does not have its digest")]
@@ -43,6 +45,7 @@ pub enum SwapError {
 impl Fault for SwapError {
     fn exit(&self) -> Exit {
         match self {
+            SwapError::Stopped => Exit::Done,
             SwapError::Drift { .. } => Exit::Refused,
             SwapError::WrongContent { .. } => Exit::Untrusted,
             SwapError::BackupMissing { .. } | SwapError::BackupDamaged { .. } | SwapError::Record { .. } => {
@@ -54,6 +57,7 @@ impl Fault for SwapError {
 
     fn hints(&self) -> Vec<String> {
         match self {
+            SwapError::Stopped => Vec::new(),
             SwapError::Drift { .. } => {
                 vec!["make a new plan with `entracte plan`, look at it, approve it".into()]
             }

@@ -127,7 +127,7 @@ impl Bench {
 
     fn swap(&self) {
         check_drift(&self.workshop, &self.record).unwrap();
-        swap(&self.workshop, &self.record, &mut |_, _| {}).unwrap();
+        swap(&self.workshop, &self.record, &|| false, &mut |_, _| {}).unwrap();
     }
 
     fn back(&self) -> Vec<SitePath> {
@@ -187,7 +187,7 @@ fn a_file_edited_before_the_swap_stops_it() {
     let bench = bench(Method::Exchange);
     bench.write("changed.php", "edited in the last moment");
     assert!(check_drift(&bench.workshop, &bench.record).is_err());
-    assert!(swap(&bench.workshop, &bench.record, &mut |_, _| {}).is_err());
+    assert!(swap(&bench.workshop, &bench.record, &|| false, &mut |_, _| {}).is_err());
     bench.back();
     let text = std::fs::read(bench.folder.path().join("site/changed.php")).unwrap();
     assert_eq!(text, b"edited in the last moment");

@@ -1,0 +1,195 @@
+//! What a source holds, all of its content being put into staging.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::base::digest::Algorithms;
+use crate::base::event::Event;
+use crate::base::event::Watch;
+use crate::base::path::TreePath;
+use crate::base::pattern::Patterns;
+use crate::base::step::Step;
+use crate::base::tree::Kind;
+use crate::base::tree::Meta;
+use crate::base::tree::Node;
+use crate::base::tree::Tree;
+use crate::integrity::manifest::Extent;
+use crate::integrity::scan;
+use crate::release::archive::Archive;
+use crate::release::archive::Limits;
+use crate::release::archive::MemberKind;
+use crate::release::source::Found;
+use crate::release::source::Source;
+use crate::release::source::SourceError;
+use crate::release::stage::StageError;
+use crate::release::staging::Staging;
+use crate::release::staging::StagingError;
+use crate::sys::beneath::Root;
+use crate::sys::clock;
+use crate::sys::fs;
+
+/// How long nothing must have been written into a place that others write to, in seconds.
+const QUIET_SECONDS: i64 = 2;
+const CHECKOUTS: [&str; 4] = [".git", ".svn", ".hg", ".bzr"];
+
+/// The tree of a source; its content is in staging.
+pub(super) struct Content {
+    pub tree: Tree,
+    /// Bytes that staging did not have.
+    pub written: u64,
+    pub notes: Vec<String>,
+    pub extent: Extent,
+}
+
+/// Takes in everything that `source` holds; one that is still changing is refused.
+pub(super) fn take_in(
+    source: &Source,
+    found: &Found,
+    staging: &Staging,
+    limits: &Limits,
+    extent: Option<Extent>,
+    watch: Watch,
+) -> Result<Content, StageError> {
+    match found {
+        Found::Folder(path) => from_folder(path, source, staging, extent, watch),
+        Found::Archive(path) => {
+            let before = Mark::of(path)?;
+            if source.may_be_in_the_making() {
+                before.must_be_quiet(source)?;
+            }
+            let content = from_archive(path, staging, limits, watch)?;
+            before.must_be_same(&Mark::of(path)?, source)?;
+            Ok(content)
+        }
+    }
+}
+
+fn from_archive(
+    path: &Path,
+    staging: &Staging,
+    limits: &Limits,
+    watch: Watch,
+) -> Result<Content, StageError> {
+    watch(Some(Step::Stage), Event::Log { line: format!("checking {}", fs::shown(path)) });
+    let archive = Archive::open(path, limits)?;
+    let (digests, total) = (archive.digests(), archive.members().len() as u64);
+    let (mut done, mut written, mut failed) = (0, 0, None);
+    archive
+        .each(&mut |member, content| {
+            done += 1;
+            let (Some(digest), MemberKind::File { size }) = (digests.get(&member.path), &member.kind) else {
+                return Ok(());
+            };
+            if staging.has(digest, *size) {
+                return Ok(());
+            }
+            match staging.add(content, Some(*digest)) {
+                Ok((size, _)) => written += size,
+                Err(error) => {
+                    failed = Some(error);
+                    return Err(std::io::ErrorKind::Other.into());
+                }
+            }
+            let (what, bytes) = ("unpacking".into(), written);
+            watch(Some(Step::Stage), Event::Progress { what, done, total, bytes, total_bytes: 0 });
+            Ok(())
+        })
+        .map_err(|error| failed.map_or(StageError::Archive(error), StageError::Staging))?;
+    let mut tree = Tree::new();
+    for member in archive.members() {
+        let kind = match &member.kind {
+            MemberKind::Link { target } => Kind::Link { target: target.clone().into_bytes() },
+            MemberKind::Folder => Kind::Folder,
+            MemberKind::File { size } => match digests.get(&member.path) {
+                Some(digest) => Kind::File { size: *size, sha256: *digest, md5: None },
+                None => continue,
+            },
+        };
+        let meta = Meta { mode: member.mode, ..Meta::default() };
+        tree.insert(TreePath::from(&member.path), Node { kind, meta });
+    }
+    Ok(Content { tree, written, notes: Vec::new(), extent: Extent::Complete })
+}
+
+fn from_folder(
+    path: &Path,
+    source: &Source,
+    staging: &Staging,
+    extent: Option<Extent>,
+    watch: Watch,
+) -> Result<Content, StageError> {
+    let root = Root::open(path)?;
+    let mut notes = Vec::new();
+    let skipped: Vec<&str> = CHECKOUTS.into_iter().filter(|name| fs::exists(&path.join(name))).collect();
+    notes.extend(skipped.iter().map(|name| format!("the version control folder {name} was left out")));
+    let skip = Patterns::new(skipped).unwrap_or_default();
+    let look = |watch: Watch| {
+        let options = scan::Options { algorithms: Algorithms::Sha256, skip: &skip, cache: None };
+        scan::scan(&root, &options, watch)
+    };
+    let before = look(watch)?.tree;
+    if source.may_be_in_the_making() {
+        let newest = before.values().map(|node| node.meta.mtime).max().unwrap_or_default();
+        if clock::now().as_second() - newest < QUIET_SECONDS {
+            return Err(StageError::StillChanging { source_name: source.text() });
+        }
+    }
+    let mut written = 0;
+    for (path, node) in &before {
+        let Kind::File { size, sha256, .. } = node.kind else { continue };
+        if staging.has(&sha256, size) {
+            continue;
+        }
+        let mut file = root.open_file(path)?;
+        match staging.add(&mut file, Some(sha256)) {
+            Err(StagingError::WrongContent { .. }) => {
+                return Err(StageError::StillChanging { source_name: source.text() });
+            }
+            added => written += added?.0,
+        }
+    }
+    if marks(&before) != marks(&look(watch)?.tree) {
+        return Err(StageError::StillChanging { source_name: source.text() });
+    }
+    let extent = extent.unwrap_or(Extent::Partial);
+    Ok(Content { tree: before, written, notes, extent })
+}
+
+/// What changes when somebody writes: kind, size, digest, time.
+fn marks(tree: &Tree) -> BTreeMap<&TreePath, (&Kind, i64, u32)> {
+    tree.iter().map(|(path, node)| (path, (&node.kind, node.meta.mtime, node.meta.mtime_nanos))).collect()
+}
+
+/// The marks of one file by which a change to it is noticed.
+#[derive(PartialEq)]
+struct Mark {
+    path: PathBuf,
+    size: u64,
+    mtime: (i64, i64),
+    inode: u64,
+}
+
+impl Mark {
+    fn of(path: &Path) -> Result<Mark, StageError> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = fs::metadata(&fs::canonical(path)?)?;
+        let metadata = metadata.ok_or_else(|| SourceError::Missing { path: fs::shown(path) })?;
+        let mtime = (metadata.mtime(), metadata.mtime_nsec());
+        Ok(Mark { path: path.to_owned(), size: metadata.len(), mtime, inode: metadata.ino() })
+    }
+
+    fn must_be_quiet(&self, source: &Source) -> Result<(), StageError> {
+        match clock::now().as_second() - self.mtime.0 < QUIET_SECONDS {
+            true => Err(StageError::StillChanging { source_name: source.text() }),
+            false => Ok(()),
+        }
+    }
+
+    fn must_be_same(&self, after: &Mark, source: &Source) -> Result<(), StageError> {
+        match self == after {
+            true => Ok(()),
+            false => Err(StageError::StillChanging { source_name: source.text() }),
+        }
+    }
+}
