@@ -18,6 +18,7 @@ use crate::release::staging::Staging;
 use crate::site::SiteError;
 use crate::site::history;
 use crate::site::history::News;
+use crate::sys::clock;
 use crate::sys::fs;
 use crate::sys::signal::Interrupt;
 use crate::update::advance;
@@ -342,7 +343,7 @@ pub(super) fn view(run: &Run) -> RunView {
         plan: run.plan.id.to_string(),
         outcome: crate::app::status::outcome(standing).into(),
         step: crate::app::status::stands_at(standing).map(|step| step.name().to_owned()),
-        closed_seconds: standing.closed_seconds,
+        closed_seconds: standing.closed_seconds_at(clock::now()),
         warnings: warnings.collect(),
     }
 }

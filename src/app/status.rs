@@ -20,6 +20,7 @@ use crate::site::Site;
 use crate::site::gate::flag;
 use crate::site::history;
 use crate::site::installed::Installed;
+use crate::sys::clock;
 use crate::sys::fs;
 use crate::sys::lock;
 use crate::sys::lock::Holder;
@@ -193,7 +194,7 @@ fn row(run: String, records: &[Record], standing: &Standing) -> HistoryRow {
         from,
         to,
         outcome: outcome(standing).into(),
-        closed_seconds: standing.closed_seconds,
+        closed_seconds: standing.closed_seconds_at(clock::now()),
         committed: standing.committed,
     }
 }
@@ -212,7 +213,7 @@ pub fn show(place: &Place, id: &str) -> Result<Answer<Show>, Failure> {
         plan: plan_of(&records),
         outcome: row.outcome,
         step: stands_at(&standing).map(|step| step.name().to_owned()),
-        closed_seconds: standing.closed_seconds,
+        closed_seconds: standing.closed_seconds_at(clock::now()),
         warnings: warnings.collect(),
         from: Version { version: row.from },
         to: Version { version: row.to },

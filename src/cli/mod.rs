@@ -4,6 +4,7 @@
 pub mod args;
 pub mod dispatch;
 pub mod output;
+pub mod page;
 pub mod progress;
 pub mod text;
 pub mod work;

@@ -70,7 +70,9 @@ impl Manner {
                 self.document(verb, exit, Some(&result), failure.as_ref())
             }
             Ok(Answer { exit, result, failure }) => {
-                put(&text(&result, self));
+                if !self.quiet {
+                    put(&text(&result, self));
+                }
                 if let Some(failure) = failure {
                     self.complain(&failure);
                 }

@@ -5,9 +5,8 @@ use crate::base::check::Level;
 use crate::base::escape;
 use crate::cli::output::Manner;
 use crate::cli::output::Paint;
-
-/// Lines of a list that are shown before the rest is only counted.
-const SHOWN: usize = 12;
+use crate::cli::page::Page;
+use crate::cli::page::bytes;
 
 pub fn init(init: &Init, manner: &Manner) -> String {
     let mut text = Page::new(manner);
@@ -36,7 +35,7 @@ pub fn init(init: &Init, manner: &Manner) -> String {
     if !init.dry_run {
         text.next("entracte stage --from ARCHIVE", "bring a release");
     }
-    text.0
+    text.into_text()
 }
 
 pub fn stage(stage: &Stage, manner: &Manner) -> String {
@@ -56,7 +55,7 @@ pub fn stage(stage: &Stage, manner: &Manner) -> String {
     text.row("trust", trust);
     text.notes(&stage.notes);
     text.next("entracte plan", "see what would change");
-    text.0
+    text.into_text()
 }
 
 /// The default view fits one screen; `all` lists every change.
@@ -93,7 +92,7 @@ pub fn plan(plan: &PlanView, all: bool, manner: &Manner) -> String {
     }
     text.list("database statements", &plan.statements);
     text.list("one-time scripts", &plan.scripts);
-    checks(&mut text, plan);
+    checks(&mut text, plan, manner);
     for diff in &plan.diffs {
         text.line("");
         text.line(&coloured_diff(&diff.text, manner));
@@ -105,7 +104,7 @@ pub fn plan(plan: &PlanView, all: bool, manner: &Manner) -> String {
     if !all {
         text.next("entracte plan --all", "list every change (--diff PATH shows content)");
     }
-    text.0
+    text.into_text()
 }
 
 fn change_line(change: &ChangeView) -> String {
@@ -120,16 +119,16 @@ fn change_line(change: &ChangeView) -> String {
     )
 }
 
-fn checks(text: &mut Page, plan: &PlanView) {
+fn checks(text: &mut Page, plan: &PlanView, manner: &Manner) {
     let bad = plan.checks.iter().filter(|check| check.level != Level::Ok);
     for check in bad {
         let (paint, word) = match check.level {
             Level::Error => (Paint::Red, "error"),
             _ => (Paint::Yellow, "warning"),
         };
-        text.line(&format!("{} {}: {}", text.1.paint(paint, word), check.name, escape::text(&check.detail)));
+        text.line(&format!("{} {}: {}", manner.paint(paint, word), check.name, escape::text(&check.detail)));
         if !check.fix.is_empty() {
-            text.line(&format!("  {} {}", text.1.paint(Paint::Cyan, "fix:"), escape::text(&check.fix)));
+            text.line(&format!("  {} {}", manner.paint(Paint::Cyan, "fix:"), escape::text(&check.fix)));
         }
     }
     let fine = plan.checks.iter().filter(|check| check.level == Level::Ok).count();
@@ -153,7 +152,7 @@ pub fn approved(approved: &Approved, manner: &Manner) -> String {
     let mut text = Page::new(manner);
     text.line(&format!("approved: plan {} by {}", approved.plan, escape::text(&approved.by)));
     text.next("entracte apply", "run it");
-    text.0
+    text.into_text()
 }
 
 pub fn run(run: &RunView, manner: &Manner) -> String {
@@ -180,7 +179,7 @@ pub fn run(run: &RunView, manner: &Manner) -> String {
         }
         _ => {}
     }
-    text.0
+    text.into_text()
 }
 
 pub fn show(show: &Show, manner: &Manner) -> String {
@@ -208,7 +207,7 @@ pub fn show(show: &Show, manner: &Manner) -> String {
         text.line(line.trim_end());
     }
     text.notes(&show.warnings);
-    text.0
+    text.into_text()
 }
 
 pub fn status(status: &Status, manner: &Manner) -> String {
@@ -243,7 +242,7 @@ pub fn status(status: &Status, manner: &Manner) -> String {
     if !status.next.is_empty() {
         text.row("next", &status.next.join(", "));
     }
-    text.0
+    text.into_text()
 }
 
 pub fn history(history: &History, manner: &Manner) -> String {
@@ -263,7 +262,7 @@ pub fn history(history: &History, manner: &Manner) -> String {
         Some(false) => text.line(&manner.paint(Paint::Red, "the history was altered")),
         None => {}
     }
-    text.0
+    text.into_text()
 }
 
 pub fn gate_status(gate: &GateStatus, manner: &Manner) -> String {
@@ -272,7 +271,7 @@ pub fn gate_status(gate: &GateStatus, manner: &Manner) -> String {
         true => text.line(&format!("closed: {}", escape::text(gate.reason.as_deref().unwrap_or("")))),
         false => text.line("open"),
     }
-    text.0
+    text.into_text()
 }
 
 pub fn gate(gate: &GateView, _manner: &Manner) -> String {
@@ -295,7 +294,7 @@ pub fn scan(scan: &ScanView, manner: &Manner) -> String {
     }
     text.whole_list("vanished since the last scan", &scan.vanished);
     text.notes(&scan.warnings);
-    text.0
+    text.into_text()
 }
 
 pub fn scripts(scripts: &Scripts, manner: &Manner) -> String {
@@ -306,7 +305,7 @@ pub fn scripts(scripts: &Scripts, manner: &Manner) -> String {
     if scripts.scripts.is_empty() {
         text.line("no one-time scripts");
     }
-    text.0
+    text.into_text()
 }
 
 pub fn findings(findings: &FindingsView, manner: &Manner) -> String {
@@ -320,7 +319,7 @@ pub fn findings(findings: &FindingsView, manner: &Manner) -> String {
     ] {
         text.whole_list(name, paths);
     }
-    text.0
+    text.into_text()
 }
 
 pub fn manifest(manifest: &ManifestView, manner: &Manner) -> String {
@@ -334,7 +333,7 @@ pub fn manifest(manifest: &ManifestView, manner: &Manner) -> String {
     for warning in &manifest.warnings {
         text.line(&format!("line {}: {}", warning.line, escape::text(&warning.text)));
     }
-    text.0
+    text.into_text()
 }
 
 pub fn manifest_diff(diff: &ManifestDiffView, manner: &Manner) -> String {
@@ -342,89 +341,5 @@ pub fn manifest_diff(diff: &ManifestDiffView, manner: &Manner) -> String {
     text.whole_list("added", &diff.added);
     text.whole_list("removed", &diff.removed);
     text.whole_list("changed", &diff.changed);
-    text.0
-}
-
-/// Lines that grow.
-struct Page<'a>(String, &'a Manner);
-
-impl<'a> Page<'a> {
-    fn new(manner: &'a Manner) -> Page<'a> {
-        Page(String::new(), manner)
-    }
-
-    fn line(&mut self, line: &str) {
-        self.0.push_str(line);
-        self.0.push('\n');
-    }
-
-    /// A name and a text from anywhere.
-    fn row(&mut self, name: &str, value: &str) {
-        self.raw_row(name, &escape::text(value));
-    }
-
-    /// A name and a text of our own making, colours included.
-    fn raw_row(&mut self, name: &str, value: &str) {
-        self.line(format!("  {name:<11} {value}").trim_end());
-    }
-
-    fn list(&mut self, name: &str, rows: &[String]) {
-        self.some(name, rows, SHOWN);
-    }
-
-    fn whole_list(&mut self, name: &str, rows: &[String]) {
-        self.some(name, rows, rows.len());
-    }
-
-    fn some(&mut self, name: &str, rows: &[String], shown: usize) {
-        if rows.is_empty() {
-            return;
-        }
-        self.line(&format!("  {} ({})", self.1.paint(Paint::Bold, name), rows.len()));
-        for row in rows.iter().take(shown) {
-            self.line(&format!("    {}", escape::text(row)));
-        }
-        if rows.len() > shown {
-            self.line(&format!("    … and {} more", rows.len() - shown));
-        }
-    }
-
-    fn notes(&mut self, notes: &[String]) {
-        for note in notes {
-            self.line(&format!("  {} {}", self.1.paint(Paint::Yellow, "note:"), escape::text(note)));
-        }
-    }
-
-    fn next(&mut self, command: &str, why: &str) {
-        self.line(&format!("  next: {}  ({why})", self.1.paint(Paint::Cyan, command)));
-    }
-}
-
-/// A size for people, in binary units.
-pub fn bytes(size: u64) -> String {
-    let units = ["KiB", "MiB", "GiB", "TiB"];
-    if size < 1024 {
-        return format!("{size} B");
-    }
-    let mut value = size as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < units.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", units[unit])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_for_people() {
-        for (size, text) in
-            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1 << 30, "1.0 GiB"), (1 << 50, "1024.0 TiB")]
-        {
-            assert_eq!(bytes(size), text);
-        }
-    }
+    text.into_text()
 }

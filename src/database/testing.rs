@@ -16,6 +16,7 @@ use crate::database::engine::Database;
 use crate::database::mysql::MySql;
 
 static SERVER: OnceLock<PathBuf> = OnceLock::new();
+const PREFIX: &str = "entracte-db-";
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A fresh database of its own.
@@ -38,19 +39,34 @@ fn address(socket: &std::path::Path, name: &str) -> MySqlAddress {
     }
 }
 
+/// Folders of servers that ended long ago with their tests.
+fn sweep() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let age = entry.metadata().ok().and_then(|meta| meta.modified().ok()?.elapsed().ok());
+        if is_ours && age.is_some_and(|age| age > Duration::from_secs(1800)) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 fn start() -> PathBuf {
-    let folder = tempfile::Builder::new().prefix("entracte-db-").tempdir().unwrap().keep();
+    sweep();
+    let folder = tempfile::Builder::new().prefix(PREFIX).tempdir().unwrap().keep();
     let (data, socket) = (folder.join("data"), folder.join("s"));
     let user = if rustix::process::geteuid().is_root() { "root" } else { "" };
     let installed = Command::new("mariadb-install-db")
         .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
         .arg(format!("--user={user}"))
         .arg(format!("--datadir={}", data.display()))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
+        .output()
         .expect("mariadb-server is installed by ./test");
-    assert!(installed.success());
+    let said = String::from_utf8_lossy(&installed.stderr);
+    assert!(
+        installed.status.success(),
+        "mariadb-install-db: {said}{}",
+        String::from_utf8_lossy(&installed.stdout)
+    );
     let (data_arg, socket_arg) =
         (format!("--datadir={}", data.display()), format!("--socket={}", socket.display()));
     // Its end is bound to the thread that starts it, which therefore stays.

@@ -1,6 +1,5 @@
 //! Staging from real archives and folders.
 
-
 use super::archive::Limits;
 use super::source::Source;
 use super::stage::Options;

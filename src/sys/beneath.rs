@@ -31,9 +31,11 @@ use rustix::io::Errno;
 
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
-use crate::base::tree::Meta;
-use crate::base::tree::Special;
 use crate::sys::fs::IoError;
+pub use crate::sys::stat::Stat;
+pub use crate::sys::stat::StatKind;
+pub use crate::sys::stat::stat_of;
+use crate::sys::stat::to_stat;
 
 type Result<T> = std::result::Result<T, IoError>;
 
@@ -59,24 +61,6 @@ impl Beneath for TreePath {
 pub struct Root {
     folder: OwnedFd,
     path: PathBuf,
-}
-
-/// What `statx` says of one entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stat {
-    pub kind: StatKind,
-    pub size: u64,
-    pub meta: Meta,
-    /// Last change of the inode: seconds since 1970, and nanoseconds.
-    pub ctime: (i64, u32),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StatKind {
-    File,
-    Folder,
-    Link,
-    Special(Special),
 }
 
 /// How a rename treats what stands at its target.
@@ -384,86 +368,5 @@ impl Rename {
     }
 }
 
-/// What `fstat` says of an open file.
-pub fn stat_of(file: &File) -> io::Result<Stat> {
-    Ok(to_stat(&rustix::fs::fstat(file)?))
-}
-
-#[allow(
-    clippy::useless_conversion,
-    clippy::unnecessary_cast,
-    reason = "the fields' types differ between targets"
-)]
-fn to_stat(stat: &rustix::fs::Stat) -> Stat {
-    let kind = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => StatKind::File,
-        FileType::Directory => StatKind::Folder,
-        FileType::Symlink => StatKind::Link,
-        FileType::Socket => StatKind::Special(Special::Socket),
-        FileType::BlockDevice => StatKind::Special(Special::BlockDevice),
-        FileType::CharacterDevice => StatKind::Special(Special::CharacterDevice),
-        _ => StatKind::Special(Special::Fifo),
-    };
-    Stat {
-        kind,
-        size: stat.st_size.max(0) as u64,
-        meta: Meta {
-            mode: stat.st_mode & 0o7777,
-            uid: stat.st_uid,
-            gid: stat.st_gid,
-            mtime: stat.st_mtime as i64,
-            mtime_nanos: stat.st_mtime_nsec as u32,
-            device: stat.st_dev as u64,
-            inode: stat.st_ino as u64,
-            links: stat.st_nlink as u64,
-        },
-        ctime: (stat.st_ctime as i64, stat.st_ctime_nsec as u32),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn path(text: &str) -> SitePath {
-        SitePath::parse(text).unwrap()
-    }
-
-    #[test]
-    fn links_are_never_followed() {
-        let outside = tempfile::tempdir().unwrap();
-        std::fs::write(outside.path().join("secret"), "s").unwrap();
-        let inside = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(outside.path(), inside.path().join("out")).unwrap();
-        let root = Root::open(inside.path()).unwrap();
-        assert!(root.open_file(&path("out/secret")).is_err());
-        assert!(root.create_file(&path("out/planted"), 0o644).is_err());
-        assert!(root.remove_file(&path("out/secret")).is_err());
-        assert!(
-            root.folder_by_component(b"out", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW).is_err()
-        );
-        assert_eq!(root.stat(&path("out")).unwrap().unwrap().kind, StatKind::Link);
-        assert!(outside.path().join("secret").exists());
-    }
-
-    #[test]
-    fn exchange_trades_two_names() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a"), "a").unwrap();
-        std::fs::write(folder.path().join("b"), "b").unwrap();
-        let root = Root::open(folder.path()).unwrap();
-        root.rename(&path("a"), &root, &path("b"), Rename::Exchange).unwrap();
-        assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"b");
-        let taken = root.rename(&path("a"), &root, &path("b"), Rename::NoReplace).unwrap_err();
-        assert_eq!(taken.source.kind(), io::ErrorKind::AlreadyExists);
-    }
-
-    #[test]
-    fn what_is_not_there_is_none_and_what_is_not_a_file_does_not_open() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("d")).unwrap();
-        let root = Root::open(folder.path()).unwrap();
-        assert!(root.stat(&path("x/y")).unwrap().is_none());
-        assert!(root.open_file(&path("d")).is_err());
-    }
-}
+mod tests;

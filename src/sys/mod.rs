@@ -16,4 +16,5 @@ pub mod lock;
 pub mod process;
 pub mod random;
 pub mod signal;
+pub mod stat;
 pub mod term;

@@ -104,6 +104,12 @@ impl Standing {
         self.marks.contains_key(&step)
     }
 
+    /// Seconds that visitors were shut out until `now`.
+    pub fn closed_seconds_at(&self, now: Timestamp) -> f64 {
+        let open = self.closed_since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0));
+        self.closed_seconds + open
+    }
+
     /// Whether somebody has to go on with the run or take it back.
     pub fn is_open(&self) -> bool {
         self.end.is_none()

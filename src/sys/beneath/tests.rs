@@ -1,0 +1,41 @@
+use super::*;
+
+fn path(text: &str) -> SitePath {
+    SitePath::parse(text).unwrap()
+}
+
+#[test]
+fn links_are_never_followed() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("secret"), "s").unwrap();
+    let inside = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(outside.path(), inside.path().join("out")).unwrap();
+    let root = Root::open(inside.path()).unwrap();
+    assert!(root.open_file(&path("out/secret")).is_err());
+    assert!(root.create_file(&path("out/planted"), 0o644).is_err());
+    assert!(root.remove_file(&path("out/secret")).is_err());
+    assert!(root.folder_by_component(b"out", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW).is_err());
+    assert_eq!(root.stat(&path("out")).unwrap().unwrap().kind, StatKind::Link);
+    assert!(outside.path().join("secret").exists());
+}
+
+#[test]
+fn exchange_trades_two_names() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), "a").unwrap();
+    std::fs::write(folder.path().join("b"), "b").unwrap();
+    let root = Root::open(folder.path()).unwrap();
+    root.rename(&path("a"), &root, &path("b"), Rename::Exchange).unwrap();
+    assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"b");
+    let taken = root.rename(&path("a"), &root, &path("b"), Rename::NoReplace).unwrap_err();
+    assert_eq!(taken.source.kind(), io::ErrorKind::AlreadyExists);
+}
+
+#[test]
+fn what_is_not_there_is_none_and_what_is_not_a_file_does_not_open() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("d")).unwrap();
+    let root = Root::open(folder.path()).unwrap();
+    assert!(root.stat(&path("x/y")).unwrap().is_none());
+    assert!(root.open_file(&path("d")).is_err());
+}
