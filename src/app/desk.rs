@@ -15,7 +15,7 @@ use crate::sys::env;
 use crate::sys::fs;
 use crate::sys::lock::Lock;
 use crate::sys::process;
-use crate::sys::signal::Interrupt;
+pub use crate::sys::signal::Interrupt;
 use crate::sys::term;
 use crate::update::run::open_run;
 

@@ -11,6 +11,7 @@ use crate::app::apply::NewerData;
 use crate::app::apply::Reinstall;
 use crate::app::apply::Request;
 use crate::app::apply::Until;
+use crate::app::desk::Interrupt;
 use crate::app::desk::new_interrupt;
 use crate::app::desk::patient_interrupt;
 use crate::app::failure::Failure;
@@ -128,7 +129,7 @@ pub(super) fn update(session: &mut Session, args: UpdateArgs) -> Exit {
 fn detached(session: &mut Session, verb: &str, arguments: &[OsString]) -> Exit {
     let started = session.place.state().and_then(|state| runner::start(&state, arguments));
     match started {
-        Ok(runner) => follow(session, verb, &runner),
+        Ok(runner) => follow(session, verb, &runner, &patient_interrupt()),
         Err(failure) => session.show::<RunView>(verb, Err(failure), text::run),
     }
 }
@@ -137,7 +138,8 @@ pub(super) fn attach(session: &mut Session) -> Exit {
     match runner::last(&session.place) {
         Ok(Some(runner)) => {
             let verb = runner.verb.clone();
-            follow(session, &verb, &runner)
+            // Ctrl-C here ends the following, not the run.
+            follow(session, &verb, &runner, &Interrupt::default())
         }
         Ok(None) => {
             let failure = Failure::new(Exit::NothingToDo, "nothing goes on in the background");
@@ -147,9 +149,8 @@ pub(super) fn attach(session: &mut Session) -> Exit {
     }
 }
 
-fn follow(session: &mut Session, verb: &str, runner: &Runner) -> Exit {
-    let interrupt = patient_interrupt();
-    let answered = runner::follow(runner, &interrupt, &mut |line| session.progress.take_line(line));
+fn follow(session: &mut Session, verb: &str, runner: &Runner, interrupt: &Interrupt) -> Exit {
+    let answered = runner::follow(runner, interrupt, &mut |line| session.progress.take_line(line));
     let answer = answered.and_then(|answered| understood(&answered.0));
     session.show(verb, answer, text::run)
 }

@@ -47,7 +47,10 @@ impl Fault for IoError {
             Kind::StorageFull | Kind::QuotaExceeded => {
                 vec![format!("free some space on the file system of {}, then try again", shown(&self.path))]
             }
-            Kind::PermissionDenied => vec!["run entracte as the owner of the site's files".into()],
+            Kind::PermissionDenied => vec![format!(
+                "entracte works as user {} here, who must be allowed to do that (started by root it becomes the site's owner)",
+                crate::sys::env::user_id()
+            )],
             Kind::ReadOnlyFilesystem => vec!["the file system is mounted read-only".into()],
             _ => Vec::new(),
         }

@@ -116,7 +116,7 @@ impl Program {
     }
 
     fn spawn(&self, out: Stdio, err: Stdio) -> Result<Child, ProcessError> {
-        let mut command = Command::new(env::program()?);
+        let mut command = ourselves();
         command
             .arg(CHILD_VERB)
             .arg(env::process_id().to_string())
@@ -170,6 +170,15 @@ impl Program {
     }
 }
 
+/// This very program, wherever it stands and whoever may go there.
+const OURSELVES: &str = "/proc/self/exe";
+
+fn ourselves() -> Command {
+    let mut command = Command::new(OURSELVES);
+    command.arg0("entracte");
+    command
+}
+
 fn kill_group(id: u32) {
     if let Some(pid) = Pid::from_raw(id as i32) {
         let _ = rustix::process::kill_process_group(pid, Signal::KILL);
@@ -193,14 +202,14 @@ pub fn become_child(parent: u32, argv: &[OsString]) -> io::Error {
 /// Starts this program again with `arguments` in a session of its own, which
 /// no lost terminal ends; what it prints goes to these files. Returns its process id.
 pub fn start_detached(arguments: &[OsString], output: File, errors: File) -> Result<u32, IoError> {
-    let program = env::program()?;
-    let child = Command::new(&program)
+    let program = Path::new(OURSELVES);
+    let child = ourselves()
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors)
         .spawn()
-        .map_err(|source| IoError::new("start", &program, source))?;
+        .map_err(|source| IoError::new("start", program, source))?;
     Ok(child.id())
 }
 
@@ -221,9 +230,13 @@ pub fn leave_session() {
 /// Runs this program again as another user with the same arguments, and
 /// returns its exit status.
 pub fn again_as(uid: u32, gid: u32, arguments: &[OsString]) -> Result<u8, IoError> {
-    let program = env::program()?;
-    let error = Command::new(&program).args(arguments).uid(uid).gid(gid).exec();
-    Err(IoError::new("start again as the site's owner", program, error))
+    // Opened before the change of user, who may not reach the folder that it is in.
+    let program = File::open(OURSELVES).map_err(|source| IoError::new("open", OURSELVES, source))?;
+    let shared = rustix::io::fcntl_setfd(&program, rustix::io::FdFlags::empty());
+    shared.map_err(|errno| IoError::new("share", OURSELVES, errno))?;
+    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&program));
+    let error = Command::new(path).arg0("entracte").args(arguments).uid(uid).gid(gid).exec();
+    Err(IoError::new("start again as the site's owner", env::program()?, error))
 }
 
 /// Whether a process with this id lives now.

@@ -14,6 +14,7 @@ pub mod compose;
 pub mod error;
 pub mod journal;
 pub mod operations;
+pub mod php;
 pub mod plan;
 pub mod restore_text;
 pub mod review;

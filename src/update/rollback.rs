@@ -13,6 +13,7 @@ use crate::sys::fs;
 use crate::update::error::StepError;
 use crate::update::journal::DatabaseBack;
 use crate::update::journal::Entry;
+use crate::update::php;
 use crate::update::plan::DatabaseScope;
 use crate::update::standing::Direction;
 use crate::update::steps;
@@ -47,7 +48,7 @@ pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> 
     }
     while let Some(step) = work.run.standing().next_undo() {
         if step == Step::Close && work.run.standing().was_started(Step::Swap) {
-            reopen::renew_php(work, watch)?;
+            php::renew(work, watch)?;
         }
         undo(work, step, watch)?;
     }

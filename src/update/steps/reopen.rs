@@ -4,9 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::base::event::Event;
-use crate::base::event::Watch;
-use crate::base::step::Step;
 use crate::database;
 use crate::database::TableSum;
 use crate::site::health::Verdict;
@@ -14,7 +11,6 @@ use crate::site::health::judge;
 use crate::site::health::measure;
 use crate::sys::clock;
 use crate::sys::fs;
-use crate::sys::process::Program;
 use crate::update::baseline::install_baseline;
 use crate::update::error::StepError;
 use crate::update::journal::Entry;
@@ -26,8 +22,7 @@ use crate::update::work::Work;
 /// How often a page that ails after opening is asked again.
 const TRIES: u32 = 3;
 
-pub fn reopen(work: &mut Work, watch: Watch) -> Result<String, StepError> {
-    renew_php(work, watch)?;
+pub fn reopen(work: &mut Work) -> Result<String, StepError> {
     if !work.run.standing().reopened {
         remember_sums(work)?;
     }
@@ -41,23 +36,6 @@ pub fn reopen(work: &mut Work, watch: Watch) -> Result<String, StepError> {
 pub fn undo(work: &mut Work) -> Result<String, StepError> {
     put_back_baseline(work)?;
     Ok(String::new())
-}
-
-/// PHP keeps compiled files for a while and compares whole seconds: it is
-/// reloaded, or given the time to notice.
-pub fn renew_php(work: &Work, watch: Watch) -> Result<(), StepError> {
-    let argv = &work.site.settings.php.reload;
-    if !argv.is_empty() {
-        let mut program = Program::new(argv, &work.site.root);
-        program.limit = Duration::from_secs(60);
-        program.run(fs::create(&work.run.folder.log("php-reload"))?)?;
-    }
-    let seconds = work.site.settings.php.revalidate_seconds;
-    if work.run.plan.is_of_php() && argv.is_empty() && seconds > 0.0 {
-        watch(Some(Step::Reopen), Event::Log { line: format!("waiting {seconds} s for PHP's opcode cache") });
-        clock::sleep(Duration::from_secs_f64(seconds));
-    }
-    Ok(())
 }
 
 /// What each table holds now, before visitors write again.

@@ -8,6 +8,7 @@ use crate::site::health::judge;
 use crate::site::health::measure;
 use crate::update::error::StepError;
 use crate::update::journal::EffectState;
+use crate::update::php;
 use crate::update::steps::close::baseline;
 use crate::update::work::Work;
 
@@ -20,6 +21,7 @@ pub fn verify(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     if !paths.is_empty() {
         return Err(StepError::OtherTree { paths });
     }
+    php::renew(work, watch)?;
     let health = health(work)?;
     Ok(format!("{} entries as planned{health}", live.len()))
 }
