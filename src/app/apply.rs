@@ -258,7 +258,12 @@ pub fn rollback(
         }
         // Refused before anything was written.
         Err(error) if !began && work.run.standing().direction == Direction::Forward => {
-            let exit = if error.exit() == Exit::Refused { Exit::Refused } else { Exit::Stuck };
+            let exit = match &error {
+                // What is needed to go back is not there, or not what it was.
+                StepError::Dump(_) | StepError::Swap(_) => Exit::Stuck,
+                error if error.exit() == Exit::Refused => Exit::Refused,
+                _ => Exit::Stuck,
+            };
             Err(Failure::from(error).ending(exit))
         }
         Err(error) => Ok(Answer::failing(

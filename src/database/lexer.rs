@@ -360,6 +360,3 @@ impl Trigger {
         self.is_trigger && self.last == Last::Semicolon
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,149 +1,144 @@
-//! MySQL and MariaDB through the crate `mysql`; nobody else speaks with it.
-//!
-//! The crate's own `query_drop` swallows the errors of all result sets but the
-//! first, so every query here walks all of them.
+//! MySQL and MariaDB through the `mysql` crate: the only module that knows it.
 
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use mysql::Conn;
-use mysql::OptsBuilder;
-use mysql::Row;
-use mysql::Value;
 use mysql::prelude::Queryable;
 
 use crate::base::check::Check;
+use crate::base::digest::Sha256;
 use crate::database::address::MySqlAddress;
-use crate::database::engine::Database;
-use crate::database::engine::DatabaseError;
-use crate::database::engine::TableInfo;
-use crate::database::engine::TableKind;
-use crate::database::engine::TableSum;
-use crate::database::engine::quote;
+use crate::database::connection::Database;
+use crate::database::connection::DatabaseError;
+use crate::database::connection::TableInfo;
+use crate::database::connection::TableSum;
+use crate::database::connection::shortened;
+use crate::database::lexer;
 use crate::database::lexer::Dialect;
+use crate::database::mysql_catalog;
+use crate::database::mysql_checks;
+use crate::database::mysql_sum;
 use crate::sys::clock;
+use crate::sys::fs;
+
+/// One value as the server writes it in text; `None` is NULL.
+pub(in crate::database) type Cell = Option<Vec<u8>>;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// Errors are errors, and dates of the past stay readable.
-const STRICT: &str =
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'";
+const KILL_LIMIT: Duration = Duration::from_secs(60);
 
-/// One connection.
-pub struct MySql {
-    connection: Conn,
-    address: String,
-}
+/// Wrong values are errors, and quotes and escapes are what the lexer expects.
+const STRICT: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
+/// A forgotten lock of the application ends a statement, not our patience; a
+/// slow disk of ours does not end a connection.
+const LIMITS: &str = "SET SESSION lock_wait_timeout = 120, innodb_lock_wait_timeout = 120, \
+                      net_read_timeout = 3600, net_write_timeout = 3600, wait_timeout = 86400";
 
-/// One column as a dump and a checksum need to know it.
-#[derive(Clone, Debug)]
-pub struct Column {
-    pub name: String,
-    pub kind: ColumnKind,
-    pub is_generated: bool,
-}
+/// Where distributions keep the socket that PHP means by `localhost`.
+const SOCKETS: [&str; 4] = [
+    "/run/mysqld/mysqld.sock",
+    "/var/run/mysqld/mysqld.sock",
+    "/var/lib/mysql/mysql.sock",
+    "/tmp/mysql.sock",
+];
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnKind {
-    Number,
-    Text,
-    Binary,
+/// A connection to MySQL or MariaDB.
+pub(in crate::database) struct MySql {
+    connection: mysql::Conn,
+    pub(in crate::database) user: String,
+    /// The database's name.
+    pub(in crate::database) name: String,
 }
 
 impl MySql {
-    pub fn open(address: &MySqlAddress) -> Result<MySql, DatabaseError> {
-        let shown = address.to_string();
+    pub(in crate::database) fn connect(address: &MySqlAddress) -> Result<MySql, DatabaseError> {
         let options = options(address);
-        // The crate panics where it does not know how the server wants to be logged in to.
-        let opened = std::panic::catch_unwind(|| Conn::new(options));
-        let connection = match opened {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(connect_error(shown, error)),
-            Err(_) => return Err(DatabaseError::Login { address: shown }),
-        };
-        let mut database = MySql { connection, address: shown };
-        database.run(STRICT)?;
-        Ok(database)
+        // The crate panics where the server asks for an unknown way to log in.
+        let connected = std::panic::catch_unwind(AssertUnwindSafe(|| mysql::Conn::new(options)))
+            .map_err(|_| DatabaseError::Login { address: address.to_string() })?;
+        let connection = connected.map_err(|source| connect_error(address, source))?;
+        let mut db = MySql { connection, user: address.user.clone(), name: address.name.clone() };
+        for statement in ["SET NAMES utf8mb4", STRICT, LIMITS] {
+            db.run(statement)?;
+        }
+        Ok(db)
     }
 
-    /// The rows of one query in the text protocol, handed on one by one.
-    pub fn each_row(
+    /// Runs what is known to be one statement, and reads every result to its
+    /// end, because an error may hide behind the first.
+    pub(in crate::database) fn run(&mut self, statement: &str) -> Result<u64, DatabaseError> {
+        let failed = |source| DatabaseError::statement(statement, Box::new(source));
+        let mut result = self.connection.query_iter(statement).map_err(failed)?;
+        let mut changed = 0;
+        loop {
+            changed += result.affected_rows();
+            let Some(set) = result.iter() else { return Ok(changed) };
+            for row in set {
+                row.map_err(failed)?;
+            }
+        }
+    }
+
+    /// All rows of one query, for small answers.
+    pub(in crate::database) fn rows(&mut self, query: &str) -> Result<Vec<Vec<Cell>>, DatabaseError> {
+        let mut rows = Vec::new();
+        self.stream(query, |row| {
+            rows.push(row);
+            Ok::<(), DatabaseError>(())
+        })?;
+        Ok(rows)
+    }
+
+    /// As [`MySql::rows`], with every value as text and NULL as nothing.
+    pub(in crate::database) fn texts(&mut self, query: &str) -> Result<Vec<Vec<String>>, DatabaseError> {
+        let text = |cell: Cell| String::from_utf8_lossy(&cell.unwrap_or_default()).into_owned();
+        Ok(self.rows(query)?.into_iter().map(|row| row.into_iter().map(text).collect()).collect())
+    }
+
+    /// The first value of the first row, as text.
+    pub(in crate::database) fn text(&mut self, query: &str) -> Result<Option<String>, DatabaseError> {
+        let row = self.rows(query)?.into_iter().next();
+        let cell = row.and_then(|row| row.into_iter().next()).flatten();
+        Ok(cell.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Gives each row of one query to `each` as it arrives; memory stays small.
+    pub(in crate::database) fn stream<E: From<DatabaseError>>(
         &mut self,
         query: &str,
-        take: &mut dyn FnMut(&[Value]) -> std::io::Result<()>,
-    ) -> Result<(), DatabaseError> {
-        let failed = |error: mysql::Error| DatabaseError::statement(query, error);
+        mut each: impl FnMut(Vec<Cell>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failed = |source| DatabaseError::statement(query, Box::new(source));
         let mut result = self.connection.query_iter(query).map_err(failed)?;
         while let Some(set) = result.iter() {
             for row in set {
-                let row: Row = row.map_err(failed)?;
-                take(&row.unwrap()).map_err(|error| DatabaseError::statement(query, error))?;
+                each(row.map_err(failed)?.unwrap().into_iter().map(cell).collect())?;
             }
         }
         Ok(())
     }
 
-    /// All rows of a small query, as text; NULL is `None`.
-    pub fn rows(&mut self, query: &str) -> Result<Vec<Vec<Option<String>>>, DatabaseError> {
-        let mut rows = Vec::new();
-        self.each_row(query, &mut |values| {
-            rows.push(values.iter().map(text).collect());
-            Ok(())
-        })?;
-        Ok(rows)
-    }
-
-    fn run(&mut self, statement: &str) -> Result<u64, DatabaseError> {
-        let failed = |error: mysql::Error| DatabaseError::statement(statement, error);
-        let mut result = self.connection.query_iter(statement).map_err(failed)?;
-        let mut changed = 0;
-        while let Some(set) = result.iter() {
-            changed += set.affected_rows();
-            for row in set {
-                row.map_err(failed)?;
-            }
+    /// Waits until no other connection restores this database: after a kill the
+    /// server may still be busy with the last statement of the one before.
+    pub(in crate::database) fn lock_restore(&mut self) -> Result<(), DatabaseError> {
+        match self.lock("restore", KILL_LIMIT.as_secs())? {
+            true => Ok(()),
+            false => Err(DatabaseError::answer("GET_LOCK", "a lock that another restore holds")),
         }
-        Ok(changed)
     }
 
-    pub fn columns(&mut self, table: &str) -> Result<Vec<Column>, DatabaseError> {
-        let query = format!(
-            "SELECT COLUMN_NAME, DATA_TYPE, EXTRA, CHARACTER_SET_NAME FROM information_schema.COLUMNS \
-             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {} ORDER BY ORDINAL_POSITION",
-            literal(table)
-        );
-        let columns = self.rows(&query)?.into_iter().map(|row| {
-            let field = |at: usize| row.get(at).cloned().flatten().unwrap_or_default();
-            let extra = field(2).to_ascii_uppercase();
-            Column {
-                kind: column_kind(&field(1), row.get(3).is_some_and(Option::is_some)),
-                is_generated: extra.contains("VIRTUAL")
-                    || extra.contains("STORED")
-                    || extra.contains("PERSISTENT"),
-                name: field(0),
-            }
-        });
-        Ok(columns.collect())
+    fn lock(&mut self, name: &str, seconds: u64) -> Result<bool, DatabaseError> {
+        // A lock's name is the server's, not the database's, and at most 64 characters long.
+        let key = Sha256::of(format!("{}\n{name}", self.name).as_bytes()).short();
+        let locked = self.text(&format!("SELECT GET_LOCK('entracte {key}', {seconds})"))?;
+        Ok(locked.as_deref() == Some("1"))
     }
 
-    /// The second column of `SHOW CREATE …`, or another.
-    pub fn show_create(&mut self, what: &str, name: &str, column: usize) -> Result<String, DatabaseError> {
-        let query = format!("SHOW CREATE {what} {}", quote(Dialect::MySql, name)?);
-        let rows = self.rows(&query)?;
-        let text = rows.first().and_then(|row| row.get(column).cloned().flatten());
-        text.ok_or_else(|| {
-            DatabaseError::statement(&query, std::io::Error::other("the server tells nothing"))
-        })
-    }
-
-    /// The definition without what changes by itself.
-    fn definition(&mut self, table: &str) -> Result<String, DatabaseError> {
-        let text = self.show_create("TABLE", table, 1)?;
-        Ok(match text.find(" AUTO_INCREMENT=") {
-            Some(at) => {
-                let rest = text[at + 1..].find([' ', '\n']).map_or("", |end| &text[at + 1 + end..]);
-                format!("{}{rest}", &text[..at])
-            }
-            None => text,
-        })
+    fn is_connected(&mut self, id: u64) -> Result<bool, DatabaseError> {
+        let query = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id}");
+        Ok(self.text(&query)?.is_some_and(|count| count != "0"))
     }
 }
 
@@ -153,172 +148,119 @@ impl Database for MySql {
     }
 
     fn version(&mut self) -> Result<String, DatabaseError> {
-        Ok(self.texts("SELECT VERSION()")?.pop().unwrap_or_default())
+        Ok(self.text("SELECT VERSION()")?.unwrap_or_default())
     }
 
     fn tables(&mut self) -> Result<Vec<TableInfo>, DatabaseError> {
-        let rows = self.rows(
-            "SELECT TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH FROM information_schema.TABLES \
-             WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME",
-        )?;
-        let table = |row: Vec<Option<String>>| {
-            let field = |at: usize| row.get(at).cloned().flatten().unwrap_or_default();
-            let kind = if field(1).contains("VIEW") { TableKind::View } else { TableKind::Table };
-            let (rows, bytes) = (field(2).parse().unwrap_or_default(), field(3).parse().unwrap_or_default());
-            TableInfo { name: field(0), kind, rows, bytes }
-        };
-        let mut tables: Vec<TableInfo> = rows.into_iter().map(table).collect();
-        // The server sorts by its collation.
-        tables.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(tables)
+        mysql_catalog::tables(self)
     }
 
     fn execute(&mut self, statement: &str) -> Result<u64, DatabaseError> {
+        if !lexer::is_compound(statement) {
+            let parts = lexer::split(statement, Dialect::MySql)
+                .map_err(|source| DatabaseError::Unreadable { statement: shortened(statement), source })?;
+            if parts.len() != 1 {
+                return Err(DatabaseError::NotOne { statement: shortened(statement), count: parts.len() });
+            }
+        }
         self.run(statement)
     }
 
-    fn texts(&mut self, query: &str) -> Result<Vec<String>, DatabaseError> {
-        Ok(self.rows(query)?.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
-    }
-
-    fn checksum(&mut self, table: &str, left_out: Option<&str>) -> Result<TableSum, DatabaseError> {
-        let columns = self.columns(table)?;
-        let pieces: Vec<String> = columns
-            .iter()
-            .filter(|column| !column.is_generated)
-            .map(|column| {
-                let name = quote(Dialect::MySql, &column.name)?;
-                // As text, since HEX of a number forgets its fraction; NULL is told from ''.
-                Ok(format!("IFNULL(CONCAT('=', HEX(CONCAT({name}))), '-')"))
-            })
-            .collect::<Result<_, DatabaseError>>()?;
-        let row = format!("MD5(CONCAT_WS(',', '', {}))", pieces.join(", "));
-        let piece = |from: u32| format!("CAST(CONV(SUBSTRING({row}, {from}, 15), 16, 10) AS UNSIGNED)");
-        let filter = left_out.map(|predicate| format!(" WHERE NOT ({predicate})")).unwrap_or_default();
-        let query = format!(
-            "SELECT COUNT(*), COALESCE(SUM({}), 0), COALESCE(BIT_XOR({}), 0) FROM {}{filter}",
-            piece(1),
-            piece(17),
-            quote(Dialect::MySql, table)?
-        );
-        let rows = self.rows(&query)?;
-        let field =
-            |at: usize| rows.first().and_then(|row| row.get(at).cloned().flatten()).unwrap_or_default();
-        let content = format!("{} {}", field(1), field(2));
-        let definition = crate::base::digest::Sha256::of(self.definition(table)?.as_bytes());
-        Ok(TableSum {
-            rows: field(0).parse().unwrap_or_default(),
-            sum: format!("{content} {}", definition.short()),
-        })
+    fn checksum(&mut self, table: &str, volatile_rows: Option<&str>) -> Result<TableSum, DatabaseError> {
+        mysql_sum::checksum(self, table, volatile_rows)
     }
 
     fn connection_id(&self) -> u64 {
-        u64::from(self.connection.connection_id())
+        self.connection.connection_id().into()
     }
 
     fn kill_connection(&mut self, id: u64) -> Result<(), DatabaseError> {
-        // It is gone already when the server does not know it.
-        let _ = self.run(&format!("KILL {id}"));
-        for _ in 0..600 {
-            let there =
-                self.texts(&format!("SELECT ID FROM information_schema.PROCESSLIST WHERE ID = {id}"))?;
-            if there.is_empty() {
-                return Ok(());
-            }
-            clock::sleep(Duration::from_millis(100));
+        if !self.is_connected(id)? {
+            return Ok(());
         }
-        Err(DatabaseError::StillThere { id })
+        let killed = self.run(&format!("KILL CONNECTION {id}"));
+        let waited = clock::Stopwatch::start();
+        while self.is_connected(id)? {
+            killed.as_ref().map_err(|_| DatabaseError::StillConnected(id))?;
+            if waited.elapsed() > KILL_LIMIT {
+                return Err(DatabaseError::StillConnected(id));
+            }
+            clock::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    fn lock_site(&mut self, name: &str) -> Result<bool, DatabaseError> {
+        self.lock(name, 0)
     }
 
     fn checks(&mut self) -> Vec<Check> {
-        let version = match self.version() {
-            Ok(version) => Check::ok("database", format!("{} answers: {version}", self.address)),
-            Err(error) => Check::error("database", error.to_string(), "look at the server's log"),
-        };
-        vec![version, self.grants()]
+        mysql_checks::checks(self)
     }
 }
 
-impl MySql {
-    /// Whether the user may do what an update does, as the server lists it.
-    fn grants(&mut self) -> Check {
-        const NEEDED: [&str; 9] =
-            ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "LOCK TABLES"];
-        let listed = match self.texts("SHOW GRANTS") {
-            Ok(listed) => listed.join("\n").to_ascii_uppercase(),
-            Err(error) => return Check::warning("grants", error.to_string(), "grant what is missing"),
-        };
-        if listed.contains("ALL PRIVILEGES") {
-            return Check::ok("grants", "all privileges");
-        }
-        let missing: Vec<&str> = NEEDED.into_iter().filter(|privilege| !listed.contains(privilege)).collect();
-        match missing.is_empty() {
-            true => Check::ok("grants", "all that an update needs"),
-            false => Check::error(
-                "grants",
-                format!("the database user may not {}", missing.join(", ")),
-                "grant these on the site's database",
-            ),
+/// The text as a MySQL string, quotes and all.
+pub(in crate::database) fn literal(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('\'');
+    for c in text.chars() {
+        match c {
+            '\0' => quoted.push_str("\\0"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\x1a' => quoted.push_str("\\Z"),
+            '\'' | '\\' => quoted.extend(['\\', c]),
+            c => quoted.push(c),
         }
     }
+    quoted.push('\'');
+    quoted
 }
 
-fn options(address: &MySqlAddress) -> OptsBuilder {
-    let local = address.host == "localhost" && address.port.is_none();
-    let socket = address.socket.clone().or_else(|| if local { usual_socket() } else { None });
-    let builder = OptsBuilder::new()
-        .user(Some(address.user.clone()))
-        .pass(Some(address.password.reveal().to_owned()))
-        .db_name(Some(address.name.clone()))
+fn options(address: &MySqlAddress) -> mysql::OptsBuilder {
+    let options = mysql::OptsBuilder::new()
+        .user(Some(address.user.as_str()))
+        .pass(Some(address.password.reveal()))
+        .db_name(Some(address.name.as_str()))
+        .prefer_socket(false)
         .tcp_connect_timeout(Some(CONNECT_LIMIT))
-        .prefer_socket(false);
-    match socket {
-        Some(path) => builder.socket(Some(path.to_string_lossy().into_owned())),
-        None => builder.ip_or_hostname(Some(address.host.clone())).tcp_port(address.port.unwrap_or(3306)),
+        .tcp_keepalive_time_ms(Some(60_000))
+        .stmt_cache_size(0);
+    match socket(address) {
+        Some(socket) => options.socket(Some(socket.to_string_lossy())),
+        None => options.ip_or_hostname(Some(address.host.as_str())).tcp_port(address.port.unwrap_or(3306)),
     }
 }
 
-/// Where distributions put the server's socket.
-fn usual_socket() -> Option<std::path::PathBuf> {
-    ["/run/mysqld/mysqld.sock", "/var/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"]
-        .into_iter()
-        .map(std::path::PathBuf::from)
-        .find(|path| crate::sys::fs::exists(path))
+/// The named socket, or, as PHP does it, the usual one for a bare `localhost`.
+fn socket(address: &MySqlAddress) -> Option<PathBuf> {
+    if address.socket.is_some() {
+        return address.socket.clone();
+    }
+    if address.host != "localhost" || address.port.is_some() {
+        return None;
+    }
+    SOCKETS.iter().find(|path| fs::exists(Path::new(path))).map(PathBuf::from)
 }
 
-fn connect_error(address: String, error: mysql::Error) -> DatabaseError {
-    let code = match &error {
-        mysql::Error::MySqlError(server) => server.code,
-        _ => 0,
-    };
-    let source = Box::new(error);
-    match code {
-        1044 | 1045 | 1698 => DatabaseError::Denied { address, source },
-        1049 => DatabaseError::NoDatabase { address, source },
-        _ => DatabaseError::Unreachable { address, source },
+fn connect_error(address: &MySqlAddress, source: mysql::Error) -> DatabaseError {
+    const DENIED: [u16; 4] = [1044, 1045, 1698, 1862];
+    match &source {
+        mysql::Error::MySqlError(error) if DENIED.contains(&error.code) => DatabaseError::Denied {
+            user: crate::base::escape::text(&address.user).into_owned(),
+            host: crate::base::escape::text(&address.host).into_owned(),
+            name: crate::base::escape::text(&address.name).into_owned(),
+            source: Box::new(source),
+        },
+        _ => DatabaseError::Connect { address: address.to_string(), source: Box::new(source) },
     }
 }
 
-fn column_kind(kind: &str, has_charset: bool) -> ColumnKind {
-    match kind.to_ascii_lowercase().as_str() {
-        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" | "year" => {
-            ColumnKind::Number
-        }
-        "date" | "time" | "datetime" | "timestamp" | "json" | "uuid" | "inet4" | "inet6" => ColumnKind::Text,
-        _ if has_charset => ColumnKind::Text,
-        _ => ColumnKind::Binary,
-    }
-}
-
-fn text(value: &Value) -> Option<String> {
+fn cell(value: mysql::Value) -> Cell {
     match value {
-        Value::NULL => None,
-        Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        other => Some(other.as_sql(true).trim_matches('\'').to_owned()),
+        mysql::Value::NULL => None,
+        mysql::Value::Bytes(bytes) => Some(bytes),
+        // The text protocol sends nothing else.
+        other => Some(other.as_sql(false).into_bytes()),
     }
-}
-
-/// Text as a literal of the server, whatever its mode.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }

@@ -1,175 +1,209 @@
-//! Bringing a database back to exactly what was saved; may be done twice.
+//! Brings a database back to exactly what a dump holds, and proves it.
+//!
+//! It may be cut off at any point and run again: it begins anew and ends the same.
 
 use std::io::BufRead;
 use std::io::BufReader;
 use std::path::Path;
 
-use crate::base::event::Event;
+use crate::base::escape;
 use crate::base::event::Watch;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::database::address::Address;
 use crate::database::address::MySqlAddress;
+use crate::database::connection::Database;
+use crate::database::connection::DatabaseError;
 use crate::database::dump;
 use crate::database::dump::DumpError;
 use crate::database::dump::DumpRecord;
-use crate::database::dump::Scope;
-use crate::database::engine::Database;
-use crate::database::engine::DatabaseError;
-use crate::database::engine::TableKind;
-use crate::database::engine::quote;
+use crate::database::dump::DumpedObject;
+use crate::database::dump::DumpedTable;
+use crate::database::dump::progress;
+use crate::database::dump::sqlite_content;
 use crate::database::lexer::Dialect;
 use crate::database::lexer::LexError;
 use crate::database::lexer::Splitter;
 use crate::database::mysql::MySql;
-use crate::database::sqlite;
+use crate::database::mysql::literal;
+use crate::database::mysql_catalog;
+use crate::database::mysql_catalog::quoted;
+use crate::database::mysql_dump::object_sum;
+use crate::database::object::Object;
+use crate::database::scope::Scope;
 use crate::database::sqlite::Sqlite;
-use crate::sys::fault;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
+/// How often the reading tells where it is.
+const TELL_BYTES: u64 = 4 * 1024 * 1024;
+
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    #[error("the database is not what was saved: {}", .tables.join(", "))]
-    Differs { tables: Vec<String> },
-    #[error("the dump {path} cannot be read as SQL")]
-    Sql {
-        path: String,
-        #[source]
-        source: LexError,
-    },
+    /// The dump itself; nothing was touched.
     #[error(transparent)]
     Dump(#[from] DumpError),
+    /// The database does not answer or is being restored; nothing was touched.
     #[error(transparent)]
-    Database(#[from] DatabaseError),
+    Connect(DatabaseError),
+    #[error("failed to bring the database {address} back")]
+    Database {
+        address: String,
+        #[source]
+        source: DatabaseError,
+    },
+    #[error("failed to read the dump")]
+    Lex(#[source] LexError),
     #[error(transparent)]
     Io(#[from] IoError),
+    #[error("the database {address} was brought back but is not what was saved: {what}")]
+    Differs { address: String, what: String },
 }
 
 impl Fault for RestoreError {
     fn exit(&self) -> Exit {
-        Exit::Stuck
+        match self {
+            RestoreError::Dump(_) | RestoreError::Connect(_) => Exit::Refused,
+            _ => Exit::Stuck,
+        }
     }
 
     fn hints(&self) -> Vec<String> {
         match self {
             RestoreError::Dump(error) => error.hints(),
-            RestoreError::Database(error) => error.hints(),
+            RestoreError::Connect(error) => error.hints(),
             RestoreError::Io(error) => error.hints(),
-            _ => Vec::new(),
+            _ => vec!["put the cause right, then roll back again: it begins anew".into()],
         }
     }
 }
 
-/// Checks the dump, brings everything in its scope back, and proves it.
+/// Checks the dump, brings back everything in its scope, drops what was made
+/// since, and proves counts and sums.
 pub fn restore(
     address: &Address,
     record: &DumpRecord,
     folder: &Path,
-    watch: Watch,
+    mut watch: Watch,
 ) -> Result<(), RestoreError> {
     dump::check(record, folder)?;
     let path = folder.join(&record.file);
-    match address {
-        Address::MySql(address) => restore_mysql(address, record, &path, watch)?,
-        Address::Sqlite(target) => sqlite::copy(&path, target)?,
+    let here = |source| RestoreError::Database { address: address.to_string(), source };
+    let content = match address {
+        Address::MySql(mysql) => {
+            let mut db = MySql::connect(mysql).map_err(RestoreError::Connect)?;
+            db.lock_restore().map_err(RestoreError::Connect)?;
+            drop_newer(&mut db, record).map_err(here)?;
+            read_back(&mut db, &path, record, address, &mut watch)?;
+            drop(db);
+            mysql_content(mysql, record).map_err(here)?
+        }
+        Address::Sqlite(live) => {
+            let saved = Sqlite::open(&path).map_err(RestoreError::Connect)?;
+            let mut live = Sqlite::open_or_create(live).map_err(RestoreError::Connect)?;
+            let tell = |done, all| progress(&mut watch, done as usize, all as usize, 0, 0);
+            saved.copy_to(&mut live, tell).map_err(here)?;
+            sqlite_content(&mut live).map_err(here)?
+        }
+    };
+    match difference(record, content) {
+        None => Ok(()),
+        Some(what) => Err(RestoreError::Differs { address: address.to_string(), what }),
     }
-    prove(address, record)
 }
 
-fn restore_mysql(
+/// Drops what the scope holds now and the record does not.
+fn drop_newer(db: &mut MySql, record: &DumpRecord) -> Result<(), DatabaseError> {
+    db.run("SET SESSION foreign_key_checks = 0")?;
+    let known = |object: &Object| record.objects.iter().any(|one| &one.object == object);
+    for object in mysql_catalog::objects(db, &record.scope)?.iter().filter(|object| !known(object)) {
+        db.run(&format!("DROP {} IF EXISTS {}", object.kind.word(), quoted(&object.name)?))?;
+    }
+    for name in tables(db, &record.scope)? {
+        if !record.tables.iter().any(|table| table.name == name) {
+            db.run(&format!("DROP TABLE IF EXISTS {}", quoted(&name)?))?;
+        }
+    }
+    if let (Scope::All, Some(collation)) = (&record.scope, &record.collation)
+        && db.text("SELECT @@collation_database")?.as_ref() != Some(collation)
+    {
+        db.run(&format!("ALTER DATABASE COLLATE = {}", literal(collation)))?;
+    }
+    Ok(())
+}
+
+fn tables(db: &mut MySql, scope: &Scope) -> Result<Vec<String>, DatabaseError> {
+    let tables = db.tables()?.into_iter().filter(|table| table.is_base() && scope.holds(&table.name));
+    Ok(tables.map(|table| table.name).collect())
+}
+
+/// Runs the dump statement by statement; memory stays small.
+fn read_back(
+    db: &mut MySql,
+    path: &Path,
+    record: &DumpRecord,
+    address: &Address,
+    watch: &mut Watch,
+) -> Result<(), RestoreError> {
+    let failed = |source| RestoreError::Database { address: address.to_string(), source };
+    let mut reader = BufReader::new(fs::open(path)?);
+    let mut splitter = Splitter::new(Dialect::MySql);
+    let (mut line, mut bytes, mut told) = (String::new(), 0, 0);
+    while reader.read_line(&mut line).map_err(|source| IoError::new("read", path, source))? > 0 {
+        bytes += line.len() as u64;
+        for statement in splitter.feed(&line).map_err(RestoreError::Lex)? {
+            db.run(&statement.text).map_err(failed)?;
+        }
+        line.clear();
+        if bytes > told + TELL_BYTES || bytes == record.bytes {
+            told = bytes;
+            progress(watch, 0, record.tables.len(), bytes, record.bytes);
+        }
+    }
+    if let Some(statement) = splitter.finish().map_err(RestoreError::Lex)? {
+        db.run(&statement.text).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// What the database holds now, seen by a new connection.
+fn mysql_content(
     address: &MySqlAddress,
     record: &DumpRecord,
-    path: &Path,
-    watch: Watch,
-) -> Result<(), RestoreError> {
-    let mut database = MySql::open(address)?;
-    database.execute("SET FOREIGN_KEY_CHECKS = 0")?;
-    drop_newcomers(&mut database, record)?;
-    let mut splitter = Splitter::new(Dialect::MySql);
-    let mut reader = BufReader::with_capacity(1 << 20, fs::open(path)?);
-    let (mut line, mut bytes) = (String::new(), 0);
-    let unreadable = |source| RestoreError::Sql { path: fs::shown(path), source };
-    loop {
-        line.clear();
-        let size = reader.read_line(&mut line).map_err(|source| IoError::new("read", path, source))?;
-        if size == 0 {
-            break;
-        }
-        bytes += size as u64;
-        for statement in splitter.feed(&line).map_err(unreadable)? {
-            fault::point("restore.statement").map_err(|source| IoError::new("read", path, source))?;
-            database.execute(&statement.text)?;
-        }
-        let what = "restoring the database".into();
-        watch(None, Event::Progress { what, done: 0, total: 0, bytes, total_bytes: record.bytes });
+) -> Result<(Vec<DumpedTable>, Vec<DumpedObject>), DatabaseError> {
+    let mut db = MySql::connect(address)?;
+    let mut found = Vec::new();
+    for name in tables(&mut db, &record.scope)? {
+        let sum = db.checksum(&name, None)?;
+        found.push(DumpedTable { name, sum });
     }
-    if let Some(last) = splitter.finish().map_err(unreadable)? {
-        database.execute(&last.text)?;
+    let mut objects = Vec::new();
+    for object in mysql_catalog::objects(&mut db, &record.scope)? {
+        let sum = object_sum(&mysql_catalog::definition(&mut db, &object)?);
+        objects.push(DumpedObject { object, sum });
     }
-    Ok(())
+    Ok((found, objects))
 }
 
-/// What was made since the dump goes away.
-fn drop_newcomers(database: &mut MySql, record: &DumpRecord) -> Result<(), RestoreError> {
-    for table in database.tables()?.into_iter().filter(|table| record.scope.covers(&table.name)) {
-        let name = quote(Dialect::MySql, &table.name)?;
-        let known = record.tables.iter().any(|known| known.name == table.name);
-        match table.kind {
-            TableKind::View if !record.views.contains(&table.name) => {
-                database.execute(&format!("DROP VIEW {name}"))?
+/// The first thing that is not as the record has it.
+fn difference(record: &DumpRecord, found: (Vec<DumpedTable>, Vec<DumpedObject>)) -> Option<String> {
+    let (tables, objects) = found;
+    for wanted in &record.tables {
+        let name = escape::text(&wanted.name);
+        match tables.iter().find(|table| table.name == wanted.name) {
+            None => return Some(format!("table {name} is missing")),
+            Some(table) if table.sum.rows != wanted.sum.rows => {
+                return Some(format!("table {name} has {} rows, not {}", table.sum.rows, wanted.sum.rows));
             }
-            TableKind::Table if !known => database.execute(&format!("DROP TABLE {name}"))?,
-            _ => 0,
-        };
-    }
-    let query = "SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()";
-    for row in database.rows(query)? {
-        let [Some(trigger), Some(table)] = &row[..] else { continue };
-        if record.scope.covers(table) && !record.triggers.contains(trigger) {
-            database.execute(&format!("DROP TRIGGER {}", quote(Dialect::MySql, trigger)?))?;
+            Some(table) if table.sum != wanted.sum => return Some(format!("table {name} differs")),
+            Some(_) => {}
         }
     }
-    match record.scope {
-        Scope::All => drop_routines(database, record),
-        _ => Ok(()),
+    let newer = tables.iter().find(|table| !record.tables.iter().any(|one| one.name == table.name));
+    if let Some(table) = newer {
+        return Some(format!("table {} is still there", escape::text(&table.name)));
     }
-}
-
-fn drop_routines(database: &mut MySql, record: &DumpRecord) -> Result<(), RestoreError> {
-    let query = "SELECT ROUTINE_TYPE, ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE() \
-                 UNION ALL SELECT 'EVENT', EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()";
-    for row in database.rows(query)? {
-        let [Some(kind), Some(name)] = &row[..] else { continue };
-        let known = record.routines.iter().any(|routine| routine.kind == *kind && routine.name == *name);
-        if !known && matches!(kind.as_str(), "PROCEDURE" | "FUNCTION" | "EVENT") {
-            database.execute(&format!("DROP {kind} {}", quote(Dialect::MySql, name)?))?;
-        }
-    }
-    Ok(())
-}
-
-/// Rows and checksums of every table are what was recorded.
-fn prove(address: &Address, record: &DumpRecord) -> Result<(), RestoreError> {
-    let mut database: Box<dyn Database> = match address {
-        Address::MySql(address) => {
-            let mut database = MySql::open(address)?;
-            // As it was when the sums were taken.
-            database.execute("SET NAMES utf8mb4")?;
-            database.execute("SET SESSION TIME_ZONE = '+00:00'")?;
-            Box::new(database)
-        }
-        Address::Sqlite(path) => Box::new(Sqlite::open(path)?),
-    };
-    let mut differing = Vec::new();
-    for table in &record.tables {
-        let now = database.checksum(&table.name, None)?;
-        if now != table.sum {
-            differing.push(format!("{} ({} rows saved, {} now)", table.name, table.sum.rows, now.rows));
-        }
-    }
-    match differing.is_empty() {
-        true => Ok(()),
-        false => Err(RestoreError::Differs { tables: differing }),
-    }
+    let missing = record.objects.iter().find(|wanted| !objects.contains(wanted));
+    let newer = objects.iter().find(|object| !record.objects.contains(object));
+    missing.or(newer).map(|one| format!("{} differs", one.object))
 }

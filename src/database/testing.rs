@@ -1,7 +1,8 @@
-//! A private MariaDB for the tests of this room: one for the whole process,
-//! on a socket in a temporary folder, ended with the process.
+//! A private MariaDB for the tests of this room: started once per process,
+//! killed with it, a new database for each test.
 
-use std::path::PathBuf;
+use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::OnceLock;
@@ -12,81 +13,127 @@ use std::time::Duration;
 use crate::base::secret::Secret;
 use crate::database::address::Address;
 use crate::database::address::MySqlAddress;
-use crate::database::engine::Database;
+use crate::database::connection::Database;
 use crate::database::mysql::MySql;
 
-static SERVER: OnceLock<PathBuf> = OnceLock::new();
-const PREFIX: &str = "entracte-db-";
-static COUNT: AtomicU32 = AtomicU32::new(0);
-
-/// A fresh database of its own.
-pub fn database() -> Address {
-    let socket = SERVER.get_or_init(start);
-    let name = format!("t{}", COUNT.fetch_add(1, Ordering::SeqCst));
-    let mut root = MySql::open(&address(socket, "mysql")).unwrap();
-    root.execute(&format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")).unwrap();
-    Address::MySql(address(socket, &name))
+pub(in crate::database) struct Server {
+    folder: tempfile::TempDir,
+    port: u16,
 }
 
-fn address(socket: &std::path::Path, name: &str) -> MySqlAddress {
-    MySqlAddress {
-        host: "localhost".into(),
-        port: None,
-        socket: Some(socket.to_owned()),
-        user: "root".into(),
-        password: Secret::new(""),
-        name: name.into(),
+/// The server of this process.
+pub(in crate::database) fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(Server::start)
+}
+
+/// A new, empty database and a user of its own who may do everything in it.
+pub(in crate::database) fn new_database() -> MySqlAddress {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let number = NEXT.fetch_add(1, Ordering::SeqCst);
+    let (name, user) = (format!("site{number}"), format!("web{number}"));
+    let mut root = MySql::connect(&server().root("mysql")).unwrap();
+    for statement in [
+        format!("CREATE DATABASE {name} CHARACTER SET utf8mb4"),
+        format!("CREATE USER {user}@'%' IDENTIFIED BY 'hush-{number}'"),
+        format!("GRANT ALL PRIVILEGES ON {name}.* TO {user}@'%'"),
+    ] {
+        root.execute(&statement).unwrap();
     }
+    let host = format!("127.0.0.1:{}", server().port);
+    MySqlAddress::from_parts(&host, &user, Secret::new(format!("hush-{number}")), &name)
 }
 
-/// Folders of servers that ended long ago with their tests.
+pub(in crate::database) fn as_root(address: &MySqlAddress) -> MySql {
+    MySql::connect(&server().root(&address.name)).unwrap()
+}
+
+/// The text through the `mariadb` client, as an administrator would do it.
+pub(in crate::database) fn run_client(name: &str, file: &Path) {
+    let status = Command::new("mariadb")
+        .args(["--no-defaults", "--user=root", "--comments", name])
+        .arg(format!("--socket={}", server().socket().display()))
+        .stdin(std::fs::File::open(file).unwrap())
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+pub(in crate::database) fn address(address: &MySqlAddress) -> Address {
+    Address::MySql(address.clone())
+}
+
+const PREFIX: &str = "entracte-mariadb-";
+
+/// Removes what earlier processes left: a static value is never dropped.
 fn sweep() {
     for entry in std::fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
-        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let age = entry.metadata().ok().and_then(|meta| meta.modified().ok()?.elapsed().ok());
-        if is_ours && age.is_some_and(|age| age > Duration::from_secs(1800)) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let id = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse().ok());
+        if id.is_some_and(|id| !crate::sys::process::is_alive(id)) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
 }
 
-fn start() -> PathBuf {
-    sweep();
-    let folder = tempfile::Builder::new().prefix(PREFIX).tempdir().unwrap().keep();
-    let (data, socket) = (folder.join("data"), folder.join("s"));
-    let user = if rustix::process::geteuid().is_root() { "root" } else { "" };
-    let installed = Command::new("mariadb-install-db")
-        .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
-        .arg(format!("--user={user}"))
-        .arg(format!("--datadir={}", data.display()))
-        .output()
-        .expect("mariadb-server is installed by ./test");
-    let said = String::from_utf8_lossy(&installed.stderr);
-    assert!(
-        installed.status.success(),
-        "mariadb-install-db: {said}{}",
-        String::from_utf8_lossy(&installed.stdout)
-    );
-    let (data_arg, socket_arg) =
-        (format!("--datadir={}", data.display()), format!("--socket={}", socket.display()));
-    // Its end is bound to the thread that starts it, which therefore stays.
-    std::thread::spawn(move || {
-        let mut server = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "mariadbd", "--no-defaults", "--skip-networking", "--skip-log-bin"])
-            .args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"])
-            .args([format!("--user={user}"), data_arg, socket_arg])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("mariadb-server is installed by ./test");
-        let _ = server.wait();
-    });
-    for _ in 0..600 {
-        if socket.exists() && MySql::open(&address(&socket, "mysql")).is_ok() {
-            return socket;
-        }
-        std::thread::sleep(Duration::from_millis(50));
+impl Server {
+    fn start() -> Server {
+        sweep();
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap();
+        let user = Command::new("id").arg("-un").output().unwrap().stdout;
+        let user = String::from_utf8(user).unwrap().trim().to_owned();
+        let data = folder.path().join("data");
+        let installed = Command::new("mariadb-install-db")
+            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
+            .arg(format!("--user={user}"))
+            .arg(format!("--datadir={}", data.display()))
+            .output()
+            .unwrap();
+        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = Server { folder, port };
+        server.run(&user, &data);
+        server
     }
-    panic!("the private MariaDB does not start");
+
+    fn run(&self, user: &str, data: &Path) {
+        let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
+        // The death signal fires when the starting thread ends, and a test's
+        // thread does; so the server gets a thread that never ends.
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "mariadbd", "--no-defaults", "--skip-log-bin"])
+            .args(["--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve"])
+            .args(["--innodb-buffer-pool-size=32M", "--event-scheduler=OFF"])
+            .arg(format!("--user={user}"))
+            .arg(format!("--port={}", self.port))
+            .arg(format!("--datadir={}", data.display()))
+            .arg(format!("--socket={}", self.socket().display()))
+            .arg(format!("--pid-file={}", self.folder.path().join("pid").display()))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        std::thread::spawn(move || {
+            let status = command.status();
+            panic!("the private MariaDB ended: {status:?}");
+        });
+        for _ in 0..300 {
+            if MySql::connect(&self.root("mysql")).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let log = std::fs::read_to_string(self.folder.path().join("log"));
+        panic!("the private MariaDB does not answer: {log:?}");
+    }
+
+    fn socket(&self) -> std::path::PathBuf {
+        self.folder.path().join("sock")
+    }
+
+    fn root(&self, name: &str) -> MySqlAddress {
+        let host = format!("localhost:{}", self.socket().display());
+        MySqlAddress::from_parts(&host, "root", Secret::new(""), name)
+    }
 }

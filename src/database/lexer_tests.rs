@@ -1,6 +1,8 @@
+//! Statements cut out of text, as a table and as properties.
+
 use proptest::prelude::*;
 
-use super::*;
+use crate::database::lexer::*;
 
 fn texts(sql: &str, dialect: Dialect) -> Vec<String> {
     split(sql, dialect).unwrap().into_iter().map(|statement| statement.text).collect()
