@@ -1,0 +1,233 @@
+//! One connection to a site's database, whatever server stands behind it.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::base::check::Check;
+use crate::base::escape;
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::database::address::Address;
+use crate::database::lexer::Dialect;
+use crate::database::lexer::LexError;
+use crate::database::mysql::MySql;
+use crate::database::scope::Scope;
+use crate::database::sqlite::Sqlite;
+use crate::sys::fs::IoError;
+
+/// What entracte asks of a database.
+pub trait Database: Send {
+    fn dialect(&self) -> Dialect;
+
+    /// The server's product and version, as it tells them.
+    fn version(&mut self) -> Result<String, DatabaseError>;
+
+    /// Tables and views, sorted by name.
+    fn tables(&mut self) -> Result<Vec<TableInfo>, DatabaseError>;
+
+    /// Runs exactly one statement to the end of all its results and returns
+    /// how many rows it changed. More than one statement is refused.
+    fn execute(&mut self, statement: &str) -> Result<u64, DatabaseError>;
+
+    /// The content and definition of a base table, whatever the order of its
+    /// rows. `volatile_rows` is a trusted predicate; rows it holds for are
+    /// left out.
+    fn checksum(&mut self, table: &str, volatile_rows: Option<&str>) -> Result<TableSum, DatabaseError>;
+
+    /// The server's number of this connection; 0 where there is no server.
+    fn connection_id(&self) -> u64;
+
+    /// Ends another connection and waits until it is gone.
+    fn kill_connection(&mut self, id: u64) -> Result<(), DatabaseError>;
+
+    /// Takes the server's lock for the site while this connection lives;
+    /// `false` when another connection holds it.
+    fn lock_site(&mut self, name: &str) -> Result<bool, DatabaseError>;
+
+    /// Whether an update could work with this database.
+    fn checks(&mut self) -> Vec<Check>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TableKind {
+    Table,
+    View,
+}
+
+/// A table or view; its sizes may be the server's estimate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableInfo {
+    pub name: String,
+    pub kind: TableKind,
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+impl TableInfo {
+    pub fn is_base(&self) -> bool {
+        self.kind == TableKind::Table
+    }
+}
+
+/// The number of rows and a sum over rows and definition. Sums compare only
+/// with sums made from the same server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableSum {
+    pub rows: u64,
+    pub sum: String,
+}
+
+/// The cause below an error, from whatever crate speaks to the database.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    #[error("failed to connect to the database {address}")]
+    Connect {
+        address: String,
+        #[source]
+        source: Cause,
+    },
+    #[error(
+        "failed to connect to the database {name} as {user} at {host}: the server refuses this user or password"
+    )]
+    Denied {
+        user: String,
+        host: String,
+        name: String,
+        #[source]
+        source: Cause,
+    },
+    #[error("failed to connect to the database {address}: its way to log in is not known here")]
+    Login { address: String },
+    #[error("failed to run the statement \"{statement}\"")]
+    Statement {
+        statement: String,
+        #[source]
+        source: Cause,
+    },
+    #[error("failed to run the statement \"{statement}\": it is {count} statements, not one")]
+    NotOne { statement: String, count: usize },
+    #[error("failed to read the statement \"{statement}\"")]
+    Unreadable {
+        statement: String,
+        #[source]
+        source: LexError,
+    },
+    #[error("\"{0}\" cannot be the name of a table or column")]
+    Name(String),
+    #[error("the database answers \"{statement}\" with {what}")]
+    Answer { statement: String, what: &'static str },
+    #[error("the database connection {0} was ended but does not go away")]
+    StillConnected(u64),
+    #[error("failed to copy the database {}: it does not stop changing", crate::sys::fs::shown(.0))]
+    Changing(PathBuf),
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl DatabaseError {
+    pub(in crate::database) fn statement(statement: &str, source: impl Into<Cause>) -> DatabaseError {
+        DatabaseError::Statement { statement: shortened(statement), source: source.into() }
+    }
+
+    pub(in crate::database) fn answer(statement: &str, what: &'static str) -> DatabaseError {
+        DatabaseError::Answer { statement: shortened(statement), what }
+    }
+}
+
+impl Fault for DatabaseError {
+    fn exit(&self) -> Exit {
+        match self {
+            DatabaseError::Connect { .. } | DatabaseError::Denied { .. } | DatabaseError::Login { .. } => {
+                Exit::Refused
+            }
+            _ => Exit::Failed,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            DatabaseError::Connect { .. } => {
+                vec!["check that the database runs and that host, port, socket and name are right".into()]
+            }
+            DatabaseError::Denied { .. } => {
+                vec!["compare user and password with the settings of the application".into()]
+            }
+            DatabaseError::Login { .. } => {
+                vec!["give the database user a password of a usual kind (mysql_native_password, caching_sha2_password, ed25519)".into()]
+            }
+            DatabaseError::Io(error) => error.hints(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The beginning of a statement for messages: values in it may be private.
+pub(in crate::database) fn shortened(statement: &str) -> String {
+    let mut short: String = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((at, _)) = short.char_indices().nth(60) {
+        short.truncate(at);
+        short.push('…');
+    }
+    escape::text(&short).into_owned()
+}
+
+/// Connects to the database.
+pub fn open(address: &Address) -> Result<Box<dyn Database>, DatabaseError> {
+    Ok(match address {
+        Address::MySql(address) => Box::new(MySql::connect(address)?),
+        Address::Sqlite(path) => Box::new(Sqlite::open(path)?),
+    })
+}
+
+/// The name in the quotes of the dialect. Refuses what no server takes.
+pub fn quote_identifier(dialect: Dialect, name: &str) -> Result<String, DatabaseError> {
+    let too_long = dialect == Dialect::MySql && name.chars().count() > 64;
+    if name.is_empty() || name.contains('\0') || too_long {
+        return Err(DatabaseError::Name(escape::text(name).chars().take(80).collect()));
+    }
+    Ok(match dialect {
+        Dialect::MySql => format!("`{}`", name.replace('`', "``")),
+        Dialect::Sqlite => format!("\"{}\"", name.replace('"', "\"\"")),
+    })
+}
+
+/// About how many bytes a dump of the scope takes.
+pub fn estimate(db: &mut dyn Database, scope: &Scope) -> Result<u64, DatabaseError> {
+    let tables = db.tables()?;
+    Ok(tables
+        .iter()
+        .filter(|table| table.is_base() && scope.holds(&table.name))
+        .map(|table| table.bytes)
+        .sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_or_refused() {
+        for (dialect, name, quoted) in [
+            (Dialect::MySql, "a`b", "`a``b`"),
+            (Dialect::MySql, "a\"b", "`a\"b`"),
+            (Dialect::Sqlite, "a\"b", "\"a\"\"b\""),
+        ] {
+            assert_eq!(quote_identifier(dialect, name).unwrap(), quoted);
+        }
+        for name in ["", "a\0b", &"x".repeat(65)] {
+            assert!(quote_identifier(Dialect::MySql, name).is_err());
+        }
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_statement_is_shown() {
+        let shown =
+            shortened("INSERT INTO users\n VALUES ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'hush')\x1b");
+        assert!(shown.starts_with("INSERT INTO users VALUES") && !shown.contains("hush"), "{shown}");
+    }
+}

@@ -1,0 +1,253 @@
+//! MySQL and MariaDB through the `mysql` crate: the only module that knows it.
+
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mysql::prelude::Queryable;
+
+use crate::base::check::Check;
+use crate::base::digest::Sha256;
+use crate::database::address::MySqlAddress;
+use crate::database::connection::Database;
+use crate::database::connection::DatabaseError;
+use crate::database::connection::TableInfo;
+use crate::database::connection::TableSum;
+use crate::database::connection::shortened;
+use crate::database::lexer;
+use crate::database::lexer::Dialect;
+use crate::database::mysql_catalog;
+use crate::database::mysql_checks;
+use crate::database::mysql_sum;
+use crate::sys::clock;
+use crate::sys::fs;
+
+/// One value as the server writes it in text; `None` is NULL.
+pub(in crate::database) type Cell = Option<Vec<u8>>;
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+const KILL_LIMIT: Duration = Duration::from_secs(60);
+
+/// Wrong values are errors, and quotes and escapes are what the lexer expects.
+const STRICT: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
+/// A forgotten lock of the application ends a statement, not our patience; a
+/// slow disk of ours does not end a connection.
+const LIMITS: &str = "SET SESSION lock_wait_timeout = 120, innodb_lock_wait_timeout = 120, \
+                      net_read_timeout = 3600, net_write_timeout = 3600, wait_timeout = 86400";
+
+/// Where distributions keep the socket that PHP means by `localhost`.
+const SOCKETS: [&str; 4] = [
+    "/run/mysqld/mysqld.sock",
+    "/var/run/mysqld/mysqld.sock",
+    "/var/lib/mysql/mysql.sock",
+    "/tmp/mysql.sock",
+];
+
+/// A connection to MySQL or MariaDB.
+pub(in crate::database) struct MySql {
+    connection: mysql::Conn,
+    pub(in crate::database) user: String,
+    /// The database's name.
+    pub(in crate::database) name: String,
+}
+
+impl MySql {
+    pub(in crate::database) fn connect(address: &MySqlAddress) -> Result<MySql, DatabaseError> {
+        let options = options(address);
+        // The crate panics where the server asks for an unknown way to log in.
+        let connected = std::panic::catch_unwind(AssertUnwindSafe(|| mysql::Conn::new(options)))
+            .map_err(|_| DatabaseError::Login { address: address.to_string() })?;
+        let connection = connected.map_err(|source| connect_error(address, source))?;
+        let mut db = MySql { connection, user: address.user.clone(), name: address.name.clone() };
+        for statement in ["SET NAMES utf8mb4", STRICT, LIMITS] {
+            db.run(statement)?;
+        }
+        Ok(db)
+    }
+
+    /// Runs what is known to be one statement, and reads every result to its
+    /// end, because an error may hide behind the first.
+    pub(in crate::database) fn run(&mut self, statement: &str) -> Result<u64, DatabaseError> {
+        let failed = |source| DatabaseError::statement(statement, Box::new(source));
+        let mut result = self.connection.query_iter(statement).map_err(failed)?;
+        let mut changed = 0;
+        loop {
+            changed += result.affected_rows();
+            let Some(set) = result.iter() else { return Ok(changed) };
+            for row in set {
+                row.map_err(failed)?;
+            }
+        }
+    }
+
+    /// All rows of one query, for small answers.
+    pub(in crate::database) fn rows(&mut self, query: &str) -> Result<Vec<Vec<Cell>>, DatabaseError> {
+        let mut rows = Vec::new();
+        self.stream(query, |row| {
+            rows.push(row);
+            Ok::<(), DatabaseError>(())
+        })?;
+        Ok(rows)
+    }
+
+    /// As [`MySql::rows`], with every value as text and NULL as nothing.
+    pub(in crate::database) fn texts(&mut self, query: &str) -> Result<Vec<Vec<String>>, DatabaseError> {
+        let text = |cell: Cell| String::from_utf8_lossy(&cell.unwrap_or_default()).into_owned();
+        Ok(self.rows(query)?.into_iter().map(|row| row.into_iter().map(text).collect()).collect())
+    }
+
+    /// The first value of the first row, as text.
+    pub(in crate::database) fn text(&mut self, query: &str) -> Result<Option<String>, DatabaseError> {
+        let row = self.rows(query)?.into_iter().next();
+        let cell = row.and_then(|row| row.into_iter().next()).flatten();
+        Ok(cell.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Gives each row of one query to `each` as it arrives; memory stays small.
+    pub(in crate::database) fn stream<E: From<DatabaseError>>(
+        &mut self,
+        query: &str,
+        mut each: impl FnMut(Vec<Cell>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failed = |source| DatabaseError::statement(query, Box::new(source));
+        let mut result = self.connection.query_iter(query).map_err(failed)?;
+        while let Some(set) = result.iter() {
+            for row in set {
+                each(row.map_err(failed)?.unwrap().into_iter().map(cell).collect())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_connected(&mut self, id: u64) -> Result<bool, DatabaseError> {
+        let query = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id}");
+        Ok(self.text(&query)?.is_some_and(|count| count != "0"))
+    }
+}
+
+impl Database for MySql {
+    fn dialect(&self) -> Dialect {
+        Dialect::MySql
+    }
+
+    fn version(&mut self) -> Result<String, DatabaseError> {
+        Ok(self.text("SELECT VERSION()")?.unwrap_or_default())
+    }
+
+    fn tables(&mut self) -> Result<Vec<TableInfo>, DatabaseError> {
+        mysql_catalog::tables(self)
+    }
+
+    fn execute(&mut self, statement: &str) -> Result<u64, DatabaseError> {
+        if !lexer::is_compound(statement) {
+            let parts = lexer::split(statement, Dialect::MySql)
+                .map_err(|source| DatabaseError::Unreadable { statement: shortened(statement), source })?;
+            if parts.len() != 1 {
+                return Err(DatabaseError::NotOne { statement: shortened(statement), count: parts.len() });
+            }
+        }
+        self.run(statement)
+    }
+
+    fn checksum(&mut self, table: &str, volatile_rows: Option<&str>) -> Result<TableSum, DatabaseError> {
+        mysql_sum::checksum(self, table, volatile_rows)
+    }
+
+    fn connection_id(&self) -> u64 {
+        self.connection.connection_id().into()
+    }
+
+    fn kill_connection(&mut self, id: u64) -> Result<(), DatabaseError> {
+        if !self.is_connected(id)? {
+            return Ok(());
+        }
+        let killed = self.run(&format!("KILL CONNECTION {id}"));
+        let waited = clock::Stopwatch::start();
+        while self.is_connected(id)? {
+            killed.as_ref().map_err(|_| DatabaseError::StillConnected(id))?;
+            if waited.elapsed() > KILL_LIMIT {
+                return Err(DatabaseError::StillConnected(id));
+            }
+            clock::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    fn lock_site(&mut self, name: &str) -> Result<bool, DatabaseError> {
+        // A lock's name is the server's, not the database's, and at most 64 characters long.
+        let key = Sha256::of(format!("{}\n{name}", self.name).as_bytes()).short();
+        let locked = self.text(&format!("SELECT GET_LOCK('entracte {key}', 0)"))?;
+        Ok(locked.as_deref() == Some("1"))
+    }
+
+    fn checks(&mut self) -> Vec<Check> {
+        mysql_checks::checks(self)
+    }
+}
+
+/// The text as a MySQL string, quotes and all.
+pub(in crate::database) fn literal(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('\'');
+    for c in text.chars() {
+        match c {
+            '\0' => quoted.push_str("\\0"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\x1a' => quoted.push_str("\\Z"),
+            '\'' | '\\' => quoted.extend(['\\', c]),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+fn options(address: &MySqlAddress) -> mysql::OptsBuilder {
+    let options = mysql::OptsBuilder::new()
+        .user(Some(address.user.as_str()))
+        .pass(Some(address.password.reveal()))
+        .db_name(Some(address.name.as_str()))
+        .prefer_socket(false)
+        .tcp_connect_timeout(Some(CONNECT_LIMIT))
+        .tcp_keepalive_time_ms(Some(60_000))
+        .stmt_cache_size(0);
+    match socket(address) {
+        Some(socket) => options.socket(Some(socket.to_string_lossy())),
+        None => options.ip_or_hostname(Some(address.host.as_str())).tcp_port(address.port.unwrap_or(3306)),
+    }
+}
+
+/// The named socket, or, as PHP does it, the usual one for a bare `localhost`.
+fn socket(address: &MySqlAddress) -> Option<PathBuf> {
+    if address.socket.is_some() {
+        return address.socket.clone();
+    }
+    if address.host != "localhost" || address.port.is_some() {
+        return None;
+    }
+    SOCKETS.iter().find(|path| fs::exists(Path::new(path))).map(PathBuf::from)
+}
+
+fn connect_error(address: &MySqlAddress, source: mysql::Error) -> DatabaseError {
+    const DENIED: [u16; 4] = [1044, 1045, 1698, 1862];
+    match &source {
+        mysql::Error::MySqlError(error) if DENIED.contains(&error.code) => DatabaseError::Denied {
+            user: crate::base::escape::text(&address.user).into_owned(),
+            host: crate::base::escape::text(&address.host).into_owned(),
+            name: crate::base::escape::text(&address.name).into_owned(),
+            source: Box::new(source),
+        },
+        _ => DatabaseError::Connect { address: address.to_string(), source: Box::new(source) },
+    }
+}
+
+fn cell(value: mysql::Value) -> Cell {
+    match value {
+        mysql::Value::NULL => None,
+        mysql::Value::Bytes(bytes) => Some(bytes),
+        // The text protocol sends nothing else.
+        other => Some(other.as_sql(false).into_bytes()),
+    }
+}

@@ -1,0 +1,65 @@
+//! Whether an update could work with this MySQL database.
+
+use crate::base::check::Check;
+use crate::database::connection::Database;
+use crate::database::connection::DatabaseError;
+use crate::database::grants;
+use crate::database::mysql::MySql;
+
+/// Without these neither a migration nor a restore works.
+const NEEDED: [&str; 8] = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX"];
+/// Needed where the site has views, triggers, routines or events.
+const OBJECTS: [&str; 5] = ["CREATE VIEW", "SHOW VIEW", "TRIGGER", "CREATE ROUTINE", "EVENT"];
+
+pub(in crate::database) fn checks(db: &mut MySql) -> Vec<Check> {
+    let fix = "look at the database server and at this user's rights";
+    let failed = |name: &str, error: DatabaseError| Check::error(name, error.to_string(), fix);
+    vec![
+        reachable(db).unwrap_or_else(|error| failed("database", error)),
+        rights(db).unwrap_or_else(|error| failed("database rights", error)),
+        writable(db).unwrap_or_else(|error| failed("database writable", error)),
+    ]
+}
+
+fn reachable(db: &mut MySql) -> Result<Check, DatabaseError> {
+    let version = db.version()?;
+    let detail = format!("{} answers, version {version}", crate::base::escape::text(&db.name));
+    Ok(Check::ok("database", detail))
+}
+
+fn rights(db: &mut MySql) -> Result<Check, DatabaseError> {
+    let name = "database rights";
+    let lines: Vec<String> = db.texts("SHOW GRANTS")?.into_iter().flatten().collect();
+    let rights = grants::read(lines.iter().map(String::as_str), &db.name);
+    let user = crate::base::escape::text(&db.user).into_owned();
+    let fix = |words: &[&str]| {
+        format!("as the server's administrator: GRANT {} ON `{}`.* TO the user", words.join(", "), db.name)
+    };
+    let needed = rights.missing(&NEEDED);
+    let objects = rights.missing(&OBJECTS);
+    Ok(match (needed.is_empty(), objects.is_empty()) {
+        (true, true) => Check::ok(name, format!("{user} has the rights that an update needs")),
+        (false, _) if rights.role => {
+            let detail = format!("{user} has a role; not seen: {}", needed.join(", "));
+            Check::warning(name, detail, "make sure that the role is on by default and has them")
+        }
+        (false, _) => Check::error(name, format!("{user} lacks {}", needed.join(", ")), fix(&needed)),
+        (true, false) => {
+            let detail = format!("{user} lacks {}, needed where the site uses them", objects.join(", "));
+            Check::warning(name, detail, fix(&objects))
+        }
+    })
+}
+
+fn writable(db: &mut MySql) -> Result<Check, DatabaseError> {
+    let name = "database writable";
+    let closed = db.text("SELECT @@global.read_only OR @@global.innodb_read_only")?;
+    Ok(match closed.as_deref() {
+        Some("0") => Check::ok(name, "the server takes writes"),
+        _ => Check::error(
+            name,
+            "the server is read-only",
+            "use the primary server, or turn read_only off when maintenance is over",
+        ),
+    })
+}

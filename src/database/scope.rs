@@ -1,0 +1,52 @@
+//! Which tables of a database belong to the site.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// The part of a database that is the site's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// The whole database.
+    All,
+    /// Whatever has a name that begins so.
+    Prefix(String),
+    /// These tables and views only.
+    Tables(Vec<String>),
+}
+
+impl Scope {
+    /// Whether the table or view with this name is meant. Names are compared
+    /// here, never with `LIKE`, so that `_` and `%` mean themselves.
+    pub fn holds(&self, name: &str) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Prefix(prefix) => name.starts_with(prefix.as_str()),
+            Scope::Tables(names) => names.iter().any(|one| one == name),
+        }
+    }
+
+    /// Whether the routine or event with this name is meant.
+    pub fn holds_routine(&self, name: &str) -> bool {
+        !matches!(self, Scope::Tables(_)) && self.holds(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_underscore_in_a_prefix_is_no_wildcard() {
+        let scope = Scope::Prefix("wp_".into());
+        assert!(scope.holds("wp_posts"));
+        assert!(!scope.holds("wpx_posts"));
+        assert!(!scope.holds("xwp_"));
+    }
+
+    #[test]
+    fn named_tables_bring_no_routines() {
+        let scope = Scope::Tables(vec!["a".into()]);
+        assert!(scope.holds("a") && !scope.holds("aa") && !scope.holds_routine("a"));
+    }
+}
