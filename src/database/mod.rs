@@ -2,15 +2,22 @@
 
 pub mod address;
 pub mod connection;
+#[cfg(test)]
+mod connection_tests;
+pub mod dump;
 mod grants;
 pub mod lexer;
 mod mysql;
 mod mysql_catalog;
 mod mysql_checks;
+mod mysql_dump;
 mod mysql_sum;
+mod mysql_values;
 pub mod object;
 pub mod scope;
 mod sqlite;
+#[cfg(test)]
+mod testing;
 
 pub use self::connection::Database;
 pub use self::connection::DatabaseError;

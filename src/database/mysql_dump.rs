@@ -1,0 +1,263 @@
+//! Writes a MySQL database as plain SQL, from one consistent snapshot, row by
+//! row. The `mysql` client can read the result back without entracte.
+
+use std::io::BufWriter;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::base::digest::Algorithms;
+use crate::base::digest::Hasher;
+use crate::base::digest::Sha256;
+use crate::base::escape;
+use crate::base::event::Event;
+use crate::base::event::Watch;
+use crate::database::address::MySqlAddress;
+use crate::database::connection::Database;
+use crate::database::connection::DatabaseError;
+use crate::database::dump::DumpError;
+use crate::database::dump::DumpRecord;
+use crate::database::dump::DumpedObject;
+use crate::database::dump::DumpedTable;
+use crate::database::dump::FORMAT;
+use crate::database::dump::SQL_FILE;
+use crate::database::dump::progress;
+use crate::database::mysql::MySql;
+use crate::database::mysql::literal;
+use crate::database::mysql_catalog;
+use crate::database::mysql_catalog::Definition;
+use crate::database::mysql_catalog::quoted;
+use crate::database::mysql_sum;
+use crate::database::mysql_values::Values;
+use crate::database::object::Object;
+use crate::database::object::ObjectKind;
+use crate::database::scope::Scope;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+
+/// How long one INSERT grows before the next begins.
+const INSERT_BYTES: usize = 256 * 1024;
+/// How often long tables tell where they are.
+const TELL_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The session that the file is read back in; also set again behind each
+/// object, which needs a session of its own.
+const SESSION: &str = "SET NAMES utf8mb4;\n\
+                       SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n\
+                       SET SESSION time_zone = '+00:00';\n";
+const CHECKS_OFF: &str = "SET SESSION foreign_key_checks = 0;\nSET SESSION unique_checks = 0;\n";
+const CHECKS_ON: &str = "SET SESSION unique_checks = 1;\nSET SESSION foreign_key_checks = 1;\n";
+
+pub(in crate::database) fn dump(
+    address: &MySqlAddress,
+    scope: &Scope,
+    folder: &Path,
+    mut watch: Watch,
+) -> Result<DumpRecord, DumpError> {
+    let mut db = MySql::connect(address)?;
+    if let Some((name, kind)) = mysql_catalog::unsupported(&mut db, scope)? {
+        return Err(DumpError::Unsupported { name, kind: kind.to_lowercase() });
+    }
+    for name in mysql_catalog::without_snapshot(&mut db, scope)? {
+        let message =
+            format!("table {} is not InnoDB: writes to it during the dump would show", escape::text(&name));
+        watch(None, Event::Warning { message });
+    }
+    begin_snapshot(&mut db)?;
+    let packet = db.text("SELECT @@max_allowed_packet")?.and_then(|text| text.parse().ok());
+    let out = Output::create(&folder.join(SQL_FILE))?;
+    let mut writer = Writer { db, out, packet: packet.unwrap_or(1 << 20), told: 0 };
+    let (tables, objects) = writer.everything(scope, &mut watch)?;
+    let collation = writer.db.text("SELECT @@collation_database")?;
+    let rows: u64 = tables.iter().map(|table| table.sum.rows).sum();
+    let end = format!("-- end of the dump: {} tables, {rows} rows\n", tables.len());
+    writer.out.put(&end)?;
+    let (sha256, bytes) = writer.out.finish()?;
+    fs::sync_folder(folder)?;
+    let (scope, file) = (scope.clone(), SQL_FILE.to_owned());
+    Ok(DumpRecord { format: FORMAT, scope, file, bytes, sha256, end, collation, tables, objects })
+}
+
+fn begin_snapshot(db: &mut MySql) -> Result<(), DatabaseError> {
+    for statement in [
+        "SET SESSION time_zone = '+00:00'",
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+    ] {
+        db.run(statement)?;
+    }
+    Ok(())
+}
+
+/// The digest of an object's definition. The client's character set is left
+/// out: it is brought back only where that cannot garble the text.
+pub(in crate::database) fn object_sum(definition: &Definition) -> String {
+    let mode = definition.sql_mode.as_deref().unwrap_or_default();
+    let zone = definition.time_zone.as_deref().unwrap_or_default();
+    Sha256::of(format!("{mode}\0{zone}\0{}", definition.statement).as_bytes()).short()
+}
+
+struct Writer {
+    db: MySql,
+    out: Output,
+    /// `max_allowed_packet` of the server, in bytes.
+    packet: usize,
+    told: u64,
+}
+
+impl Writer {
+    fn everything(
+        &mut self,
+        scope: &Scope,
+        watch: &mut Watch,
+    ) -> Result<(Vec<DumpedTable>, Vec<DumpedObject>), DumpError> {
+        self.out.put(&format!("-- entracte dump, format {FORMAT}\n{SESSION}{CHECKS_OFF}"))?;
+        let infos = self.db.tables()?;
+        let names: Vec<String> = infos
+            .iter()
+            .filter(|info| info.is_base() && scope.holds(&info.name))
+            .map(|info| info.name.clone())
+            .collect();
+        let all = infos.iter().filter(|info| names.contains(&info.name)).map(|info| info.bytes).sum();
+        let mut tables = Vec::new();
+        for name in &names {
+            progress(watch, tables.len(), names.len(), self.out.bytes, all);
+            let done = tables.len();
+            let sum = self.table(name, &mut |bytes| progress(watch, done, names.len(), bytes, all))?;
+            tables.push(DumpedTable { name: name.clone(), sum });
+        }
+        progress(watch, tables.len(), names.len(), self.out.bytes, all);
+        let objects = self.objects(scope)?;
+        self.out.put(CHECKS_ON)?;
+        Ok((tables, objects))
+    }
+
+    fn table(
+        &mut self,
+        name: &str,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<crate::database::connection::TableSum, DumpError> {
+        let create = mysql_catalog::create_table(&mut self.db, name)?;
+        let shown = quoted(name)?;
+        self.out.put(&format!("\nDROP TABLE IF EXISTS {shown};\n{create};\n"))?;
+        let rows = self.rows(name, tell)?;
+        let sum = mysql_sum::sum(&mut self.db, name, None)?;
+        match sum.rows == rows {
+            true => Ok(sum),
+            false => Err(DumpError::Changed { name: name.to_owned() }),
+        }
+    }
+
+    fn rows(&mut self, name: &str, tell: &mut dyn FnMut(u64)) -> Result<u64, DumpError> {
+        let values = Values::of(&mysql_catalog::columns(&mut self.db, name)?)?;
+        let shown = quoted(name)?;
+        let query = format!("SELECT {} FROM {shown}", values.selected);
+        let head = format!("INSERT INTO {shown} ({}) VALUES\n", values.names);
+        let (packet, out, told) = (self.packet, &mut self.out, &mut self.told);
+        let (mut count, mut insert) = (0, String::new());
+        self.db.stream::<DumpError>(&query, |row| {
+            let row = values.row(&row);
+            let alone = head.len() + row.len() + 16;
+            if alone > packet {
+                return Err(DumpError::RowTooLarge { name: name.to_owned(), bytes: alone });
+            }
+            if !insert.is_empty() && insert.len() + row.len() + 16 > INSERT_BYTES.min(packet) {
+                out.put(&format!("{insert};\n"))?;
+                insert.clear();
+            }
+            insert.push_str(if insert.is_empty() { &head } else { ",\n" });
+            insert.push_str(&row);
+            count += 1;
+            if out.bytes > *told + TELL_BYTES {
+                *told = out.bytes;
+                tell(out.bytes);
+            }
+            Ok(())
+        })?;
+        if !insert.is_empty() {
+            self.out.put(&format!("{insert};\n"))?;
+        }
+        Ok(count)
+    }
+
+    fn objects(&mut self, scope: &Scope) -> Result<Vec<DumpedObject>, DumpError> {
+        let objects = mysql_catalog::objects(&mut self.db, scope)?;
+        for view in objects.iter().filter(|object| object.kind == ObjectKind::View) {
+            self.placeholder(&view.name)?;
+        }
+        let mut dumped = Vec::new();
+        for object in objects {
+            let definition = mysql_catalog::definition(&mut self.db, &object)?;
+            self.out.put(&object_block(&object, &definition)?)?;
+            dumped.push(DumpedObject { sum: object_sum(&definition), object });
+        }
+        Ok(dumped)
+    }
+
+    /// A view with the right columns and nothing behind, so that views and
+    /// routines may refer to each other in any order.
+    fn placeholder(&mut self, name: &str) -> Result<(), DumpError> {
+        let columns = mysql_catalog::columns(&mut self.db, name)
+            .map_err(|_| DumpError::BrokenView { name: name.to_owned() })?;
+        let columns: Result<Vec<String>, DatabaseError> =
+            columns.iter().map(|column| Ok(format!("1 AS {}", quoted(&column.name)?))).collect();
+        let (shown, columns) = (quoted(name)?, columns?.join(", "));
+        let text = format!("\nDROP VIEW IF EXISTS {shown};\nCREATE VIEW {shown} AS SELECT {columns};\n");
+        Ok(self.out.put(&text)?)
+    }
+}
+
+fn object_block(object: &Object, definition: &Definition) -> Result<String, DatabaseError> {
+    let mut text = format!("\nDROP {} IF EXISTS {};\n", object.kind.word(), quoted(&object.name)?);
+    for (variable, value) in [("sql_mode", &definition.sql_mode), ("time_zone", &definition.time_zone)] {
+        if let Some(value) = value {
+            text.push_str(&format!("SET SESSION {variable} = {};\n", literal(value)));
+        }
+    }
+    let garbled = !definition.statement.is_ascii() && definition.charset.as_deref() != Some("utf8mb4");
+    if let (Some(charset), Some(collation), false) = (&definition.charset, &definition.collation, garbled) {
+        let (charset, collation) = (literal(charset), literal(collation));
+        text.push_str(&format!("SET SESSION character_set_client = {charset};\n"));
+        text.push_str(&format!("SET SESSION collation_connection = {collation};\n"));
+    }
+    let delimiter = delimiter(&definition.statement);
+    let statement = &definition.statement;
+    text.push_str(&format!("DELIMITER {delimiter}\n{statement}\n{delimiter}\nDELIMITER ;\n{SESSION}"));
+    Ok(text)
+}
+
+/// Semicolons enough to occur nowhere in the statement.
+fn delimiter(statement: &str) -> String {
+    let mut delimiter = ";;".to_owned();
+    while statement.contains(&delimiter) {
+        delimiter.push(';');
+    }
+    delimiter
+}
+
+/// The file being written, with its size and digest so far.
+struct Output {
+    path: PathBuf,
+    file: BufWriter<std::fs::File>,
+    hasher: Hasher,
+    bytes: u64,
+}
+
+impl Output {
+    fn create(path: &Path) -> Result<Output, IoError> {
+        let file = BufWriter::with_capacity(1 << 16, fs::create(path)?);
+        Ok(Output { path: path.to_owned(), file, hasher: Hasher::new(Algorithms::Sha256), bytes: 0 })
+    }
+
+    fn put(&mut self, text: &str) -> Result<(), IoError> {
+        self.hasher.update(text.as_bytes());
+        self.bytes += text.len() as u64;
+        self.file.write_all(text.as_bytes()).map_err(|source| IoError::new("write", &self.path, source))
+    }
+
+    fn finish(mut self) -> Result<(Sha256, u64), IoError> {
+        self.file.flush().map_err(|source| IoError::new("write", &self.path, source))?;
+        fs::sync_file(self.file.get_ref(), &self.path)?;
+        Ok((self.hasher.finish().0, self.bytes))
+    }
+}

@@ -1,0 +1,87 @@
+//! How the values of a MySQL table are asked for and written, so that reading
+//! them back gives the same bytes.
+
+use crate::database::connection::DatabaseError;
+use crate::database::mysql::Cell;
+use crate::database::mysql::literal;
+use crate::database::mysql_catalog::Column;
+use crate::database::mysql_catalog::quoted;
+
+/// The columns of a table that are written: generated ones make themselves.
+pub(in crate::database) struct Values {
+    /// The list of names for an INSERT.
+    pub names: String,
+    /// The list of expressions for a SELECT.
+    pub selected: String,
+    encodings: Vec<Encoding>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Encoding {
+    /// Digits, as they are.
+    Number,
+    /// Text that goes through UTF-8 and back unchanged.
+    Text,
+    Bytes,
+    /// The column's own bytes, named with its character set, since going
+    /// through UTF-8 could change them.
+    Charset(String),
+}
+
+impl Values {
+    pub fn of(columns: &[Column]) -> Result<Values, DatabaseError> {
+        let (mut names, mut selected, mut encodings) = (Vec::new(), Vec::new(), Vec::new());
+        for column in columns.iter().filter(|column| !column.generated) {
+            let name = quoted(&column.name)?;
+            let encoding = encoding(column);
+            selected.push(match &encoding {
+                // As text a FLOAT is rounded to six digits; a DOUBLE is not.
+                Encoding::Number if column.kind == "float" => format!("{name} + 0e0"),
+                Encoding::Charset(_) => format!("CAST({name} AS BINARY)"),
+                _ => name.clone(),
+            });
+            names.push(name);
+            encodings.push(encoding);
+        }
+        Ok(Values { names: names.join(", "), selected: selected.join(", "), encodings })
+    }
+
+    /// One row as it stands in an INSERT.
+    pub fn row(&self, cells: &[Cell]) -> String {
+        let written: Vec<String> =
+            self.encodings.iter().zip(cells).map(|(encoding, cell)| written(encoding, cell)).collect();
+        format!("({})", written.join(","))
+    }
+}
+
+fn encoding(column: &Column) -> Encoding {
+    match (column.kind.as_str(), column.charset.as_deref()) {
+        (
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "double" | "float" | "year",
+            _,
+        ) => Encoding::Number,
+        (_, Some("utf8mb4" | "utf8mb3" | "utf8" | "ascii" | "latin1")) => Encoding::Text,
+        (_, Some("binary")) => Encoding::Bytes,
+        (_, Some(charset)) => Encoding::Charset(charset.to_owned()),
+        ("bit" | "binary" | "varbinary" | "vector", None) => Encoding::Bytes,
+        (kind, None) if kind.ends_with("blob") || is_geometry(kind) => Encoding::Bytes,
+        // Dates, times, JSON, UUID, addresses.
+        (_, None) => Encoding::Text,
+    }
+}
+
+fn is_geometry(kind: &str) -> bool {
+    let kinds = ["geometry", "point", "linestring", "polygon", "collection"];
+    kinds.iter().any(|name| kind.ends_with(name))
+}
+
+fn written(encoding: &Encoding, cell: &Cell) -> String {
+    let Some(bytes) = cell else { return "NULL".into() };
+    match (encoding, std::str::from_utf8(bytes)) {
+        (Encoding::Number, Ok(digits)) => digits.to_owned(),
+        (Encoding::Text, Ok(text)) => literal(text),
+        _ if bytes.is_empty() => "''".into(),
+        (Encoding::Charset(charset), _) => format!("_{charset} 0x{}", hex::encode(bytes)),
+        _ => format!("0x{}", hex::encode(bytes)),
+    }
+}
