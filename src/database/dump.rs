@@ -75,6 +75,8 @@ pub enum DumpError {
     Unsupported { name: String, kind: String },
     #[error("failed to save the view {}: it refers to what is not there", escape::text(.name))]
     BrokenView { name: String },
+    #[error("failed to save the {object}: it acts as {definer}, so this user could not bring it back")]
+    ForeignDefiner { object: Object, definer: String },
     #[error("failed to save the table {}: it changed meanwhile", escape::text(.name))]
     Changed { name: String },
     #[error("failed to save the table {}: the server would not take one of its rows back ({bytes} bytes)", escape::text(.name))]
@@ -89,9 +91,10 @@ impl Fault for DumpError {
     fn exit(&self) -> Exit {
         match self {
             DumpError::Database(error) => error.exit(),
-            DumpError::Unsupported { .. } | DumpError::BrokenView { .. } | DumpError::RowTooLarge { .. } => {
-                Exit::Refused
-            }
+            DumpError::Unsupported { .. }
+            | DumpError::BrokenView { .. }
+            | DumpError::ForeignDefiner { .. }
+            | DumpError::RowTooLarge { .. } => Exit::Refused,
             _ => Exit::Failed,
         }
     }
@@ -101,6 +104,9 @@ impl Fault for DumpError {
             DumpError::Database(error) => error.hints(),
             DumpError::Io(error) => error.hints(),
             DumpError::BrokenView { .. } => vec!["repair the view or drop it".into()],
+            DumpError::ForeignDefiner { .. } => {
+                vec!["make it again as the site's own database user, or grant that user SET USER".into()]
+            }
             DumpError::Changed { .. } => vec!["keep everybody out of the database, then try again".into()],
             DumpError::RowTooLarge { .. } => {
                 vec!["give the server a larger max_allowed_packet (at most 1G)".into()]

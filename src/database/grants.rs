@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 pub(in crate::database) struct Rights {
     words: BTreeSet<String>,
     all: bool,
+    /// All rights on the whole server.
+    everywhere: bool,
     /// A role was granted, whose rights the answer may not list.
     pub role: bool,
 }
@@ -18,6 +20,11 @@ impl Rights {
             true => Vec::new(),
             false => wanted.iter().filter(|word| !self.words.contains(**word)).copied().collect(),
         }
+    }
+
+    /// Whether one of these rights on the whole server is there.
+    pub fn any_global(&self, words: &[&str]) -> bool {
+        self.everywhere || words.iter().any(|word| self.words.contains(*word))
     }
 }
 
@@ -34,7 +41,9 @@ pub(in crate::database) fn read<'a>(lines: impl IntoIterator<Item = &'a str>, na
             continue;
         }
         for word in words.split(',').map(str::trim) {
-            rights.all |= matches!(word, "ALL PRIVILEGES" | "ALL");
+            let all = matches!(word, "ALL PRIVILEGES" | "ALL");
+            rights.all |= all;
+            rights.everywhere |= all && place.starts_with("*.* ");
             rights.words.insert(word.to_ascii_uppercase());
         }
     }
@@ -81,6 +90,8 @@ mod tests {
         ] {
             assert_eq!(read([line], "my_shop").missing(&["SELECT", "ALTER", "DROP"]), missing, "{line}");
         }
+        assert!(!read(["GRANT ALL PRIVILEGES ON `x`.* TO `u`@`%`"], "x").any_global(&["SUPER"]));
+        assert!(read(["GRANT SUPER ON *.* TO `u`@`%`"], "x").any_global(&["SUPER"]));
         assert!(read(["GRANT `editor` TO `u`@`%`"], "x").role);
     }
 }

@@ -146,6 +146,46 @@ const TRIGGERS: &str = "SELECT trigger_name, event_object_table FROM information
 const EVENTS: &str = "SELECT event_name, event_name FROM information_schema.events \
                       WHERE event_schema = DATABASE() ORDER BY event_name";
 
+/// The objects of the scope with the account each acts as.
+pub(in crate::database) fn definers(
+    db: &mut MySql,
+    scope: &Scope,
+) -> Result<Vec<(Object, String)>, DatabaseError> {
+    let mut found = Vec::new();
+    for (kinds, query) in DEFINERS {
+        for row in db.texts(query)? {
+            let Ok([kind, name, definer]) = <[String; 3]>::try_from(row) else { continue };
+            if let Some(kind) = kinds.iter().find(|one| one.word() == kind) {
+                found.push((Object { kind: *kind, name }, definer));
+            }
+        }
+    }
+    let held = objects(db, scope)?;
+    found.retain(|(object, _)| held.contains(object));
+    Ok(found)
+}
+
+const DEFINERS: [(&[ObjectKind], &str); 4] = [
+    (
+        &[ObjectKind::View],
+        "SELECT 'VIEW', table_name, definer FROM information_schema.views WHERE table_schema = DATABASE()",
+    ),
+    (
+        &[ObjectKind::Trigger],
+        "SELECT 'TRIGGER', trigger_name, definer FROM information_schema.triggers \
+         WHERE trigger_schema = DATABASE()",
+    ),
+    (
+        &[ObjectKind::Procedure, ObjectKind::Function],
+        "SELECT routine_type, routine_name, definer FROM information_schema.routines \
+         WHERE routine_schema = DATABASE()",
+    ),
+    (
+        &[ObjectKind::Event],
+        "SELECT 'EVENT', event_name, definer FROM information_schema.events WHERE event_schema = DATABASE()",
+    ),
+];
+
 /// The definition of one object; an error when the server does not show it to us.
 pub(in crate::database) fn definition(db: &mut MySql, object: &Object) -> Result<Definition, DatabaseError> {
     let query = format!("SHOW CREATE {} {}", object.kind.word(), quoted(&object.name)?);

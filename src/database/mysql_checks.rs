@@ -1,15 +1,22 @@
 //! Whether an update could work with this MySQL database.
 
 use crate::base::check::Check;
+use crate::base::escape;
 use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
 use crate::database::grants;
+use crate::database::grants::Rights;
 use crate::database::mysql::MySql;
+use crate::database::mysql_catalog;
+use crate::database::object::Object;
+use crate::database::scope::Scope;
 
 /// Without these neither a migration nor a restore works.
 const NEEDED: [&str; 8] = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX"];
 /// Needed where the site has views, triggers, routines or events.
 const OBJECTS: [&str; 5] = ["CREATE VIEW", "SHOW VIEW", "TRIGGER", "CREATE ROUTINE", "EVENT"];
+/// With one of these an object may act as any account.
+const ANY_DEFINER: [&str; 4] = ["SUPER", "SET USER", "SET_USER_ID", "SET_ANY_DEFINER"];
 
 pub(in crate::database) fn checks(db: &mut MySql) -> Vec<Check> {
     let fix = "look at the database server and at this user's rights";
@@ -18,7 +25,38 @@ pub(in crate::database) fn checks(db: &mut MySql) -> Vec<Check> {
         reachable(db).unwrap_or_else(|error| failed("database", error)),
         rights(db).unwrap_or_else(|error| failed("database rights", error)),
         writable(db).unwrap_or_else(|error| failed("database writable", error)),
+        definers(db).unwrap_or_else(|error| failed("database definers", error)),
     ]
+}
+
+/// The first object of the scope that acts as an account which this user may
+/// not name, so that it could be dropped but not made again.
+pub(in crate::database) fn foreign(
+    db: &mut MySql,
+    scope: &Scope,
+) -> Result<Option<(Object, String)>, DatabaseError> {
+    let user = db.text("SELECT CURRENT_USER()")?.unwrap_or_default();
+    let mut definers = mysql_catalog::definers(db, scope)?;
+    definers.retain(|(_, definer)| *definer != user);
+    let may = definers.is_empty() || grants(db)?.any_global(&ANY_DEFINER);
+    Ok(definers.into_iter().next().filter(|_| !may))
+}
+
+fn definers(db: &mut MySql) -> Result<Check, DatabaseError> {
+    let name = "database definers";
+    Ok(match foreign(db, &Scope::All)? {
+        None => Check::ok(name, "views, triggers, routines and events can be made again"),
+        Some((object, definer)) => Check::warning(
+            name,
+            format!("{object} acts as {}, so it could not be brought back", escape::text(&definer)),
+            "make it again as the site's own database user, or grant that user SET USER",
+        ),
+    })
+}
+
+fn grants(db: &mut MySql) -> Result<Rights, DatabaseError> {
+    let lines: Vec<String> = db.texts("SHOW GRANTS")?.into_iter().flatten().collect();
+    Ok(grants::read(lines.iter().map(String::as_str), &db.name))
 }
 
 fn reachable(db: &mut MySql) -> Result<Check, DatabaseError> {
@@ -29,8 +67,7 @@ fn reachable(db: &mut MySql) -> Result<Check, DatabaseError> {
 
 fn rights(db: &mut MySql) -> Result<Check, DatabaseError> {
     let name = "database rights";
-    let lines: Vec<String> = db.texts("SHOW GRANTS")?.into_iter().flatten().collect();
-    let rights = grants::read(lines.iter().map(String::as_str), &db.name);
+    let rights = grants(db)?;
     let user = crate::base::escape::text(&db.user).into_owned();
     let fix = |words: &[&str]| {
         format!("as the server's administrator: GRANT {} ON `{}`.* TO the user", words.join(", "), db.name)

@@ -15,6 +15,7 @@ use crate::base::event::Watch;
 use crate::database::address::MySqlAddress;
 use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
+use crate::database::connection::TableSum;
 use crate::database::dump::DumpError;
 use crate::database::dump::DumpRecord;
 use crate::database::dump::DumpedObject;
@@ -27,6 +28,7 @@ use crate::database::mysql::literal;
 use crate::database::mysql_catalog;
 use crate::database::mysql_catalog::Definition;
 use crate::database::mysql_catalog::quoted;
+use crate::database::mysql_checks;
 use crate::database::mysql_sum;
 use crate::database::mysql_values::Values;
 use crate::database::object::Object;
@@ -57,6 +59,10 @@ pub(in crate::database) fn dump(
     let mut db = MySql::connect(address)?;
     if let Some((name, kind)) = mysql_catalog::unsupported(&mut db, scope)? {
         return Err(DumpError::Unsupported { name, kind: kind.to_lowercase() });
+    }
+    if let Some((object, definer)) = mysql_checks::foreign(&mut db, scope)? {
+        let definer = escape::text(&definer).into_owned();
+        return Err(DumpError::ForeignDefiner { object, definer });
     }
     for name in mysql_catalog::without_snapshot(&mut db, scope)? {
         let message =
@@ -132,11 +138,7 @@ impl Writer {
         Ok((tables, objects))
     }
 
-    fn table(
-        &mut self,
-        name: &str,
-        tell: &mut dyn FnMut(u64),
-    ) -> Result<crate::database::connection::TableSum, DumpError> {
+    fn table(&mut self, name: &str, tell: &mut dyn FnMut(u64)) -> Result<TableSum, DumpError> {
         let create = mysql_catalog::create_table(&mut self.db, name)?;
         let shown = quoted(name)?;
         self.out.put(&format!("\nDROP TABLE IF EXISTS {shown};\n{create};\n"))?;

@@ -51,7 +51,7 @@ pub(in crate::database) fn as_root(address: &MySqlAddress) -> MySql {
 /// The text through the `mariadb` client, as an administrator would do it.
 pub(in crate::database) fn run_client(name: &str, file: &Path) {
     let status = Command::new("mariadb")
-        .args(["--no-defaults", "--user=root", name])
+        .args(["--no-defaults", "--user=root", "--comments", name])
         .arg(format!("--socket={}", server().socket().display()))
         .stdin(std::fs::File::open(file).unwrap())
         .status()
