@@ -207,6 +207,24 @@ fn a_restore_cut_off_in_the_middle_is_run_again() {
 }
 
 #[test]
+fn a_restore_waits_for_the_connection_of_the_one_before() {
+    let mysql = testing::new_database();
+    let address = testing::address(&mysql);
+    let folder = tempfile::tempdir().unwrap();
+    let mut before = MySql::connect(&mysql).unwrap();
+    run_all(&mut before, &["CREATE TABLE t (a INT)", "INSERT INTO t VALUES (1)"]);
+    let record = save(&address, &Scope::All, folder.path());
+    before.lock_restore().unwrap();
+    let late = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        before.execute("INSERT INTO t VALUES (2)").unwrap();
+    });
+    restore(&address, &record, folder.path(), &mut quiet).unwrap();
+    late.join().unwrap();
+    assert_eq!(open(&address).unwrap().checksum("t", None).unwrap().rows, 1);
+}
+
+#[test]
 fn a_dump_that_is_cut_or_changed_is_refused_before_anything_is_touched() {
     let address = testing::address(&testing::new_database());
     let folder = tempfile::tempdir().unwrap();

@@ -120,6 +120,22 @@ impl MySql {
         Ok(())
     }
 
+    /// Waits until no other connection restores this database: after a kill the
+    /// server may still be busy with the last statement of the one before.
+    pub(in crate::database) fn lock_restore(&mut self) -> Result<(), DatabaseError> {
+        match self.lock("restore", KILL_LIMIT.as_secs())? {
+            true => Ok(()),
+            false => Err(DatabaseError::answer("GET_LOCK", "a lock that another restore holds")),
+        }
+    }
+
+    fn lock(&mut self, name: &str, seconds: u64) -> Result<bool, DatabaseError> {
+        // A lock's name is the server's, not the database's, and at most 64 characters long.
+        let key = Sha256::of(format!("{}\n{name}", self.name).as_bytes()).short();
+        let locked = self.text(&format!("SELECT GET_LOCK('entracte {key}', {seconds})"))?;
+        Ok(locked.as_deref() == Some("1"))
+    }
+
     fn is_connected(&mut self, id: u64) -> Result<bool, DatabaseError> {
         let query = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id}");
         Ok(self.text(&query)?.is_some_and(|count| count != "0"))
@@ -175,10 +191,7 @@ impl Database for MySql {
     }
 
     fn lock_site(&mut self, name: &str) -> Result<bool, DatabaseError> {
-        // A lock's name is the server's, not the database's, and at most 64 characters long.
-        let key = Sha256::of(format!("{}\n{name}", self.name).as_bytes()).short();
-        let locked = self.text(&format!("SELECT GET_LOCK('entracte {key}', 0)"))?;
-        Ok(locked.as_deref() == Some("1"))
+        self.lock(name, 0)
     }
 
     fn checks(&mut self) -> Vec<Check> {

@@ -43,7 +43,7 @@ pub enum RestoreError {
     /// The dump itself; nothing was touched.
     #[error(transparent)]
     Dump(#[from] DumpError),
-    /// The database does not answer; nothing was touched.
+    /// The database does not answer or is being restored; nothing was touched.
     #[error(transparent)]
     Connect(DatabaseError),
     #[error("failed to bring the database {address} back")]
@@ -92,6 +92,7 @@ pub fn restore(
     let content = match address {
         Address::MySql(mysql) => {
             let mut db = MySql::connect(mysql).map_err(RestoreError::Connect)?;
+            db.lock_restore().map_err(RestoreError::Connect)?;
             drop_newer(&mut db, record).map_err(here)?;
             read_back(&mut db, &path, record, address, &mut watch)?;
             drop(db);
