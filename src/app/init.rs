@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use crate::app::baseline::Known;
+use crate::app::baseline::baseline;
 use crate::app::desk::Listener;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
@@ -17,20 +19,10 @@ use crate::base::digest::Algorithms;
 use crate::base::exit::Exit;
 use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
-use crate::base::tree::Kind;
 use crate::base::tree::Tree;
-use crate::integrity::manifest::Extent;
-use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
-use crate::integrity::manifest::build::Describe;
-use crate::integrity::manifest::build::build;
 use crate::integrity::scan;
-use crate::integrity::verify;
 use crate::integrity::verify::Findings;
-use crate::release::archive::Limits;
-use crate::release::source::Source;
-use crate::release::stage;
-use crate::release::staging::Staging;
 use crate::site::config;
 use crate::site::detect;
 use crate::site::extension;
@@ -114,12 +106,8 @@ fn survey(root: PathBuf, request: &Request, listener: Listener) -> Result<Survey
     let watch = &mut |step, event| listener(None, step, event);
     let tree = scan::scan(&Root::open(&root)?, &options, watch)?.tree;
     let mut notes = Vec::new();
-    let (manifest, baseline) = baseline(&root, &tree, &profile, request, &mut notes, listener)?;
-    let ignore = profile.keep.and(&profile.volatile);
-    let findings = match baseline {
-        Baseline::Observed => Findings { exact: manifest.files.len() as u64, ..Findings::default() },
-        Baseline::Release | Baseline::List => verify::verify(&manifest, &tree, &ignore),
-    };
+    let Known { manifest, baseline, findings } =
+        baseline(&root, &tree, &profile, request, &mut notes, listener)?;
     Ok(Survey { root, profile, url, tree, manifest, baseline, findings, notes })
 }
 
@@ -134,103 +122,6 @@ fn parse_url(text: &str) -> Result<Url, Failure> {
         url.set_path(&format!("{}/", url.path()));
     }
     Ok(url)
-}
-
-/// The manifest of what is installed: as given, else as observed.
-fn baseline(
-    root: &Path,
-    tree: &Tree,
-    profile: &Profile,
-    request: &Request,
-    notes: &mut Vec<String>,
-    listener: Listener,
-) -> Result<(Manifest, Baseline), Failure> {
-    if let Some(path) = &request.manifest {
-        return Ok((Manifest::parse(&fs::read(path)?)?, Baseline::Release));
-    }
-    if let Some(path) = &request.release {
-        return Ok((from_release(path, request, profile, listener)?, Baseline::Release));
-    }
-    notes.push(
-        "without --release or --manifest nobody knows what the files were before: the baseline is observed"
-            .into(),
-    );
-    Ok((observed(root, tree, profile, notes)?, Baseline::Observed))
-}
-
-fn from_release(
-    path: &Path,
-    request: &Request,
-    profile: &Profile,
-    listener: Listener,
-) -> Result<Manifest, Failure> {
-    let scratch = Scratch::new()?;
-    let options = stage::Options {
-        profile,
-        product: &profile.name,
-        version: request.version.as_deref(),
-        extent: Some(Extent::Complete),
-        limits: Limits::default(),
-        inbox: path,
-        incoming: path,
-    };
-    let source = match fs::is_folder(path) {
-        true => Source::Folder(path.to_owned()),
-        false => Source::parse(&path.to_string_lossy())?,
-    };
-    let staging = Staging::open(&scratch.0)?;
-    let staged = stage::stage(&source, &staging, &options, &mut |step, event| listener(None, step, event))?;
-    Ok(staged.manifest)
-}
-
-/// A folder that goes away with its owner.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Scratch, Failure> {
-        let path = env::temporary_folder().join(format!("entracte-{}", crate::sys::random::hex(8)));
-        fs::create_folders(&path, 0o700)?;
-        Ok(Scratch(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed from the temporary folder goes away with it.
-        let _ = fs::remove_folder_all(&self.0);
-    }
-}
-
-/// What stands there now, without the owner's files and what changes by itself.
-fn observed(
-    root: &Path,
-    tree: &Tree,
-    profile: &Profile,
-    notes: &mut Vec<String>,
-) -> Result<Manifest, Failure> {
-    let aside = profile.keep.and(&profile.volatile).and(&profile.uploads);
-    let mut listed = Tree::new();
-    for (path, node) in tree.iter().filter(|(path, _)| !aside.matches_bytes(path.as_bytes())) {
-        let usable = path.to_site_path().is_ok() && matches!(node.kind, Kind::File { .. } | Kind::Folder);
-        if usable {
-            listed.insert(path.clone(), node.clone());
-        } else if !matches!(node.kind, Kind::Link { .. }) {
-            notes.push(format!("{path} is left out: no release can hold it"));
-        }
-    }
-    let read = |path: &SitePath| fs::read(&root.join(path.as_path())).ok();
-    let version = profile.version_in(&read).unwrap_or_else(|| "unknown".into());
-    let describe = Describe {
-        product: profile.name.clone(),
-        version,
-        time: clock::now(),
-        made: Made::Observed,
-        extent: Extent::Complete,
-        from: Vec::new(),
-        deleted: Vec::new(),
-        conventions: profile.conventions(),
-    };
-    Ok(build(&listed, describe, &mut |path| read(path))?)
 }
 
 /// How visitors can be kept out: as the web server says it is, else as the

@@ -2,6 +2,7 @@
 //! that the faces see.
 
 pub mod apply;
+mod baseline;
 pub mod desk;
 pub mod event_line;
 pub mod failure;

@@ -15,8 +15,9 @@ use serde::Serialize;
 #[serde(transparent)]
 pub struct Patterns {
     words: Vec<String>,
+    /// One for each list that was joined: joining can then not fail.
     #[serde(skip)]
-    set: GlobSet,
+    sets: Vec<GlobSet>,
 }
 
 /// A pattern cannot be understood.
@@ -46,7 +47,7 @@ impl Patterns {
             }
         }
         let set = set.build().map_err(|source| PatternError { pattern: words.join(", "), source })?;
-        Ok(Patterns { words, set })
+        Ok(Patterns { words, sets: vec![set] })
     }
 
     /// A pattern that matches exactly this text.
@@ -56,18 +57,20 @@ impl Patterns {
 
     /// These patterns and `others`.
     pub fn and(&self, others: &Patterns) -> Patterns {
-        let words = self.words.iter().chain(&others.words).cloned();
-        // Both lists were parsed before, so together they parse too.
-        Patterns::new(words).unwrap_or_default()
+        Patterns {
+            words: self.words.iter().chain(&others.words).cloned().collect(),
+            sets: self.sets.iter().chain(&others.sets).cloned().collect(),
+        }
     }
 
     pub fn matches(&self, path: &str) -> bool {
-        self.set.is_match(path)
+        self.sets.iter().any(|set| set.is_match(path))
     }
 
     pub fn matches_bytes(&self, path: &[u8]) -> bool {
         use std::os::unix::ffi::OsStrExt;
-        self.set.is_match(std::ffi::OsStr::from_bytes(path))
+        let path = std::ffi::OsStr::from_bytes(path);
+        self.sets.iter().any(|set| set.is_match(path))
     }
 
     pub fn is_empty(&self) -> bool {

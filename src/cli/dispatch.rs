@@ -46,12 +46,7 @@ pub type Demo = fn(DemoArgs) -> Exit;
 pub fn run(arguments: Vec<OsString>, demo: Demo) -> Exit {
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are answers; everything else is wrong usage.
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            let _ = error.print();
-            return exit;
-        }
+        Err(error) => return not_understood(&error, &arguments),
     };
     let manner = output::manner(&cli.global);
     let place = Place { site: cli.global.site.clone(), state: cli.global.state.clone() };
@@ -66,6 +61,18 @@ pub fn run(arguments: Vec<OsString>, demo: Demo) -> Exit {
             failure.exit
         }
     }
+}
+
+/// Help and version are answers; everything else is wrong usage, told as JSON
+/// where that was asked for.
+fn not_understood(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
+        let message = error.kind().as_str().unwrap_or("the command line is not understood");
+        let failure = Failure::new(Exit::Usage, message).hint(error.to_string().trim_end());
+        return output::JSON.answer::<()>("", Err(failure), |(), _| String::new());
+    }
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
 }
 
 /// When root works on somebody's site, the program becomes that somebody.

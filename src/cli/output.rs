@@ -23,6 +23,9 @@ pub struct Manner {
     pub lively: bool,
 }
 
+/// One document and nothing else.
+pub const JSON: Manner = Manner { json: true, colour: false, quiet: true, verbose: false, lively: false };
+
 #[derive(Serialize)]
 struct Document<'a, T: Serialize> {
     format: u32,

@@ -5,6 +5,7 @@ pub mod config;
 pub mod detect;
 pub mod extension;
 pub mod gate;
+pub mod hash_list;
 pub mod health;
 pub mod history;
 pub mod installed;

@@ -10,6 +10,7 @@ use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
 use crate::integrity::manifest::build::Conventions;
+use crate::site::hash_list;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
@@ -134,6 +135,17 @@ pub struct ReleaseRule {
     pub extensions: Patterns,
     /// A file of the release that lists obsolete paths.
     pub deleted_list: Option<SitePath>,
+    /// Files of the tree that list digests of the others.
+    #[serde(default)]
+    pub hash_lists: Vec<HashListRule>,
+}
+
+/// A list of digests that the application ships.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HashListRule {
+    pub file: SitePath,
+    pub format: hash_list::Format,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

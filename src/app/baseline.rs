@@ -1,0 +1,182 @@
+//! What is known of the release that is installed: as given, as a list in the
+//! tree proves it, or as observed.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::app::desk::Listener;
+use crate::app::failure::Failure;
+use crate::app::init::Request;
+use crate::base::path::SitePath;
+use crate::base::path::TreePath;
+use crate::base::tree::Kind;
+use crate::base::tree::Tree;
+use crate::integrity::manifest::Extent;
+use crate::integrity::manifest::Made;
+use crate::integrity::manifest::Manifest;
+use crate::integrity::manifest::build::Describe;
+use crate::integrity::manifest::build::build;
+use crate::integrity::verify;
+use crate::integrity::verify::Findings;
+use crate::release::archive::Limits;
+use crate::release::source::Source;
+use crate::release::stage;
+use crate::release::staging::Staging;
+use crate::site::hash_list::HashList;
+use crate::site::installed::Baseline;
+use crate::site::profile::Profile;
+use crate::sys::beneath::Root;
+use crate::sys::clock;
+use crate::sys::env;
+use crate::sys::fs;
+
+/// The manifest of what is installed: as given, else as observed.
+pub(super) fn baseline(
+    root: &Path,
+    tree: &Tree,
+    profile: &Profile,
+    request: &Request,
+    notes: &mut Vec<String>,
+    listener: Listener,
+) -> Result<Known, Failure> {
+    if let Some(path) = &request.manifest {
+        return Ok(Known::release(Manifest::parse(&fs::read(path)?)?, tree, profile));
+    }
+    if let Some(path) = &request.release {
+        return Ok(Known::release(from_release(path, request, profile, listener)?, tree, profile));
+    }
+    if let Some(listed) = from_list(root, tree, profile, notes)? {
+        return Ok(listed);
+    }
+    notes.push(
+        "without --release or --manifest nobody knows what the files were before: the baseline is observed"
+            .into(),
+    );
+    let manifest = observed(root, tree, profile, notes)?;
+    let findings = Findings { exact: manifest.files.len() as u64, ..Findings::default() };
+    Ok(Known { manifest, baseline: Baseline::Observed, findings })
+}
+
+/// What is known of the installed release, and how the tree stands to it.
+pub(super) struct Known {
+    pub manifest: Manifest,
+    pub baseline: Baseline,
+    pub findings: Findings,
+}
+
+impl Known {
+    fn release(manifest: Manifest, tree: &Tree, profile: &Profile) -> Known {
+        let findings = verify::verify(&manifest, tree, &profile.keep.and(&profile.volatile));
+        Known { manifest, baseline: Baseline::Release, findings }
+    }
+}
+
+/// The files that a list in the tree itself proves to be as released; the rest
+/// of what it lists was changed here, and nobody knows from what.
+fn from_list(
+    root: &Path,
+    tree: &Tree,
+    profile: &Profile,
+    notes: &mut Vec<String>,
+) -> Result<Option<Known>, Failure> {
+    for rule in &profile.release.hash_lists {
+        let Ok(text) = fs::read_text(&root.join(rule.file.as_path()), 64 << 20) else { continue };
+        let Some(list) = HashList::parse(&text, rule.format) else { continue };
+        let compared = list.compare(&Root::open(root)?, tree)?;
+        notes.push(format!("the list {} in the tree tells what was released; nobody signed it", rule.file));
+        let is_exact = |path: &TreePath| {
+            path.to_site_path().is_ok_and(|path| compared.exact.binary_search(&path).is_ok())
+        };
+        let proved: Tree = tree
+            .iter()
+            .filter(|(path, _)| is_exact(path))
+            .map(|(path, node)| (path.clone(), node.clone()))
+            .collect();
+        let mut manifest = observed(root, &proved, profile, notes)?;
+        manifest.made = Made::Built;
+        let shown = |paths: &[SitePath]| paths.iter().map(TreePath::from).collect();
+        let findings = Findings {
+            exact: compared.exact.len() as u64,
+            modified: shown(&compared.modified),
+            missing: shown(&compared.missing),
+            ..Findings::default()
+        };
+        return Ok(Some(Known { manifest, baseline: Baseline::List, findings }));
+    }
+    Ok(None)
+}
+
+fn from_release(
+    path: &Path,
+    request: &Request,
+    profile: &Profile,
+    listener: Listener,
+) -> Result<Manifest, Failure> {
+    let scratch = Scratch::new()?;
+    let options = stage::Options {
+        profile,
+        product: &profile.name,
+        version: request.version.as_deref(),
+        extent: Some(Extent::Complete),
+        limits: Limits::default(),
+        inbox: path,
+        incoming: path,
+    };
+    let source = match fs::is_folder(path) {
+        true => Source::Folder(path.to_owned()),
+        false => Source::parse(&path.to_string_lossy())?,
+    };
+    let staging = Staging::open(&scratch.0)?;
+    let staged = stage::stage(&source, &staging, &options, &mut |step, event| listener(None, step, event))?;
+    Ok(staged.manifest)
+}
+
+/// A folder that goes away with its owner.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Scratch, Failure> {
+        let path = env::temporary_folder().join(format!("entracte-{}", crate::sys::random::hex(8)));
+        fs::create_folders(&path, 0o700)?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed from the temporary folder goes away with it.
+        let _ = fs::remove_folder_all(&self.0);
+    }
+}
+
+/// What stands there now, without the owner's files and what changes by itself.
+fn observed(
+    root: &Path,
+    tree: &Tree,
+    profile: &Profile,
+    notes: &mut Vec<String>,
+) -> Result<Manifest, Failure> {
+    let aside = profile.keep.and(&profile.volatile).and(&profile.uploads);
+    let mut listed = Tree::new();
+    for (path, node) in tree.iter().filter(|(path, _)| !aside.matches_bytes(path.as_bytes())) {
+        let usable = path.to_site_path().is_ok() && matches!(node.kind, Kind::File { .. } | Kind::Folder);
+        if usable {
+            listed.insert(path.clone(), node.clone());
+        } else if !matches!(node.kind, Kind::Link { .. }) {
+            notes.push(format!("{path} is left out: no release can hold it"));
+        }
+    }
+    let read = |path: &SitePath| fs::read(&root.join(path.as_path())).ok();
+    let version = profile.version_in(&read).unwrap_or_else(|| "unknown".into());
+    let describe = Describe {
+        product: profile.name.clone(),
+        version,
+        time: clock::now(),
+        made: Made::Observed,
+        extent: Extent::Complete,
+        from: Vec::new(),
+        deleted: Vec::new(),
+        conventions: profile.conventions(),
+    };
+    Ok(build(&listed, describe, &mut |path| read(path))?)
+}
