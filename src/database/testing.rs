@@ -84,10 +84,14 @@ impl Server {
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         let user = String::from_utf8(user).unwrap().trim().to_owned();
         let data = folder.path().join("data");
+        // A starting server clears the temporary folder of what others there are using.
+        let temporary = folder.path().join("tmp");
+        std::fs::create_dir(&temporary).unwrap();
         let installed = Command::new("mariadb-install-db")
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
             .arg(format!("--user={user}"))
             .arg(format!("--datadir={}", data.display()))
+            .env("TMPDIR", &temporary)
             .output()
             .unwrap();
         assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
@@ -103,6 +107,7 @@ impl Server {
         // thread does; so the server gets a thread that never ends.
         let mut command = Command::new("setpriv");
         command
+            .env("TMPDIR", self.folder.path().join("tmp"))
             .args(["--pdeathsig", "KILL", "mariadbd", "--no-defaults", "--skip-log-bin"])
             .args(["--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve"])
             .args(["--innodb-buffer-pool-size=32M", "--event-scheduler=OFF"])

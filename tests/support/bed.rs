@@ -181,9 +181,14 @@ fn start_database(bed: &Path) -> u16 {
     let port = free_port();
     let data = bed.join("db");
     process::run("cp", &["-a", "--reflink=auto", empty_database().to_str().unwrap(), data.to_str().unwrap()]);
+    // A starting server clears its temporary folder of what others there are using.
+    let temporary = bed.join("db-tmp");
+    fs::create_dir(&temporary).unwrap();
+    process::run("chown", &["mysql", temporary.to_str().unwrap()]);
     let argv = [
         "mariadbd".to_owned(),
         "--no-defaults".to_owned(),
+        format!("--tmpdir={}", temporary.display()),
         format!("--datadir={}", data.display()),
         format!("--socket={}", bed.join("run/mysqld.sock").display()),
         format!("--port={port}"),
@@ -223,7 +228,11 @@ fn empty_database() -> PathBuf {
         let folder = format!("--datadir={}", data.display());
         let options = ["--no-defaults", "--user=mysql", &folder, "--skip-test-db"];
         let more = ["--auth-root-authentication-method=normal", "--innodb-log-file-size=16M"];
-        process::run("mariadb-install-db", &[&options[..], &more].concat());
+        let temporary = unfinished.path().join("tmp");
+        fs::create_dir(&temporary).unwrap();
+        process::run("chown", &["mysql", temporary.to_str().unwrap()]);
+        let mut install = Command::new("mariadb-install-db");
+        process::checked(install.args([&options[..], &more].concat()).env("TMPDIR", &temporary));
         let beside = releases::cache().join(format!("mariadb-{}", std::process::id()));
         process::run("cp", &["-a", data.to_str().unwrap(), beside.to_str().unwrap()]);
         if fs::rename(&beside, &made).is_err() {
