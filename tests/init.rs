@@ -1,6 +1,6 @@
 //! What `init` finds out about a folder before it is a site.
 
-#![allow(clippy::disallowed_methods, reason = "tests look from outside")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
 mod support;
 
