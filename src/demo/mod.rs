@@ -29,6 +29,7 @@ use crate::demo::visitor::Visitor;
 use crate::sys::clock;
 use crate::sys::env;
 use crate::sys::fs;
+use crate::sys::process;
 use crate::sys::term;
 
 /// What the demo is asked for.
@@ -192,18 +193,27 @@ fn tell_seen(visitor: Visitor) {
 
 fn tell_next(folder: &Path) {
     let folder = fs::shown(folder);
+    let entracte = command();
     say(&format!(
         "\nEverything stays in {folder} to play with. In one terminal:\n\
-         \x20 entracte demo {folder} --serve\n\
+         \x20 {entracte} demo {folder} --serve\n\
          and in another, in {folder}/site:\n\
-         \x20 entracte status                     where it stands\n\
-         \x20 entracte rollback                   go back to 1.0: files, database, scripts' marks\n\
-         \x20 entracte stage --from ../release-2.0 --version 2.0 --complete\n\
-         \x20 entracte plan --diff                what would change, with content\n\
-         \x20 entracte approve ID                 exactly this plan\n\
-         \x20 entracte apply --step               one step at a time\n\
+         \x20 {entracte} status                     where it stands\n\
+         \x20 {entracte} rollback                   go back to 1.0: files, database, scripts' marks\n\
+         \x20 {entracte} stage --from ../release-2.0 --version 2.0 --complete\n\
+         \x20 {entracte} plan --diff                what would change, with content\n\
+         \x20 {entracte} approve ID                 exactly this plan\n\
+         \x20 {entracte} apply --step               one step at a time\n\
          Break it: edit a file after `approve`, or kill -9 the `apply`; then `entracte resume` or `entracte rollback`."
     ));
+}
+
+/// How this program is called: by its name where that is found, else by its path.
+fn command() -> String {
+    match (process::find("entracte"), env::program()) {
+        (None, Ok(program)) => fs::shown(&program),
+        _ => "entracte".into(),
+    }
 }
 
 fn serve_again(served: Served, folder: &Path) -> Result<(), Failure> {
