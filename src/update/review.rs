@@ -21,6 +21,7 @@ use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::RunOnce;
 use crate::integrity::three_way::ChangeKind;
+use crate::integrity::three_way::Reason;
 use crate::release::staging::Staged;
 use crate::release::staging::Staging;
 use crate::release::staging::StagingError;
@@ -349,6 +350,16 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
     }
     if sealed.observed {
         found.push("what was installed is not known, only observed: nothing is removed, and what differs is a conflict".into());
+        let stay = |change: &&Change| {
+            change.reason == Reason::ObservedChanged && change.resolution == Some(Resolution::Ours)
+        };
+        match sealed.changes.iter().filter(stay).count() {
+            0 => {}
+            count => found.push(format!(
+                "{count} files that the release changes would stay as they are, so that the site would be a mix of both: \
+                 adopt it with the release that is installed (`init --release`), or set conflicts = \"theirs\""
+            )),
+        }
     }
     if let Some(upgrade) = &sealed.upgrade {
         let how = if upgrade.argv.is_empty() { "over its web address" } else { "by its own program" };

@@ -32,6 +32,9 @@ pub fn gate(subject: &Subject) -> Check {
             "mend the template; the built-in page is used until then",
         );
     }
+    if subject.gate.state().is_ok_and(|state| state.closed) {
+        return Check::warning("gate", "the site is closed already", "the update will open it at its end");
+    }
     let probe = subject.site.probe();
     match (subject.gate.kind(), &probe) {
         (Kind::None, _) => Check::warning(
@@ -123,13 +126,23 @@ fn php_said(subject: &Subject, said: &str) -> Vec<Check> {
         requirements.extensions.iter().filter(|name| !has(name)).map(String::as_str).collect();
     let extensions = match missing.is_empty() {
         true => Check::ok("php-extensions", format!("{} are loaded", requirements.extensions.len())),
-        false => Check::warning(
-            "php-extensions",
-            format!("PHP on the command line lacks {}", missing.join(", ")),
-            "install them, for the web server's PHP too",
-        ),
+        false => {
+            let detail = format!("PHP on the command line lacks {}", missing.join(", "));
+            let fix = "install them, for the web server's PHP too";
+            // The application's upgrade would fail in the middle of the run.
+            match upgrades_by_php(subject) {
+                true => Check::error("php-extensions", detail, fix),
+                false => Check::warning("php-extensions", detail, fix),
+            }
+        }
     };
     vec![php, extensions]
+}
+
+/// Whether PHP on the command line does the application's upgrade.
+fn upgrades_by_php(subject: &Subject) -> bool {
+    let upgrade = subject.sealed.upgrade.as_ref();
+    upgrade.and_then(|upgrade| upgrade.argv.first()).is_some_and(|program| program == "php")
 }
 
 pub fn database(subject: &Subject) -> Vec<Check> {
