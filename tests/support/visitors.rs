@@ -7,6 +7,10 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use reqwest::blocking::Client;
+use reqwest::blocking::Response;
+use reqwest::redirect::Policy;
+
 /// Answers that were the same, one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stretch {
@@ -28,15 +32,10 @@ impl Visitors {
         let (stop, url) = (Arc::new(AtomicBool::new(false)), url.to_owned());
         let is_over = Arc::clone(&stop);
         let thread = thread::spawn(move || {
-            let policy = reqwest::redirect::Policy::none();
-            let client = reqwest::blocking::Client::builder()
-                .redirect(policy)
-                .timeout(Duration::from_secs(60))
-                .build()
-                .unwrap();
+            let browser = Browser::new();
             let mut seen: Vec<Stretch> = Vec::new();
             while !is_over.load(Ordering::SeqCst) {
-                let next = ask(&client, &url, marker);
+                let next = browser.ask(&url, marker);
                 match seen.last_mut() {
                     Some(last) if (Stretch { count: last.count, ..next.clone() }) == *last => last.count += 1,
                     _ => seen.push(next),
@@ -73,17 +72,45 @@ impl Visitors {
     }
 }
 
-fn ask(client: &reqwest::blocking::Client, url: &str, marker: fn(&str) -> Option<String>) -> Stretch {
-    // No answer at all is as bad as a wrong one: status 0 fits no expectation.
-    let Ok(answer) = client.get(url).send() else {
-        thread::sleep(Duration::from_millis(5));
-        return Stretch { status: 0, retry_after: None, marker: None, count: 1 };
-    };
-    let status = answer.status().as_u16();
-    let retry_after = answer
-        .headers()
-        .get("retry-after")
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let marker = answer.text().ok().and_then(|body| marker(&body)).filter(|_| status == 200);
-    Stretch { status, retry_after, marker, count: 1 }
+struct Browser {
+    keeping: Client,
+    fresh: Client,
+}
+
+impl Browser {
+    fn new() -> Browser {
+        let made = || Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(60));
+        Browser { keeping: made().build().unwrap(), fresh: made().pool_max_idle_per_host(0).build().unwrap() }
+    }
+
+    fn ask(&self, url: &str, marker: fn(&str) -> Option<String>) -> Stretch {
+        match self.send(url) {
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                let retry_after = answer
+                    .headers()
+                    .get("retry-after")
+                    .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+                let marker = answer.text().ok().and_then(|body| marker(&body)).filter(|_| status == 200);
+                Stretch { status, retry_after, marker, count: 1 }
+            }
+            // No answer at all is as bad as a wrong one: status 0 fits no expectation.
+            Err(error) => {
+                thread::sleep(Duration::from_millis(5));
+                Stretch { status: 0, retry_after: None, marker: Some(format!("{error:?}")), count: 1 }
+            }
+        }
+    }
+
+    /// A server may close a kept connection at the moment in which a request
+    /// leaves on it, as nginx does at a reload; like every browser, this one asks
+    /// once more, on a connection of its own (RFC 9112, section 9.3.1).
+    fn send(&self, url: &str) -> reqwest::Result<Response> {
+        match self.keeping.get(url).send() {
+            Err(error) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
+                self.fresh.get(url).send()
+            }
+            answer => answer,
+        }
+    }
 }
