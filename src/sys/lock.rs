@@ -6,8 +6,10 @@ use std::fs::TryLockError;
 use std::io::Read;
 use std::io::Seek;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -18,6 +20,10 @@ use crate::base::exit::Fault;
 use crate::sys::clock;
 use crate::sys::env;
 use crate::sys::fs::IoError;
+
+/// Somebody who only looks whether the lock is free has it for an instant.
+const LOOKER_TRIES: u32 = 10;
+const LOOKER_PAUSE: Duration = Duration::from_millis(20);
 
 /// Who holds a lock, for people and for `status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,19 +80,25 @@ fn described(holder: &Option<Holder>) -> String {
 }
 
 impl Lock {
-    /// Takes the lock at `path` now, or says who has it.
+    /// Takes the lock at `path` now, or says who has it. The file is its owner's
+    /// alone: who can open it can hold it against us.
     pub fn take(path: &Path, doing: &str) -> Result<Lock, LockError> {
         let file = std::fs::OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(path)
             .map_err(|source| IoError::new("open the lock", path, source))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held { holder: read_holder(&file) }),
-            Err(TryLockError::Error(source)) => return Err(IoError::new("lock", path, source).into()),
+        let mut tries = 0;
+        while let Err(error) = file.try_lock() {
+            match error {
+                TryLockError::WouldBlock if tries < LOOKER_TRIES => clock::sleep(LOOKER_PAUSE),
+                TryLockError::WouldBlock => return Err(LockError::Held { holder: read_holder(&file) }),
+                TryLockError::Error(source) => return Err(IoError::new("lock", path, source).into()),
+            }
+            tries += 1;
         }
         let mut lock = Lock { file, path: path.to_owned() };
         lock.now_doing(doing)?;
@@ -167,5 +179,26 @@ mod tests {
         drop(held);
         assert!(holder(&path).unwrap().is_none());
         Lock::take(&path, "plan").unwrap();
+    }
+
+    #[test]
+    fn only_its_owner_can_open_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let _held = Lock::take(&path, "apply").unwrap();
+        assert_eq!(crate::sys::fs::mode(&path).unwrap(), 0o600);
+    }
+
+    #[test]
+    fn those_who_only_look_keep_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        drop(Lock::take(&path, "apply").unwrap());
+        std::thread::scope(|scope| {
+            let looker = scope.spawn(|| (0..20_000).for_each(|_| drop(holder(&path).unwrap())));
+            while !looker.is_finished() {
+                Lock::take(&path, "plan").unwrap();
+            }
+        });
     }
 }
