@@ -19,7 +19,6 @@ use crate::site::SiteError;
 use crate::site::history;
 use crate::site::history::News;
 use crate::sys::clock;
-use crate::sys::fs;
 use crate::sys::signal::Interrupt;
 use crate::update::advance;
 use crate::update::advance::Outcome;
@@ -28,6 +27,7 @@ pub use crate::update::compose::Reinstall;
 use crate::update::error::StepError;
 use crate::update::journal::EffectState;
 use crate::update::journal::Entry;
+use crate::update::place;
 use crate::update::plan::Plan;
 use crate::update::review;
 pub use crate::update::rollback::NewerData;
@@ -323,9 +323,11 @@ pub fn commit(place: &Place, id: Option<&str>) -> Result<Answer<RunView>, Failur
     let news =
         News { event: "committed", run: Some(&id), by: None, detail: run.plan.sealed.to.version.clone() };
     history::append(&held.site.state.history(), news)?;
-    // Prepared files that were never needed; the backup set ages out by itself.
-    let _ = fs::remove_folder_all(&run.folder.path().join("new"));
-    Ok(Answer::done(view(&run)))
+    let mut view = view(&run);
+    if let Err(error) = place::clear(&held.site.root, &run) {
+        view.warnings.push(format!("{error}: {}", error.source));
+    }
+    Ok(Answer::done(view))
 }
 
 fn tell(work: &Work, event: &str) -> Result<(), Failure> {

@@ -38,6 +38,7 @@ use crate::site::probe::Probe;
 use crate::site::profile::Profile;
 use crate::site::settings;
 use crate::site::state;
+use crate::site::state::DENY;
 use crate::site::state::State;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
@@ -150,11 +151,7 @@ fn adopt(survey: &Survey, state: &State, request: &Request, gate: &str) -> Resul
     let owner = fs::owner(&survey.root)?;
     state.create(owner)?;
     if request.inside {
-        fs::write_durable_with(
-            &state.folder().join(".htaccess"),
-            b"Require all denied\nDeny from all\n",
-            0o644,
-        )?;
+        fs::write_durable_with(&state.folder().join(".htaccess"), DENY, 0o644)?;
         fs::write_durable_with(&state.folder().join("index.html"), b"", 0o644)?;
     }
     let new = settings::New {

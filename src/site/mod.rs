@@ -10,6 +10,7 @@ pub mod health;
 pub mod history;
 pub mod installed;
 pub mod php;
+pub mod php_programs;
 pub mod probe;
 pub mod profile;
 pub mod proof;

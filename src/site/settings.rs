@@ -204,11 +204,13 @@ pub struct Php {
     pub revalidate_seconds: f64,
     /// A program that makes PHP forget compiled files.
     pub reload: Vec<String>,
+    /// The FPM program that serves the site, where there are several.
+    pub fpm: Option<PathBuf>,
 }
 
 impl Default for Php {
     fn default() -> Php {
-        Php { revalidate_seconds: 2.0, reload: Vec::new() }
+        Php { revalidate_seconds: 2.0, reload: Vec::new(), fpm: None }
     }
 }
 

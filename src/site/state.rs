@@ -14,6 +14,9 @@ use crate::sys::fs::IoError;
 /// Where states stand that root made away from their sites.
 const SYSTEM_STATES: &str = "/var/lib/entracte";
 
+/// An `.htaccess` that keeps Apache from serving what is ours inside a site.
+pub const DENY: &[u8] = b"Require all denied\nDeny from all\n";
+
 /// Where everything that entracte knows of one site stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {

@@ -143,6 +143,12 @@ impl Root {
         }
     }
 
+    /// Opens a folder in it, to ask for its attributes.
+    pub fn open_folder(&self, path: &impl Beneath) -> Result<File> {
+        let folder = self.folder(path.bytes(), OFlags::RDONLY);
+        folder.map(File::from).map_err(|errno| self.error("open the folder", path, errno))
+    }
+
     pub fn read_link(&self, path: &impl Beneath) -> Result<Vec<u8>> {
         self.parent(path)
             .and_then(|(parent, name)| rustix::fs::readlinkat(&parent, name, Vec::new()))
@@ -367,6 +373,8 @@ impl Rename {
         }
     }
 }
+
+mod probe;
 
 #[cfg(test)]
 mod tests;

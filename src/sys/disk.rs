@@ -35,3 +35,18 @@ pub fn reserve(file: &std::fs::File, path: &Path, bytes: u64) -> Result<(), IoEr
         Err(errno) => Err(IoError::new("reserve space for", path, errno)),
     }
 }
+
+/// Takes room for `bytes` in a file of `folder` that has no name and is gone at
+/// once: fails where a quota, or space that others reserved, leaves less than
+/// [`space`] says. File systems that cannot are left alone.
+pub fn try_to_hold(folder: &Path, bytes: u64) -> Result<(), IoError> {
+    use rustix::fs::Mode;
+    use rustix::fs::OFlags;
+    use rustix::io::Errno;
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    match rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(file) => reserve(&std::fs::File::from(file), folder, bytes.max(1)),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(()),
+        Err(errno) => Err(IoError::new("make a file in", folder, errno)),
+    }
+}

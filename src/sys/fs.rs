@@ -196,6 +196,23 @@ pub fn remove_folder_all(path: &Path) -> Result<()> {
     }
 }
 
+/// Copies files and links of one folder of ours into another, which is made.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    create_folders(to, 0o700)?;
+    for entry in list(from)? {
+        let target = to.join(entry.file_name().unwrap_or_default());
+        let kind = fs::symlink_metadata(&entry).context("look at", &entry)?.file_type();
+        if kind.is_dir() {
+            copy_folder(&entry, &target)?;
+        } else if kind.is_symlink() {
+            symlink(&fs::read_link(&entry).context("read the link", &entry)?, &target)?;
+        } else {
+            fs::copy(&entry, &target).context("copy to", &target)?;
+        }
+    }
+    Ok(())
+}
+
 /// The paths of a folder's entries, sorted by name.
 pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
     let mut entries = fs::read_dir(path)
@@ -249,12 +266,6 @@ pub fn set_owner(path: &Path, uid: u32, gid: u32) -> Result<()> {
 /// Permission bits of the path.
 pub fn mode(path: &Path) -> Result<u32> {
     Ok(fs::metadata(path).context("look at", path)?.permissions().mode() & 0o7777)
-}
-
-/// Whether this user may make and rename entries in the folder.
-pub fn may_change_folder(path: &Path) -> bool {
-    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-    rustix::fs::accessat(rustix::fs::CWD, path, access, rustix::fs::AtFlags::EACCESS).is_ok()
 }
 
 pub fn hard_link(from: &Path, to: &Path) -> Result<()> {

@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the door")]
 
+pub mod attributes;
 pub mod beneath;
 pub mod clock;
 pub mod disk;

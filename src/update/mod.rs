@@ -15,6 +15,7 @@ pub mod error;
 pub mod journal;
 pub mod operations;
 pub mod php;
+pub mod place;
 pub mod plan;
 pub mod restore_text;
 pub mod review;

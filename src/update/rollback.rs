@@ -14,6 +14,7 @@ use crate::update::error::StepError;
 use crate::update::journal::DatabaseBack;
 use crate::update::journal::Entry;
 use crate::update::php;
+use crate::update::place;
 use crate::update::plan::DatabaseScope;
 use crate::update::standing::Direction;
 use crate::update::steps;
@@ -52,7 +53,19 @@ pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> 
         }
         undo(work, step, watch)?;
     }
+    clear_away(work)?;
     work.note(Entry::RolledBack)
+}
+
+/// Everything is back: what is left over costs room and nothing else.
+fn clear_away(work: &mut Work) -> Result<(), StepError> {
+    match place::clear(&work.site.root, &work.run) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let message = format!("{error}: {}", error.source);
+            work.note(Entry::Warning { step: None, message })
+        }
+    }
 }
 
 fn undo(work: &mut Work, step: Step, watch: Watch) -> Result<(), StepError> {

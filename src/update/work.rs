@@ -1,6 +1,5 @@
 //! What every step of a run works with.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::digest::Algorithms;
@@ -18,11 +17,11 @@ use crate::site::gate::Gate;
 use crate::sys::beneath::Root;
 use crate::sys::clock::Stopwatch;
 use crate::sys::fs;
-use crate::sys::fs::IoError;
 use crate::sys::signal::Interrupt;
 use crate::update::error::StepError;
 use crate::update::journal::Entry;
 use crate::update::operations::Operation;
+use crate::update::place;
 use crate::update::run::Run;
 use crate::update::snapshot::Snapshot;
 use crate::update::swap::prepare;
@@ -65,22 +64,12 @@ impl Work<'_> {
     /// The live tree and the folders of the run that take part in the swap.
     pub fn workshop(&self) -> Result<Workshop, StepError> {
         let held = self.gate.held()?.and_then(|held| Some((held.path, held.stands_at.parent()?.to_owned())));
-        Ok(Workshop::open(&self.site.root, &self.place()?, self.run.folder.path(), held)?)
-    }
-
-    /// Where new and old inodes rest: the run's folder, or, when that is on
-    /// another file system than the site, a reserved folder inside the site.
-    fn place(&self) -> Result<PathBuf, StepError> {
-        let device = |path: &std::path::Path| -> Result<u64, IoError> {
-            let root = Root::open(path)?;
-            Ok(root.stat(&crate::base::path::TreePath::root())?.map_or(0, |stat| stat.meta.device))
-        };
-        if device(&self.site.root)? == device(self.run.folder.path())? {
-            return Ok(self.run.folder.path().to_owned());
-        }
-        let inside = self.site.root.join(format!(".entracte-run-{}", self.run.id));
-        fs::create_folders(&inside, 0o700)?;
-        Ok(inside)
+        Ok(Workshop::open(
+            &self.site.root,
+            &place::open(&self.site.root, &self.run)?,
+            self.run.folder.path(),
+            held,
+        )?)
     }
 
     /// Makes everything ready for the swap, once.

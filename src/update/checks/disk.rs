@@ -1,17 +1,9 @@
-//! Space, permissions, owners, file systems.
-
-use std::collections::BTreeSet;
+//! Space: bytes, files, quotas, lengths of names.
 
 use crate::base::check::Check;
-use crate::base::path::SitePath;
-use crate::base::path::TreePath;
-use crate::site::settings::Owner;
-use crate::sys::beneath::Root;
 use crate::sys::disk;
-use crate::sys::env;
 use crate::sys::fs;
 use crate::update::checks::Subject;
-use crate::update::operations::Act;
 
 pub fn space(subject: &Subject) -> Check {
     let needed = subject.estimate.bytes_needed;
@@ -47,79 +39,17 @@ pub fn inodes(subject: &Subject) -> Check {
     }
 }
 
-/// Every folder in which something is put, taken away or exchanged.
-pub fn writable(subject: &Subject) -> Check {
-    let mut folders: BTreeSet<String> = BTreeSet::new();
-    for operation in subject.operations {
-        let nearest = operation.path.ancestors().filter(|above| is_folder(subject, above)).last();
-        folders.insert(nearest.map(|path| path.as_str().to_owned()).unwrap_or_default());
-    }
-    let root = subject.site.root.clone();
-    let refused: Vec<String> = folders
-        .iter()
-        .filter(|folder| !fs::may_change_folder(&root.join(folder)))
-        .map(|folder| if folder.is_empty() { ".".into() } else { folder.clone() })
-        .collect();
-    match refused.len() {
-        0 => Check::ok("writable", format!("{} folders can be written", folders.len())),
-        count => Check::error(
-            "writable",
-            format!("{count} folders cannot be written: {}", refused[..count.min(5)].join(", ")),
-            "give the user who runs entracte write permission on them, or run it as the files' owner",
+/// A quota, or space kept for others, leaves less than the file system says; so
+/// the room is taken once and given back.
+pub fn quota(subject: &Subject) -> Check {
+    let needed = subject.estimate.bytes_needed;
+    match disk::try_to_hold(subject.site.state.folder(), needed) {
+        Ok(()) => Check::ok("quota", format!("room for {needed} bytes could be taken")),
+        Err(error) => Check::error(
+            "quota",
+            format!("room for {needed} bytes could not be taken: {}", error.source),
+            "free space of this account, or raise its quota (`quota -s` shows it)",
         ),
-    }
-}
-
-fn is_folder(subject: &Subject, path: &SitePath) -> bool {
-    subject.live.get(&TreePath::from(path)).is_some_and(|node| node.is_folder())
-}
-
-/// Owners and groups that could not be kept without privilege.
-pub fn owners(subject: &Subject) -> Check {
-    let me = env::user_id();
-    if me == 0 || subject.site.settings.files.owner == Owner::Mine {
-        return Check::ok("owners", "new files get the owner that they should have");
-    }
-    let mine = env::group_ids();
-    let foreign: Vec<&SitePath> = subject
-        .operations
-        .iter()
-        .filter(|operation| operation.act == Act::Exchange)
-        .filter(|operation| {
-            let owner = operation.old.as_ref().and_then(|old| old.owner);
-            owner.is_some_and(|(uid, gid)| uid != me || !mine.contains(&gid))
-        })
-        .map(|operation| &operation.path)
-        .collect();
-    match foreign.first() {
-        None => Check::ok("owners", "all files that change are yours"),
-        Some(first) => Check::error(
-            "owners",
-            format!("{} files belong to another user or group, {first} among them", foreign.len()),
-            "run entracte as their owner or as root, or set `owner = \"mine\"` under [files] to take them over",
-        ),
-    }
-}
-
-/// Names are exchanged, and that works only within one file system.
-pub fn one_file_system(subject: &Subject) -> Check {
-    let device = |root: &Root, path: &TreePath| root.stat(path).ok().flatten().map(|stat| stat.meta.device);
-    let Ok(root) = subject.site.tree() else {
-        return Check::error("file-system", "the site's folder cannot be opened", "make it readable");
-    };
-    let top = device(&root, &TreePath::root());
-    let folders: BTreeSet<SitePath> =
-        subject.operations.iter().flat_map(|operation| operation.path.parent()).collect();
-    let elsewhere = folders
-        .iter()
-        .find(|folder| device(&root, &TreePath::from(*folder)).is_some_and(|found| Some(found) != top));
-    match elsewhere {
-        Some(folder) => Check::error(
-            "file-system",
-            format!("{folder} is on another file system than the site"),
-            "files there cannot be exchanged at once; leave them to their owner with `keep`",
-        ),
-        None => Check::ok("file-system", "all changes are on one file system"),
     }
 }
 

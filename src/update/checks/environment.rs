@@ -1,18 +1,12 @@
-//! Gate, clock, PHP, database, and the application's own updater.
-
-use std::time::Duration;
+//! Gate, lock, clock, database, and the application's own updater.
 
 use crate::base::check::Check;
 use crate::database;
-use crate::integrity::manifest::version;
 use crate::site::gate::Closing;
 use crate::site::gate::Kind;
 use crate::site::php;
 use crate::sys::clock;
 use crate::sys::fs;
-use crate::sys::process;
-use crate::sys::process::Ended;
-use crate::sys::process::Program;
 use crate::update::checks::Subject;
 
 /// A clock that stands before this program was made is wrong, in seconds since 1970.
@@ -84,65 +78,16 @@ pub fn auto_updater(subject: &Subject) -> Check {
     }
 }
 
-/// What the release asks of PHP, where the profile knows it.
-pub fn php(subject: &Subject) -> Vec<Check> {
-    let requirements = &subject.site.profile.requirements;
-    if requirements.php.is_empty() && requirements.extensions.is_empty() {
-        return Vec::new();
-    }
-    if process::find("php").is_none() {
-        return vec![Check::warning(
-            "php",
-            "no php on the command line, so nobody knows which version the site runs on",
-            "install php-cli of the version that serves the site",
-        )];
-    }
-    let code = "echo PHP_VERSION, PHP_EOL, implode(' ', get_loaded_extensions());";
-    let mut program = Program::new(["php", "-r", code], &subject.site.root);
-    program.limit = Duration::from_secs(20);
-    match program.capture(1 << 20) {
-        Ok((Ended::Status(0), said)) => php_said(subject, &String::from_utf8_lossy(&said)),
-        _ => vec![Check::warning("php", "php on the command line does not work", "try `php -v`")],
-    }
-}
-
-fn php_said(subject: &Subject, said: &str) -> Vec<Check> {
-    let requirements = &subject.site.profile.requirements;
-    let mut lines = said.lines();
-    let found = lines.next().unwrap_or_default();
-    let loaded = lines.next().unwrap_or_default().to_ascii_lowercase();
-    let to = &subject.sealed.to.version;
-    let rule = requirements.php.iter().rfind(|rule| version::compare(to, &rule.from).is_ge());
-    let php = match rule {
-        Some(rule) if version::compare(found, &rule.min).is_lt() => Check::error(
-            "php",
-            format!("{to} needs PHP {} and the command line has {found}", rule.min),
-            "bring PHP up to date first",
+/// The lock was taken before anything was looked at.
+pub fn lock(subject: &Subject) -> Check {
+    match fs::mode(&subject.site.state.lock()) {
+        Ok(mode) if mode & 0o077 != 0 => Check::warning(
+            "lock",
+            "other users can open the site's lock, and so hold it",
+            format!("chmod 600 {}", fs::shown(&subject.site.state.lock())),
         ),
-        _ => Check::ok("php", format!("PHP {found} on the command line")),
-    };
-    let has = |name: &&String| loaded.split(' ').any(|extension| extension == name.to_ascii_lowercase());
-    let missing: Vec<&str> =
-        requirements.extensions.iter().filter(|name| !has(name)).map(String::as_str).collect();
-    let extensions = match missing.is_empty() {
-        true => Check::ok("php-extensions", format!("{} are loaded", requirements.extensions.len())),
-        false => {
-            let detail = format!("PHP on the command line lacks {}", missing.join(", "));
-            let fix = "install them, for the web server's PHP too";
-            // The application's upgrade would fail in the middle of the run.
-            match upgrades_by_php(subject) {
-                true => Check::error("php-extensions", detail, fix),
-                false => Check::warning("php-extensions", detail, fix),
-            }
-        }
-    };
-    vec![php, extensions]
-}
-
-/// Whether PHP on the command line does the application's upgrade.
-fn upgrades_by_php(subject: &Subject) -> bool {
-    let upgrade = subject.sealed.upgrade.as_ref();
-    upgrade.and_then(|upgrade| upgrade.argv.first()).is_some_and(|program| program == "php")
+        _ => Check::ok("lock", "nobody else works on this site"),
+    }
 }
 
 pub fn database(subject: &Subject) -> Vec<Check> {

@@ -3,6 +3,8 @@
 
 pub mod disk;
 pub mod environment;
+pub mod folders;
+pub mod php;
 pub mod release;
 
 use crate::base::check::Check;
@@ -42,15 +44,17 @@ pub fn all(subject: &Subject) -> Vec<Check> {
         release::schema_files(subject),
         disk::space(subject),
         disk::inodes(subject),
-        disk::writable(subject),
-        disk::owners(subject),
-        disk::one_file_system(subject),
+        disk::quota(subject),
         disk::names(subject),
+    ];
+    checks.extend(folders::all(subject));
+    checks.extend([
+        environment::lock(subject),
         environment::gate(subject),
         environment::clock(subject),
         environment::auto_updater(subject),
-    ];
-    checks.extend(environment::php(subject));
+    ]);
+    checks.extend(php::all(subject));
     checks.extend(environment::database(subject));
     checks
 }

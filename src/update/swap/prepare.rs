@@ -12,10 +12,14 @@ use crate::base::digest::Sha256;
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::path::SitePath;
+use crate::base::path::TreePath;
 use crate::base::step::Step;
 use crate::site::settings::Owner;
+use crate::sys::attributes;
+use crate::sys::attributes::Attribute;
 use crate::sys::beneath::Rename;
 use crate::sys::beneath::Root;
+use crate::sys::beneath::StatKind;
 use crate::sys::clock;
 use crate::sys::env;
 use crate::sys::fs;
@@ -85,8 +89,8 @@ fn prepare_one(
     let new = match (operation.act, &operation.new) {
         (Act::Exchange | Act::Place, Some(thing)) => {
             let old_seconds = live.as_ref().map(|stat| stat.meta.mtime);
-            let whose = whose(workshop, operation, owner)?;
-            Some(make(workshop, path, thing, content, whose, old_seconds)?)
+            let looks = Looks { owner: whose(workshop, operation, owner)?, old_seconds };
+            Some(make(workshop, operation, thing, content, &looks)?)
         }
         _ => None,
     };
@@ -120,19 +124,25 @@ pub fn folder_owner(live: &Root, path: &SitePath) -> Result<(u32, u32), IoError>
             return Ok((stat.meta.uid, stat.meta.gid));
         }
     }
-    let root = live.stat(&crate::base::path::TreePath::root())?;
+    let root = live.stat(&TreePath::root())?;
     Ok(root.map_or((env::user_id(), env::group_id()), |stat| (stat.meta.uid, stat.meta.gid)))
+}
+
+/// What the new inode has besides content and mode.
+struct Looks {
+    owner: (u32, u32),
+    /// The second in which the old file was last changed.
+    old_seconds: Option<i64>,
 }
 
 fn make(
     workshop: &Workshop,
-    path: &SitePath,
+    operation: &Operation,
     thing: &Thing,
     content: Content,
-    (uid, gid): (u32, u32),
-    old_seconds: Option<i64>,
+    looks: &Looks,
 ) -> Result<Stamp, SwapError> {
-    let new = &workshop.new;
+    let (new, path) = (&workshop.new, &operation.path);
     new.create_folders_above(path, 0o700)?;
     // Left by an attempt that was cut off before the record was written.
     if new.stat(path)?.is_some() {
@@ -142,23 +152,56 @@ fn make(
         What::File { sha256, .. } => {
             let mut file = new.create_file(path, 0o600)?;
             copy(&mut content(sha256)?, &mut file, *sha256, path, &new.full(path))?;
+            give_attributes(workshop, operation, &file)?;
         }
         What::Link { target } => new.create_link(path, target.as_bytes())?,
         What::Folder | What::Other => {}
     }
     let made = new.stat(path)?.ok_or_else(|| SwapError::WrongContent { path: path.clone() })?;
-    if (made.meta.uid, made.meta.gid) != (uid, gid) {
-        new.set_owner(path, uid, gid)?;
+    if (made.meta.uid, made.meta.gid) != looks.owner {
+        new.set_owner(path, looks.owner.0, looks.owner.1)?;
     }
+    // After the access list, whose mask these bits are.
     if matches!(thing.what, What::File { .. }) {
         new.set_mode(path, if thing.mode == 0 { 0o644 } else { thing.mode })?;
     }
     let now = clock::now().as_second();
     // PHP's opcode cache compares whole seconds: the new file must differ from the old in them.
-    let seconds = if old_seconds == Some(now) { now + 1 } else { now };
+    let seconds = if looks.old_seconds == Some(now) { now + 1 } else { now };
     new.set_mtime(path, seconds, 0)?;
     let stat = new.stat(path)?.ok_or_else(|| SwapError::WrongContent { path: path.clone() })?;
     Ok(Stamp::of(&stat))
+}
+
+/// The access list and labels of the file whose place it takes, or those that
+/// a file made in its folder would have.
+fn give_attributes(workshop: &Workshop, operation: &Operation, made: &File) -> Result<(), SwapError> {
+    let path = &operation.path;
+    let failed = |action| move |source| IoError::new(action, workshop.live.full(path), source);
+    let old_is_file = operation.old.as_ref().is_some_and(|old| matches!(old.what, What::File { .. }));
+    let wanted = if operation.act == Act::Exchange && old_is_file {
+        let old = workshop.home(path).open_file(path)?;
+        let mut found = attributes::of(&old).map_err(failed("read the attributes of"))?;
+        found.retain(Attribute::is_kept);
+        found
+    } else {
+        let folder = open_nearest_folder(&workshop.live, path)?;
+        attributes::inherited_from(&folder).map_err(failed("read the attributes of the folder of"))?
+    };
+    for attribute in &wanted {
+        attributes::give(made, attribute).map_err(failed("keep the access list and labels of"))?;
+    }
+    Ok(())
+}
+
+fn open_nearest_folder(live: &Root, path: &SitePath) -> Result<File, IoError> {
+    let above: Vec<SitePath> = path.ancestors().collect();
+    for folder in above.iter().rev() {
+        if live.stat(folder)?.is_some_and(|stat| stat.kind == StatKind::Folder) {
+            return live.open_folder(folder);
+        }
+    }
+    live.open_folder(&TreePath::root())
 }
 
 fn copy(

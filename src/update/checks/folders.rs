@@ -1,0 +1,151 @@
+//! Whether the files of the plan can come and go where they are to: folders
+//! that can be written, owners, mounts, and what files carry besides.
+
+use std::collections::BTreeSet;
+
+use crate::base::check::Check;
+use crate::base::escape;
+use crate::base::path::SitePath;
+use crate::base::path::TreePath;
+use crate::site::settings::Owner;
+use crate::sys::attributes;
+use crate::sys::attributes::Attribute;
+use crate::sys::beneath::Root;
+use crate::sys::env;
+use crate::sys::fs::IoError;
+use crate::update::checks::Subject;
+use crate::update::operations::Act;
+use crate::update::operations::Operation;
+
+/// Permission bit: in such a folder only owners may rename.
+const STICKY: u32 = 0o1000;
+/// As many of a long list are named.
+const SHOWN: usize = 5;
+
+pub fn all(subject: &Subject) -> Vec<Check> {
+    match subject.site.tree() {
+        Ok(root) => vec![
+            writable(subject, &root),
+            owners(subject),
+            one_mount(subject, &root),
+            attributes(subject, &root),
+        ],
+        Err(error) => vec![Check::error("writable", error.to_string(), "make the site's folder readable")],
+    }
+}
+
+/// Every folder in which something is put, taken away or exchanged, and
+/// everything that is taken away or exchanged.
+fn writable(subject: &Subject, root: &Root) -> Check {
+    let folders: BTreeSet<TreePath> =
+        subject.operations.iter().map(|operation| nearest_folder(subject, &operation.path)).collect();
+    let closed = folders.iter().filter_map(|folder| match root.try_to_write(folder) {
+        Err(error) => Some(format!("{} ({})", shown(folder), error.source)),
+        Ok(()) if root.is_pinned(folder).unwrap_or(false) => Some(format!("{} (append-only)", shown(folder))),
+        Ok(()) => None,
+    });
+    let stuck = subject.operations.iter().filter_map(|operation| why_stuck(root, operation));
+    let refused: Vec<String> = closed.chain(stuck).collect();
+    match refused.len() {
+        0 => Check::ok("writable", format!("{} folders can be written", folders.len())),
+        count => Check::error(
+            "writable",
+            format!("{count} folders or files cannot be changed: {}", refused[..count.min(SHOWN)].join(", ")),
+            "give the user who runs entracte write permission on them (and take `chattr +i` away), or run it \
+             as the files' owner",
+        ),
+    }
+}
+
+fn nearest_folder(subject: &Subject, path: &SitePath) -> TreePath {
+    let is_folder = |above: &SitePath| subject.live.get(&above.into()).is_some_and(|node| node.is_folder());
+    path.ancestors().filter(is_folder).last().map_or_else(TreePath::root, |path| TreePath::from(&path))
+}
+
+fn shown(folder: &TreePath) -> String {
+    if folder.as_bytes().is_empty() { ".".into() } else { folder.to_string() }
+}
+
+/// Why the entry that stands there could not be moved away.
+fn why_stuck(root: &Root, operation: &Operation) -> Option<String> {
+    let path = &operation.path;
+    operation.old.as_ref()?;
+    if root.is_pinned(path).unwrap_or(false) {
+        return Some(format!("{path} (immutable or append-only)"));
+    }
+    let (me, entry) = (env::user_id(), root.stat(path).ok()??);
+    let folder = match path.parent() {
+        Some(folder) => root.stat(&folder),
+        None => root.stat(&TreePath::root()),
+    };
+    let folder = folder.ok()??;
+    let sticks = folder.meta.mode & STICKY != 0 && ![0, entry.meta.uid, folder.meta.uid].contains(&me);
+    sticks.then(|| format!("{path} (another user's, in a sticky folder)"))
+}
+
+/// Owners and groups that could not be kept without privilege.
+fn owners(subject: &Subject) -> Check {
+    let me = env::user_id();
+    if me == 0 || subject.site.settings.files.owner == Owner::Mine {
+        return Check::ok("owners", "new files get the owner that they should have");
+    }
+    let mine = env::group_ids();
+    let is_foreign = |operation: &&Operation| {
+        let owner = operation.old.as_ref().and_then(|old| old.owner);
+        operation.act == Act::Exchange && owner.is_some_and(|(uid, gid)| uid != me || !mine.contains(&gid))
+    };
+    let foreign: Vec<&Operation> = subject.operations.iter().filter(is_foreign).collect();
+    match foreign.first() {
+        None => Check::ok("owners", "all files that change are yours"),
+        Some(first) => Check::error(
+            "owners",
+            format!("{} files belong to another user or group, {} among them", foreign.len(), first.path),
+            "run entracte as their owner or as root, or set `owner = \"mine\"` under [files] to take them over",
+        ),
+    }
+}
+
+/// Names are exchanged, and that works only within one mount of one file system.
+fn one_mount(subject: &Subject, root: &Root) -> Check {
+    let folders: BTreeSet<TreePath> =
+        subject.operations.iter().map(|operation| nearest_folder(subject, &operation.path)).collect();
+    let mount_of = |path: &TreePath| -> Result<_, IoError> {
+        Ok((root.stat(path)?.map(|stat| stat.meta.device), root.mount(path)?))
+    };
+    let Ok(top) = mount_of(&TreePath::root()) else {
+        return Check::error("file-system", "the site's folder cannot be looked at", "make it readable");
+    };
+    match folders.iter().find(|folder| mount_of(folder).is_ok_and(|found| found != top)) {
+        Some(folder) => Check::error(
+            "file-system",
+            format!("{folder} is on another file system or mount than the site"),
+            "files there cannot be exchanged at once; leave them to their owner with `keep`",
+        ),
+        None => Check::ok("file-system", "all changes are on one file system"),
+    }
+}
+
+/// Access lists and labels go to what takes a file's place; other attributes cannot.
+fn attributes(subject: &Subject, root: &Root) -> Check {
+    let mut kept = 0;
+    let mut lost = Vec::new();
+    for operation in subject.operations.iter().filter(|operation| operation.act == Act::Exchange) {
+        let Ok(file) = root.open_file(&operation.path) else { continue };
+        let (keep, lose): (Vec<Attribute>, Vec<Attribute>) =
+            attributes::of(&file).unwrap_or_default().into_iter().partition(Attribute::is_kept);
+        kept += usize::from(!keep.is_empty());
+        let named = |attribute: &Attribute| {
+            let name = attribute.name.to_string_lossy();
+            format!("{} of {}", escape::text(&name), operation.path)
+        };
+        lost.extend(lose.iter().map(named));
+    }
+    match lost.len() {
+        0 => Check::ok("attributes", format!("access lists and labels of {kept} files are kept")),
+        count => Check::warning(
+            "attributes",
+            format!("{count} attributes cannot be kept: {}", lost[..count.min(SHOWN)].join(", ")),
+            "set them again after the update; a rollback brings the old files back with theirs",
+        ),
+    }
+}

@@ -1,0 +1,84 @@
+//! What the release asks of PHP, where the profile knows it: of the command
+//! line's, which upgrades, and of the web server's, which serves.
+
+use crate::base::check::Check;
+use crate::integrity::manifest::version;
+use crate::site::php_programs;
+use crate::site::php_programs::Php;
+use crate::update::checks::Subject;
+
+pub fn all(subject: &Subject) -> Vec<Check> {
+    let requirements = &subject.site.profile.requirements;
+    if requirements.php.is_empty() && requirements.extensions.is_empty() {
+        return Vec::new();
+    }
+    let wanted = Wanted::of(subject);
+    vec![command_line(subject, &wanted), web_server(subject, &wanted)]
+}
+
+/// What the new version needs.
+struct Wanted<'a> {
+    to: &'a str,
+    min: Option<&'a str>,
+    extensions: &'a [String],
+}
+
+impl<'a> Wanted<'a> {
+    fn of(subject: &'a Subject) -> Wanted<'a> {
+        let (requirements, to) = (&subject.site.profile.requirements, &subject.sealed.to.version);
+        let rule = requirements.php.iter().rfind(|rule| version::compare(to, &rule.from).is_ge());
+        let min = rule.map(|rule| rule.min.as_str());
+        Wanted { to, min, extensions: &requirements.extensions }
+    }
+
+    /// What `php` lacks, in words; `None` when nothing.
+    fn lacking(&self, php: &Php) -> Option<String> {
+        if let Some(min) = self.min.filter(|min| version::compare(&php.version, min).is_lt()) {
+            return Some(format!("{} is {}, and {} needs {min}", php.name, php.version, self.to));
+        }
+        let missing: Vec<&str> =
+            self.extensions.iter().filter(|name| !php.has(name)).map(String::as_str).collect();
+        (!missing.is_empty()).then(|| format!("{} lacks {}", php.name, missing.join(", ")))
+    }
+}
+
+fn command_line(subject: &Subject, wanted: &Wanted) -> Check {
+    const NAME: &str = "php-cli";
+    let fix = "install what is missing for PHP on the command line";
+    let lacking = match php_programs::of_command_line() {
+        None => "there is no working php on the command line".to_owned(),
+        Some(php) => match wanted.lacking(&php) {
+            None => return Check::ok(NAME, format!("PHP {} on the command line", php.version)),
+            Some(lacking) => lacking,
+        },
+    };
+    // The application's upgrade would fail in the middle of the run.
+    match upgrades_by_php(subject) {
+        true => Check::error(NAME, lacking, fix),
+        false => Check::warning(NAME, lacking, fix),
+    }
+}
+
+/// Whether PHP on the command line does the application's upgrade.
+fn upgrades_by_php(subject: &Subject) -> bool {
+    let upgrade = subject.sealed.upgrade.as_ref();
+    upgrade.and_then(|upgrade| upgrade.argv.first()).is_some_and(|program| program == "php")
+}
+
+/// Of several that could serve the site, one that suffices is enough to go on.
+fn web_server(subject: &Subject, wanted: &Wanted) -> Check {
+    const NAME: &str = "php-web";
+    let which = "name the one that serves the site as `fpm` under [php] in entracte.toml";
+    let found = php_programs::of_web_servers(subject.site.settings.php.fpm.as_deref());
+    let lacking: Vec<String> = found.iter().filter_map(|php| wanted.lacking(php)).collect();
+    match (found.len(), lacking.len()) {
+        (0, _) => Check::warning(NAME, "nobody knows which PHP serves the site", which),
+        (_, 0) => {
+            let names: Vec<String> =
+                found.iter().map(|php| format!("{} ({})", php.name, php.version)).collect();
+            Check::ok(NAME, format!("{} will do", names.join(", ")))
+        }
+        (all, some) if some < all => Check::warning(NAME, lacking.join("; "), which),
+        _ => Check::error(NAME, lacking.join("; "), "install what is missing for the web server's PHP"),
+    }
+}

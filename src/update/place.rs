@@ -1,0 +1,48 @@
+//! Where the old and new inodes of a run rest: in the run's folder, or, when
+//! that is on another mount than the site, in a reserved folder inside the
+//! site, since names move only within one mount.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::base::path::RESERVED;
+use crate::site::state::DENY;
+use crate::sys::beneath::Root;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+use crate::update::run::Run;
+
+/// The place, made when it is missing.
+pub fn open(site: &Path, run: &Run) -> Result<PathBuf, IoError> {
+    if is_beside(site, run)? {
+        return Ok(run.folder.path().to_owned());
+    }
+    let inside = inside(site, run);
+    if !fs::is_folder(&inside) {
+        fs::create_folders(&inside, 0o700)?;
+        fs::write_durable_with(&inside.join(".htaccess"), DENY, 0o644)?;
+    }
+    Ok(inside)
+}
+
+/// Clears away what nobody needs once the run is over for good. What people
+/// wrote meanwhile (`undone/`) ends in the run's folder.
+pub fn clear(site: &Path, run: &Run) -> Result<(), IoError> {
+    let folder = run.folder.path();
+    if is_beside(site, run)? {
+        return fs::remove_folder_all(&folder.join("new"));
+    }
+    let inside = inside(site, run);
+    if fs::is_folder(&inside.join("undone")) {
+        fs::copy_folder(&inside.join("undone"), &folder.join("undone"))?;
+    }
+    fs::remove_folder_all(&inside)
+}
+
+fn is_beside(site: &Path, run: &Run) -> Result<bool, IoError> {
+    Root::open(site)?.shares_mount(&Root::open(run.folder.path())?)
+}
+
+fn inside(site: &Path, run: &Run) -> PathBuf {
+    site.join(format!("{RESERVED}-run-{}", run.id))
+}
