@@ -17,6 +17,7 @@ use crate::base::exit::Exit;
 use crate::sys::signal::Interrupt;
 use crate::update::advance::Until;
 use crate::update::compose::Reinstall;
+use crate::update::plan::Plan;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -44,6 +45,18 @@ pub fn update(
             format!("version {} is installed already", made.sealed.to.version),
         ));
     }
+    carry_out(&held, made, request.reinstall, interrupt, ask, listener)
+}
+
+/// Shows the plan, asks, and runs it to its end.
+pub(super) fn carry_out(
+    held: &Held,
+    made: Plan,
+    reinstall: Reinstall,
+    interrupt: Interrupt,
+    ask: Ask,
+    listener: Listener,
+) -> Result<Answer<RunView>, Failure> {
     let view = plan::view(&held.site, &made, &Diff::None)?;
     if let Some(check) = made.checks.iter().find(|check| check.level == Level::Error) {
         return Err(
@@ -55,7 +68,7 @@ pub fn update(
             .hint(format!("`entracte approve {}` approves it later", &view.id[..16])));
     }
     plan::approve_here(&held.site, &made, &view.id)?;
-    let run = apply::begin(&held, made, request.reinstall, listener)?;
+    let run = apply::begin(held, made, reinstall, listener)?;
     let all = ApplyRequest { until: Until::End, budget: None };
-    apply::go_on(&held, run, &all, interrupt, listener)
+    apply::go_on(held, run, &all, interrupt, listener)
 }

@@ -127,7 +127,7 @@ pub enum Verb {
     #[command(after_help = "Example: entracte scan")]
     Scan,
     /// One-time scripts outside an update
-    #[command(after_help = "Example: entracte run-once list")]
+    #[command(after_help = "Example: entracte run-once run")]
     RunOnce {
         #[command(subcommand)]
         what: RunOnceVerb,
@@ -277,8 +277,10 @@ pub enum GateVerb {
 
 #[derive(Debug, Subcommand)]
 pub enum RunOnceVerb {
-    /// The scripts of the installed release, and which of them have run
+    /// The scripts that are known, and which of them have run
     List,
+    /// Run those that wait: shown, asked for, behind the closed gate, with a way back
+    Run,
 }
 
 #[derive(Debug, Subcommand)]

@@ -129,6 +129,7 @@ impl Session {
             Verb::RunOnce { what: RunOnceVerb::List } => {
                 self.show("run-once", scripts::list(&self.place), text::scripts)
             }
+            Verb::RunOnce { what: RunOnceVerb::Run } => work::run_scripts(self),
             Verb::Manifest { what } => self.manifest(what),
             Verb::Demo(args) => (self.demo)(args),
             Verb::Completions { shell } => {

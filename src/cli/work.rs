@@ -20,6 +20,7 @@ use crate::app::report::PlanView;
 use crate::app::report::RunView;
 use crate::app::runner;
 use crate::app::runner::Runner;
+use crate::app::scripts;
 use crate::app::stage;
 use crate::app::update;
 use crate::base::exit::Exit;
@@ -113,16 +114,28 @@ pub(super) fn update(session: &mut Session, args: UpdateArgs) -> Exit {
         stage: stage::Request { from: args.from, version: args.version, complete: args.complete },
         reinstall: if args.reinstall { Reinstall::Everything } else { Reinstall::No },
     };
-    let (place, manner, yes) = (session.place.clone(), session.manner, session.global.yes);
-    let ask = &mut |view: &PlanView| {
+    let place = session.place.clone();
+    let ask = &mut asking(session);
+    let answer = update::update(&place, &request, new_interrupt(false), ask, &mut session.listener());
+    session.show("update", answer, text::run)
+}
+
+pub(super) fn run_scripts(session: &mut Session) -> Exit {
+    let place = session.place.clone();
+    let ask = &mut asking(session);
+    let answer = scripts::run(&place, new_interrupt(false), ask, &mut session.listener());
+    session.show("run-once", answer, text::run)
+}
+
+/// Shows a plan and asks for it, unless `--yes` has said so already.
+fn asking(session: &Session) -> impl FnMut(&PlanView) -> bool + use<> {
+    let (manner, yes) = (session.manner, session.global.yes);
+    move |view| {
         if !manner.json {
             crate::cli::output::talk(&text::plan(view, false, &manner));
         }
         yes || (!manner.json && crate::cli::output::confirm("carry this plan out?"))
-    };
-    let interrupt = new_interrupt(false);
-    let answer = update::update(&place, &request, interrupt, ask, &mut session.listener());
-    session.show("update", answer, text::run)
+    }
 }
 
 /// Starts the same verb in a process of its own and follows it.

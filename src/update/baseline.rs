@@ -1,6 +1,7 @@
 //! The release that a run put in place becomes the installed baseline.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
@@ -9,6 +10,7 @@ use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
+use crate::integrity::manifest::RunOnce;
 use crate::integrity::three_way::ChangeKind;
 use crate::release::staging::Staging;
 use crate::site::installed::Baseline;
@@ -71,16 +73,31 @@ fn resulting(old: Option<&Manifest>, new: &Manifest, changes: &[Change]) -> Mani
     result.files.extend(kept.cloned());
     result.files.sort_by(|a, b| a.path.cmp(&b.path));
     drop_blocked(&mut result.files);
+    let known = |path: &SitePath| result.files.iter().any(|entry| entry.path == *path);
+    let (schema, extensions) = (united(&new.schema, &old.schema), united(&new.extensions, &old.extensions));
+    let old_scripts = old
+        .run_once
+        .iter()
+        .filter(|script| known(&script.path) && new.run_once.iter().all(|other| other.path != script.path));
+    let mut scripts: Vec<RunOnce> = new.run_once.iter().chain(old_scripts).cloned().collect();
+    scripts.sort_by(|a, b| a.path.cmp(&b.path));
+    result.schema = schema.into_iter().filter(known).collect();
+    result.extensions = extensions.into_iter().filter(known).collect();
+    result.run_once = scripts;
     result.extent = old.extent;
     result.made = if old.made == Made::Observed { Made::Observed } else { new.made };
     result.deleted = Vec::new();
     result
 }
 
+fn united(new: &[SitePath], old: &[SitePath]) -> BTreeSet<SitePath> {
+    new.iter().chain(old).cloned().collect()
+}
+
 /// A file of the new release where the old one had a folder, or the reverse:
 /// the new one stands.
 fn drop_blocked(files: &mut Vec<FileEntry>) {
-    let leaves: std::collections::BTreeSet<SitePath> = files
+    let leaves: BTreeSet<SitePath> = files
         .iter()
         .filter(|entry| entry.content != Content::Folder)
         .map(|entry| entry.path.clone())
@@ -126,4 +143,73 @@ fn save_ledger(work: &Work, installed: &Installed) -> Result<(), StepError> {
         }
     }
     Ok(installed.save_ledger(&ledger)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::digest::Sha256;
+    use crate::base::pattern::Patterns;
+
+    fn path(text: &str) -> SitePath {
+        SitePath::parse(text).unwrap()
+    }
+
+    /// A release of these files; those below `s/` are SQL, `e/` extensions, `r/` scripts.
+    fn release(extent: Extent, files: &[&str], text: &str) -> Manifest {
+        let sha256 = Sha256::of(text.as_bytes());
+        let content = Content::File { size: text.len() as u64, sha256, md5: None };
+        let entry = |name: &&str| FileEntry { path: path(name), content: content.clone(), mode: None };
+        let below = |folder: &str| {
+            files.iter().filter(move |name| name.starts_with(folder)).map(|name| path(name)).collect()
+        };
+        let scripts: Vec<SitePath> = below("r/");
+        let script = |path| RunOnce { path, repeatable: false, changes: Patterns::default() };
+        Manifest {
+            product: "p".into(),
+            version: text.into(),
+            time: jiff::Timestamp::UNIX_EPOCH,
+            extent,
+            made: Made::Built,
+            from: Vec::new(),
+            files: files.iter().map(entry).collect(),
+            deleted: Vec::new(),
+            schema: below("s/"),
+            run_once: scripts.into_iter().map(script).collect(),
+            extensions: below("e/"),
+        }
+    }
+
+    fn names(manifest: &Manifest) -> Vec<String> {
+        manifest.files.iter().map(|entry| entry.path.to_string()).collect()
+    }
+
+    #[test]
+    fn a_whole_release_is_what_is_installed_afterwards() {
+        let old = release(Extent::Complete, &["a", "s/1"], "1");
+        let new = release(Extent::Complete, &["b"], "2");
+        assert_eq!(resulting(Some(&old), &new, &[]), new);
+    }
+
+    #[test]
+    fn a_partial_release_leaves_the_rest_and_its_roles() {
+        let old = release(Extent::Complete, &["a", "b", "e/1", "gone", "r/1", "r/2", "s/1"], "1");
+        let mut new = release(Extent::Partial, &["b", "c/d", "r/2", "s/2"], "2");
+        new.deleted = vec![path("gone")];
+        let result = resulting(Some(&old), &new, &[]);
+        assert_eq!(names(&result), ["a", "b", "c/d", "e/1", "r/1", "r/2", "s/1", "s/2"]);
+        assert_eq!((result.version.as_str(), result.extent), ("2", Extent::Complete));
+        assert_eq!(result.schema, [path("s/1"), path("s/2")]);
+        assert_eq!(result.extensions, [path("e/1")]);
+        let scripts: Vec<&SitePath> = result.run_once.iter().map(|script| &script.path).collect();
+        assert_eq!(scripts, [&path("r/1"), &path("r/2")]);
+        assert!(result.check().is_ok());
+    }
+
+    #[test]
+    fn a_file_where_a_folder_was_takes_what_was_in_it_along() {
+        let old = release(Extent::Complete, &["a/b", "a/c"], "1");
+        let new = release(Extent::Partial, &["a"], "2");
+        assert_eq!(names(&resulting(Some(&old), &new, &[])), ["a"]);
+    }
 }

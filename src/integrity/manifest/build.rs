@@ -138,13 +138,13 @@ fn is_empty(tree: &Tree, folder: &SitePath) -> bool {
 }
 
 /// One-time scripts have names that begin with a digit; one that ran ends in `.done`.
-fn is_script(path: &SitePath) -> bool {
+pub fn is_script(path: &SitePath) -> bool {
     path.name().starts_with(|c: char| c.is_ascii_digit()) && !path.name().ends_with(".done")
 }
 
 /// What a script says of itself in the comments of its first lines:
 /// `entracte: repeatable` and `entracte: changes = PATTERN, PATTERN`.
-fn script(path: SitePath, content: &[u8]) -> RunOnce {
+pub fn script(path: SitePath, content: &[u8]) -> RunOnce {
     let text = String::from_utf8_lossy(content);
     let words = text
         .lines()
