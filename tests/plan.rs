@@ -212,6 +212,13 @@ fn a_plan_for_wordpress_leaves_tree_and_database_as_they_are() {
     entracte.json(&["stage", "--from", release.to_str().unwrap(), "--complete"]).code(0);
     tree.assert_same(&site.tree(), "after stage");
     let plan = entracte.json(&["plan"]).code(0);
+    let asked = |name: &str| {
+        let checks = plan["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["name"] == name).map(|check| check["level"].clone())
+    };
+    for name in ["php-cli", "php-web", "database", "database rights", "database version"] {
+        assert_eq!(asked(name).unwrap(), "ok", "{name}: {:#}", plan["checks"]);
+    }
     entracte.run(&["plan"]).code(0);
     entracte.run(&["plan", "--diff"]).code(0);
     tree.assert_same(&site.tree(), "after plan");

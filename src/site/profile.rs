@@ -157,6 +157,9 @@ pub struct Requirements {
     /// Least PHP version from an application version on, ascending.
     #[serde(default)]
     pub php: Vec<PhpRule>,
+    /// Least database versions from an application version on, ascending.
+    #[serde(default)]
+    pub database: Vec<ServerRule>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -164,6 +167,15 @@ pub struct Requirements {
 pub struct PhpRule {
     pub from: String,
     pub min: String,
+}
+
+/// Least versions of the servers that the application can use.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerRule {
+    pub from: String,
+    pub mysql: Option<String>,
+    pub mariadb: Option<String>,
 }
 
 /// How to see that the application does not update itself.

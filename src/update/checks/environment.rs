@@ -1,7 +1,10 @@
 //! Gate, lock, clock, database, and the application's own updater.
 
+use std::cmp::Ordering;
+
 use crate::base::check::Check;
 use crate::database;
+use crate::integrity::manifest::version;
 use crate::site::gate::Closing;
 use crate::site::gate::Kind;
 use crate::site::php;
@@ -103,7 +106,11 @@ pub fn database(subject: &Subject) -> Vec<Check> {
         };
     };
     match database::open(&found.address) {
-        Ok(mut database) => database.checks(),
+        Ok(mut database) => {
+            let mut checks = database.checks();
+            checks.extend(database.version().ok().and_then(|said| database_version(subject, &said)));
+            checks
+        }
         Err(error) => vec![Check::error(
             "database",
             format!(
@@ -115,5 +122,62 @@ pub fn database(subject: &Subject) -> Vec<Check> {
             ),
             "check the address and the password of the site's database",
         )],
+    }
+}
+
+/// Whether the server is new enough for the new version, where the profile says.
+fn database_version(subject: &Subject, said: &str) -> Option<Check> {
+    const NAME: &str = "database version";
+    let to = &subject.sealed.to.version;
+    let rules = &subject.site.profile.requirements.database;
+    let rule = rules.iter().rfind(|rule| version::compare(to, &rule.from).is_ge())?;
+    let (engine, found) = engine_and_version(said);
+    let min = match engine {
+        "MariaDB" => rule.mariadb.as_ref(),
+        "MySQL" => rule.mysql.as_ref(),
+        // The application has an SQLite of its own, within PHP.
+        _ => None,
+    }?;
+    Some(match version::compare(found, min) {
+        Ordering::Less => Check::error(
+            NAME,
+            format!("{to} needs {engine} {min}, and this is {found}"),
+            "bring the database server up to date first",
+        ),
+        Ordering::Equal | Ordering::Greater => Check::ok(NAME, format!("{engine} {found} will do")),
+    })
+}
+
+/// What a server says of itself, e.g. `10.11.6-MariaDB-0+deb12u1`, `8.0.36`, `SQLite 3.46.0`.
+fn engine_and_version(said: &str) -> (&'static str, &str) {
+    let engine = match said {
+        said if said.contains("MariaDB") => "MariaDB",
+        said if said.contains("SQLite") => "SQLite",
+        _ => "MySQL",
+    };
+    // Old clients were told a MySQL version before MariaDB's own.
+    let said = said.strip_prefix("5.5.5-").filter(|_| engine == "MariaDB").unwrap_or(said);
+    let start = said.find(|c: char| c.is_ascii_digit()).unwrap_or(said.len());
+    let length = said[start..].find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(said.len() - start);
+    (engine, &said[start..start + length])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_say_their_version_in_many_ways() {
+        for (said, found) in [
+            ("10.11.6-MariaDB-0+deb12u1", ("MariaDB", "10.11.6")),
+            ("5.5.5-10.3.39-MariaDB-log", ("MariaDB", "10.3.39")),
+            ("MariaDB 11.8.3-MariaDB-0+deb13u1 from Debian", ("MariaDB", "11.8.3")),
+            ("8.0.36-0ubuntu0.22.04.1", ("MySQL", "8.0.36")),
+            ("MySQL 8.4.0", ("MySQL", "8.4.0")),
+            ("SQLite 3.46.0", ("SQLite", "3.46.0")),
+            ("unheard of", ("MySQL", "")),
+        ] {
+            assert_eq!(engine_and_version(said), found, "{said}");
+        }
     }
 }
