@@ -260,7 +260,7 @@ pub fn rollback(
         Err(error) if !began && work.run.standing().direction == Direction::Forward => {
             let exit = match &error {
                 // What is needed to go back is not there, or not what it was.
-                StepError::Dump(_) | StepError::Swap(_) => Exit::Stuck,
+                StepError::Dump(_) | StepError::Swap(_) | StepError::Saved(_) => Exit::Stuck,
                 error if error.exit() == Exit::Refused => Exit::Refused,
                 _ => Exit::Stuck,
             };

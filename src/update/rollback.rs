@@ -20,6 +20,7 @@ use crate::update::standing::Direction;
 use crate::update::steps;
 use crate::update::steps::reopen;
 use crate::update::steps::save::dump_record;
+use crate::update::steps::save::prove_saved;
 use crate::update::steps::swap::prove_backup;
 use crate::update::work::Work;
 
@@ -39,6 +40,7 @@ pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> 
     if work.run.standing().direction == Direction::Forward {
         let database = decide_database(work, newer, watch)?;
         prove_backup(work)?;
+        prove_saved(work)?;
         if let Some(record) = dump_record(work)? {
             dump::check(&record, &work.run.folder.dump())?;
         }

@@ -2,16 +2,19 @@
 //! says it may change, taken before it runs; rollback puts them back.
 
 use std::path::Path;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::base::digest::Algorithms;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::pattern::Patterns;
 use crate::base::tree::Tree;
+use crate::integrity::scan::hash_file;
 use crate::sys::beneath::Rename;
 use crate::sys::beneath::Root;
 use crate::sys::beneath::StatKind;
@@ -47,6 +50,8 @@ pub enum SavedError {
     },
     #[error("{path} changed while it was saved")]
     Changed { path: SitePath },
+    #[error("the saved copy {} of {path} is not what it was", fs::shown(copy))]
+    Copy { path: SitePath, copy: PathBuf },
     #[error(transparent)]
     Io(#[from] IoError),
 }
@@ -54,7 +59,7 @@ pub enum SavedError {
 impl Fault for SavedError {
     fn exit(&self) -> Exit {
         match self {
-            SavedError::Damaged { .. } => Exit::Stuck,
+            SavedError::Damaged { .. } | SavedError::Copy { .. } => Exit::Stuck,
             SavedError::Changed { .. } => Exit::Failed,
             SavedError::Io(error) => error.exit(),
         }
@@ -63,6 +68,10 @@ impl Fault for SavedError {
     fn hints(&self) -> Vec<String> {
         match self {
             SavedError::Io(error) => error.hints(),
+            SavedError::Copy { .. } => vec![
+                "nothing was written; put the file right by hand, then its copy will do for `entracte rollback`".into(),
+                "RESTORE.txt in the run's folder says how to put back the rest by hand".into(),
+            ],
             _ => Vec::new(),
         }
     }
@@ -102,6 +111,18 @@ impl Saved {
         let text = serde_json::to_vec(self)
             .map_err(|source| SavedError::Damaged { path: fs::shown(path), source })?;
         Ok(fs::write_durable(path, &text)?)
+    }
+
+    /// Proves that every copy in `folder` is what it was. Writes nothing.
+    pub fn check(&self, folder: &Path) -> Result<(), SavedError> {
+        let place = Root::open(folder)?;
+        for file in &self.files {
+            let is_file = matches!(file.thing.what, What::File { .. });
+            if is_file && !holds(&place, &file.path, &file.thing)? {
+                return Err(SavedError::Copy { path: file.path.clone(), copy: place.full(&file.path) });
+            }
+        }
+        Ok(())
     }
 
     /// Brings every path that the patterns match back to what was saved; what
@@ -204,12 +225,17 @@ impl SavedFile {
 fn copy(live: &Root, place: &Root, path: &SitePath, thing: &Thing) -> Result<(), SavedError> {
     let mut from = live.open_file(path)?;
     let mut to = place.create_file(path, 0o600)?;
-    let size = std::io::copy(&mut from, &mut to)
-        .map_err(|source| IoError::new("write", place.full(path), source))?;
-    match size == thing.size() {
+    std::io::copy(&mut from, &mut to).map_err(|source| IoError::new("write", place.full(path), source))?;
+    match holds(place, path, thing)? {
         true => Ok(()),
         false => Err(SavedError::Changed { path: path.clone() }),
     }
+}
+
+/// Whether the copy has the digest of what was copied.
+fn holds(place: &Root, path: &SitePath, thing: &Thing) -> Result<bool, SavedError> {
+    let (_, sha256, _) = hash_file(place, path, Algorithms::Sha256)?;
+    Ok(Some(sha256) == thing.sha256())
 }
 
 fn set_aside(live: &Root, undone: &Root, path: &SitePath) -> Result<(), SavedError> {

@@ -32,6 +32,15 @@ pub fn save(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     Ok(note)
 }
 
+/// Checks that the copies are what was copied.
+pub fn prove_saved(work: &Work) -> Result<(), StepError> {
+    let folder = work.run.folder.saved();
+    match Saved::load(&folder)? {
+        Some(saved) => Ok(saved.check(&folder)?),
+        None => Ok(()),
+    }
+}
+
 /// Puts back what was copied; the database is brought back by `migrate`.
 pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let folder = work.run.folder.saved();
