@@ -56,7 +56,7 @@ pub fn build(
         }
         None => Some(String::from_utf8_lossy(&json).into_owned()),
     };
-    Ok((Answer::done(view(&manifest)), text))
+    Ok((Answer::done(view(manifest)), text))
 }
 
 fn read_release(request: &BuildRequest, listener: Listener) -> Result<Manifest, Failure> {
@@ -85,7 +85,7 @@ fn staged_in(scratch: &Path, request: &BuildRequest, listener: Listener) -> Resu
 }
 
 pub fn show(path: &Path) -> Result<Answer<ManifestView>, Failure> {
-    Ok(Answer::done(view(&load(path)?)))
+    Ok(Answer::done(view(load(path)?)))
 }
 
 fn load(path: &Path) -> Result<Manifest, Failure> {
@@ -95,28 +95,24 @@ fn load(path: &Path) -> Result<Manifest, Failure> {
     Ok(Manifest::parse(&fs::read(path)?)?)
 }
 
-fn view(manifest: &Manifest) -> ManifestView {
+fn view(manifest: Manifest) -> ManifestView {
     ManifestView {
         format: "entracte".into(),
-        product: manifest.product.clone(),
-        version: manifest.version.clone(),
-        files: manifest.files.iter().map(file_view).collect(),
+        product: manifest.product,
+        version: manifest.version,
+        files: manifest.files.into_iter().map(file_view).collect(),
         warnings: Vec::new(),
     }
 }
 
-fn file_view(entry: &FileEntry) -> FileView {
-    let (mut sha256, mut md5, mut link) = (None, None, None);
-    match &entry.content {
-        Content::File { sha256: digest, md5: old, .. } => {
-            sha256 = Some(digest.to_string());
-            md5 = old.map(|digest| digest.to_string());
-        }
-        Content::Link { target } => link = Some(target.clone()),
-        Content::Folder => {}
-    }
-    let mode = entry.mode.map(|mode| format!("{mode:04o}"));
-    FileView { path: entry.path.as_str().to_owned(), size: entry.size(), sha256, md5, mode, link }
+fn file_view(entry: FileEntry) -> FileView {
+    let size = entry.size();
+    let (sha256, md5, link) = match entry.content {
+        Content::File { sha256, md5, .. } => (Some(sha256), md5, None),
+        Content::Link { target } => (None, None, Some(target)),
+        Content::Folder => (None, None, None),
+    };
+    FileView { path: entry.path, size, sha256, md5, mode: entry.mode, link }
 }
 
 /// A folder held against a manifest; `strict` reports what is not listed, too.

@@ -8,7 +8,10 @@ use serde::Serialize;
 
 use crate::app::failure::Failure;
 use crate::base::check::Check;
+use crate::base::digest::Md5;
+use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
+use crate::base::path::SitePath;
 
 /// What a verb answers, and how it ended.
 #[derive(Clone, Debug)]
@@ -264,18 +267,24 @@ pub struct ManifestView {
     pub warnings: Vec<LineWarning>,
 }
 
+/// A large manifest is shown entry by entry: no digest is a text before it is printed.
 #[derive(Clone, Debug, Serialize)]
 pub struct FileView {
-    pub path: String,
+    pub path: SitePath,
     pub size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
+    pub sha256: Option<Sha256>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub md5: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mode: Option<String>,
+    pub md5: Option<Md5>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "octal")]
+    pub mode: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+}
+
+/// Permission bits as four octal digits.
+fn octal<S: serde::Serializer>(mode: &Option<u32>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{:04o}", mode.unwrap_or_default()))
 }
 
 #[derive(Clone, Debug, Serialize)]

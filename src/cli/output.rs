@@ -1,6 +1,7 @@
 //! Where words go: data to standard output, talk to standard error, and with
 //! `--json` exactly one document.
 
+use std::io::BufWriter;
 use std::io::Write;
 
 use serde::Serialize;
@@ -97,10 +98,12 @@ impl Manner {
         error: Option<&Failure>,
     ) -> Exit {
         let document = Document { format: 1, verb, ok: exit == Exit::Done, exit, result, error };
-        match serde_json::to_string(&document) {
-            Ok(text) => put(&format!("{text}\n")),
-            Err(error) => self.say(&format!("the answer cannot be written as JSON: {error}")),
-        }
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        // Who closed the pipe wants no more of it.
+        let _ = serde_json::to_writer(&mut out, &document)
+            .map_err(Into::into)
+            .and_then(|()| writeln!(out))
+            .and_then(|()| out.flush());
         exit
     }
 

@@ -327,8 +327,9 @@ pub fn manifest(manifest: &ManifestView, manner: &Manner) -> String {
     text.line(&format!("{} {} ({})", manifest.product, manifest.version, manifest.format));
     for file in &manifest.files {
         let digest =
-            file.sha256.as_deref().or(file.md5.as_deref()).or(file.link.as_deref()).unwrap_or("folder");
-        text.line(&format!("{digest:<64} {:>10} {}", file.size, escape::text(&file.path)));
+            file.sha256.map(|digest| digest.to_string()).or(file.md5.map(|digest| digest.to_string()));
+        let what = digest.or_else(|| file.link.clone()).unwrap_or_else(|| "folder".into());
+        text.line(&format!("{what:<64} {:>10} {}", file.size, escape::text(file.path.as_str())));
     }
     for warning in &manifest.warnings {
         text.line(&format!("line {}: {}", warning.line, escape::text(&warning.text)));
