@@ -3,6 +3,7 @@
 //! Links are never followed. What cannot be read is an entry of the result,
 //! never a missing one, and a read that failed never yields a digest.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -40,7 +41,7 @@ use crate::sys::beneath::StatKind;
 use crate::sys::clock;
 use crate::sys::fs::IoError;
 
-const BUFFER: usize = 256 * 1024;
+const BUFFER_BYTES: usize = 256 * 1024;
 /// How often progress is told.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -245,20 +246,30 @@ fn read_whole(
 
 /// Size and digests of everything that `reader` gives.
 pub fn hash_reader(reader: &mut dyn Read, algorithms: Algorithms) -> io::Result<(u64, Sha256, Option<Md5>)> {
-    let mut hasher = Hasher::new(algorithms);
-    let mut buffer = vec![0; BUFFER];
-    let mut size = 0;
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => {
-                hasher.update(&buffer[..count]);
-                size += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+    thread_local! {
+        // Making one for each small file would cost more than reading it.
+        static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER_BYTES]);
     }
+    let mut hasher = Hasher::new(algorithms);
+    let mut size = 0;
+    let mut take = |buffer: &mut [u8]| {
+        loop {
+            match reader.read(buffer) {
+                Ok(0) => return Ok(()),
+                Ok(count) => {
+                    hasher.update(&buffer[..count]);
+                    size += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    BUFFER.with(|shared| match shared.try_borrow_mut() {
+        Ok(mut buffer) => take(&mut buffer),
+        // `reader` hashes something itself.
+        Err(_) => take(&mut vec![0; BUFFER_BYTES]),
+    })?;
     let (sha256, md5) = hasher.finish();
     Ok((size, sha256, md5))
 }

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -61,6 +62,21 @@ impl Beneath for TreePath {
 pub struct Root {
     folder: OwnedFd,
     path: PathBuf,
+}
+
+/// The folder that holds an entry: the root itself, or one that was opened for it.
+enum Parent<'r> {
+    Root(BorrowedFd<'r>),
+    Opened(OwnedFd),
+}
+
+impl AsFd for Parent<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Parent::Root(folder) => *folder,
+            Parent::Opened(folder) => folder.as_fd(),
+        }
+    }
 }
 
 /// How a rename treats what stands at its target.
@@ -315,16 +331,19 @@ impl Root {
     }
 
     /// The open folder that holds `path`, and the name in it.
-    fn parent<'p>(&self, path: &'p (impl Beneath + ?Sized)) -> rustix::io::Result<(OwnedFd, &'p OsStr)> {
+    fn parent<'p>(
+        &'p self,
+        path: &'p (impl Beneath + ?Sized),
+    ) -> rustix::io::Result<(Parent<'p>, &'p OsStr)> {
         let bytes = path.bytes();
         let (parent, name) = match bytes.iter().rposition(|byte| *byte == b'/') {
-            Some(at) => (&bytes[..at], &bytes[at + 1..]),
-            None => (&b""[..], bytes),
+            Some(at) => (Parent::Opened(self.folder(&bytes[..at], OFlags::PATH)?), &bytes[at + 1..]),
+            None => (Parent::Root(self.folder.as_fd()), bytes),
         };
-        if matches!(name, b"" | b"." | b"..") {
-            return Err(Errno::INVAL);
+        match name {
+            b"" | b"." | b".." => Err(Errno::INVAL),
+            name => Ok((parent, OsStr::from_bytes(name))),
         }
-        Ok((self.folder(parent, OFlags::PATH)?, OsStr::from_bytes(name)))
     }
 
     fn folder(&self, path: &[u8], how: OFlags) -> rustix::io::Result<OwnedFd> {
