@@ -2,11 +2,11 @@
 //! tree proves it, or as observed.
 
 use std::path::Path;
-use std::path::PathBuf;
 
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
 use crate::app::init::Request;
+use crate::app::look::release_at;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::tree::Kind;
@@ -18,16 +18,11 @@ use crate::integrity::manifest::build::Describe;
 use crate::integrity::manifest::build::build;
 use crate::integrity::verify;
 use crate::integrity::verify::Findings;
-use crate::release::archive::Limits;
-use crate::release::source::Source;
-use crate::release::stage;
-use crate::release::staging::Staging;
 use crate::site::hash_list::HashList;
 use crate::site::installed::Baseline;
 use crate::site::profile::Profile;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
-use crate::sys::env;
 use crate::sys::fs;
 
 /// The manifest of what is installed: as given, else as observed.
@@ -43,7 +38,11 @@ pub(super) fn baseline(
         return Ok(Known::release(Manifest::parse(&fs::read(path)?)?, tree, profile));
     }
     if let Some(path) = &request.release {
-        return Ok(Known::release(from_release(path, request, profile, listener)?, tree, profile));
+        return Ok(Known::release(
+            release_at(path, profile, &profile.name, request.version.as_deref(), listener)?,
+            tree,
+            profile,
+        ));
     }
     if let Some(listed) = from_list(root, tree, profile, notes)? {
         return Ok(listed);
@@ -104,49 +103,6 @@ fn from_list(
         return Ok(Some(Known { manifest, baseline: Baseline::List, findings }));
     }
     Ok(None)
-}
-
-fn from_release(
-    path: &Path,
-    request: &Request,
-    profile: &Profile,
-    listener: Listener,
-) -> Result<Manifest, Failure> {
-    let scratch = Scratch::new()?;
-    let options = stage::Options {
-        profile,
-        product: &profile.name,
-        version: request.version.as_deref(),
-        extent: Some(Extent::Complete),
-        limits: Limits::default(),
-        inbox: path,
-        incoming: path,
-    };
-    let source = match fs::is_folder(path) {
-        true => Source::Folder(path.to_owned()),
-        false => Source::parse(&path.to_string_lossy())?,
-    };
-    let staging = Staging::open(&scratch.0)?;
-    let staged = stage::stage(&source, &staging, &options, &mut |step, event| listener(None, step, event))?;
-    Ok(staged.manifest)
-}
-
-/// A folder that goes away with its owner.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Scratch, Failure> {
-        let path = env::temporary_folder().join(format!("entracte-{}", crate::sys::random::hex(8)));
-        fs::create_folders(&path, 0o700)?;
-        Ok(Scratch(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed from the temporary folder goes away with it.
-        let _ = fs::remove_folder_all(&self.0);
-    }
 }
 
 /// What stands there now, without the owner's files and what changes by itself.

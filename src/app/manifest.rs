@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
+use crate::app::look::release_at;
 use crate::app::report::Answer;
 use crate::app::report::FileView;
 use crate::app::report::FindingsView;
@@ -15,20 +16,14 @@ use crate::base::exit::Exit;
 use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
 use crate::integrity::manifest::Content;
-use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::diff;
 use crate::integrity::scan;
 use crate::integrity::verify;
-use crate::release::archive::Limits;
-use crate::release::source::Source;
-use crate::release::stage;
-use crate::release::staging::Staging;
 use crate::site::detect;
 use crate::sys::beneath::Root;
-use crate::sys::env;
 use crate::sys::fs;
 
 /// What `manifest build` is asked for.
@@ -45,7 +40,9 @@ pub fn build(
     request: &BuildRequest,
     listener: Listener,
 ) -> Result<(Answer<ManifestView>, Option<String>), Failure> {
-    let mut manifest = read_release(request, listener)?;
+    let profile = detect::profile(&request.release, None)?;
+    let product = request.product.as_deref().unwrap_or(&profile.name);
+    let mut manifest = release_at(&request.release, &profile, product, request.version.as_deref(), listener)?;
     manifest.made = Made::Published;
     manifest.check()?;
     let json = manifest.to_json();
@@ -57,31 +54,6 @@ pub fn build(
         None => Some(String::from_utf8_lossy(&json).into_owned()),
     };
     Ok((Answer::done(view(manifest)), text))
-}
-
-fn read_release(request: &BuildRequest, listener: Listener) -> Result<Manifest, Failure> {
-    let scratch = env::temporary_folder().join(format!("entracte-{}", crate::sys::random::hex(8)));
-    fs::create_folders(&scratch, 0o700)?;
-    let staged = staged_in(&scratch, request, listener);
-    fs::remove_folder_all(&scratch)?;
-    staged
-}
-
-fn staged_in(scratch: &Path, request: &BuildRequest, listener: Listener) -> Result<Manifest, Failure> {
-    let profile = detect::profile(&request.release, None)?;
-    let product = request.product.clone().unwrap_or_else(|| profile.name.clone());
-    let source = Source::parse(&request.release.to_string_lossy())?;
-    let options = stage::Options {
-        profile: &profile,
-        product: &product,
-        version: request.version.as_deref(),
-        extent: Some(Extent::Complete),
-        limits: Limits::default(),
-        inbox: scratch,
-        incoming: scratch,
-    };
-    let watch = &mut |step, event| listener(None, step, event);
-    Ok(stage::stage(&source, &Staging::open(scratch)?, &options, watch)?.manifest)
 }
 
 pub fn show(path: &Path) -> Result<Answer<ManifestView>, Failure> {

@@ -8,6 +8,7 @@ pub mod event_line;
 pub mod failure;
 pub mod gate;
 pub mod init;
+mod look;
 pub mod manifest;
 pub mod plan;
 pub mod report;

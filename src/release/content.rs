@@ -121,14 +121,7 @@ fn from_folder(
 ) -> Result<Content, StageError> {
     let root = Root::open(path)?;
     let mut notes = Vec::new();
-    let skipped: Vec<&str> = CHECKOUTS.into_iter().filter(|name| fs::exists(&path.join(name))).collect();
-    notes.extend(skipped.iter().map(|name| format!("the version control folder {name} was left out")));
-    let skip = Patterns::new(skipped).unwrap_or_default();
-    let look = |watch: Watch| {
-        let options = scan::Options { algorithms: Algorithms::Sha256, skip: &skip, cache: None };
-        scan::scan(&root, &options, watch)
-    };
-    let before = look(watch)?.tree;
+    let before = scan_release(&root, &mut notes, watch)?;
     if source.may_be_in_the_making() {
         let newest = before.values().map(|node| node.meta.mtime).max().unwrap_or_default();
         if clock::now().as_second() - newest < QUIET_SECONDS {
@@ -149,11 +142,21 @@ fn from_folder(
             added => written += added?.0,
         }
     }
-    if marks(&before) != marks(&look(watch)?.tree) {
+    if marks(&before) != marks(&scan_release(&root, &mut Vec::new(), watch)?) {
         return Err(StageError::StillChanging { source_name: source.text() });
     }
     let extent = extent.unwrap_or(Extent::Partial);
     Ok(Content { tree: before, written, notes, extent })
+}
+
+/// The tree of a release in a folder; folders of version control are no part of it.
+pub(super) fn scan_release(root: &Root, notes: &mut Vec<String>, watch: Watch) -> Result<Tree, StageError> {
+    let skipped: Vec<&str> =
+        CHECKOUTS.into_iter().filter(|name| fs::exists(&root.path().join(name))).collect();
+    notes.extend(skipped.iter().map(|name| format!("the version control folder {name} was left out")));
+    let skip = Patterns::new(skipped).unwrap_or_default();
+    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &skip, cache: None };
+    Ok(scan::scan(root, &options, watch)?.tree)
 }
 
 /// What changes when somebody writes: kind, size, digest, time.

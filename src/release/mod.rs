@@ -2,6 +2,7 @@
 
 pub mod archive;
 mod content;
+mod describe;
 pub mod source;
 pub mod stage;
 pub mod staging;

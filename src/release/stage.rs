@@ -1,6 +1,7 @@
 //! Step 1: a release is brought here and verified. Nothing of it is executed
 //! or believed, and what was staged before stays until all of it is here.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
@@ -11,22 +12,19 @@ use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
-use crate::base::tree::Kind;
-use crate::base::tree::Node;
-use crate::base::tree::Tree;
 use crate::integrity::manifest::Extent;
-use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::ManifestError;
 use crate::integrity::manifest::build::BuildError;
-use crate::integrity::manifest::build::Describe;
-use crate::integrity::manifest::build::build;
 use crate::integrity::scan;
 use crate::integrity::scan::ScanError;
 use crate::release::archive::ArchiveError;
 use crate::release::archive::Limits;
 use crate::release::content::Content;
+use crate::release::content::scan_release;
 use crate::release::content::take_in;
+use crate::release::describe::manifest_of;
+use crate::release::source::Found;
 use crate::release::source::Source;
 use crate::release::source::SourceError;
 use crate::release::staging::FORMAT;
@@ -36,6 +34,7 @@ use crate::release::staging::Staging;
 use crate::release::staging::StagingError;
 use crate::release::staging::Trust;
 use crate::site::profile::Profile;
+use crate::sys::beneath::Root;
 use crate::sys::clock;
 use crate::sys::fs::IoError;
 
@@ -140,123 +139,56 @@ pub fn stage(
     Ok(staged)
 }
 
-/// The manifest of a source, its content being put into staging.
+/// The manifest of a source whose content is in staging.
 fn describe(
     source: &Source,
     staging: &Staging,
     options: &Options,
-    mut content: Content,
+    content: Content,
 ) -> Result<Staged, StageError> {
-    let own =
-        SitePath::parse(MANIFEST_NAME).ok().and_then(|path| content.tree.remove(&TreePath::from(&path)));
-    let tree = &content.tree;
-    let read = |path: &SitePath| read_object(staging, tree, path);
-    let manifest = match own.as_ref().and_then(Node::sha256) {
-        Some(digest) => {
-            let mut text = Vec::new();
-            let mut object = staging.open_object(&digest)?;
-            object.read_to_end(&mut text).map_err(|source| IoError::new("read", MANIFEST_NAME, source))?;
-            let manifest = Manifest::parse(&text).map_err(StageError::Manifest)?;
-            check_listed(&manifest, tree, &mut content.notes)?;
-            manifest
-        }
-        None => built(options, tree, content.extent, &read)?,
+    let Content { mut tree, written, mut notes, extent } = content;
+    let digests: BTreeMap<TreePath, Sha256> =
+        tree.iter().filter_map(|(path, node)| Some((path.clone(), node.sha256()?))).collect();
+    let read = |path: &SitePath| {
+        let digest = digests.get(&TreePath::from(path))?;
+        let mut content = Vec::new();
+        staging.open_object(digest).ok()?.read_to_end(&mut content).ok()?;
+        Some(content)
     };
-    if manifest.product != options.product {
-        let wanted = options.product.to_owned();
-        return Err(StageError::OtherProduct { product: manifest.product, wanted });
-    }
-    if let Some(wanted) = options.version
-        && manifest.version != wanted
-    {
-        return Err(StageError::OtherVersion { found: manifest.version, wanted: wanted.to_owned() });
-    }
+    let manifest = manifest_of(&mut tree, extent, options, &read, &mut notes)?;
     let origin = Origin {
         format: FORMAT,
         manifest: manifest.digest(),
         source: source.text(),
         trust: Trust::None,
-        fetched_bytes: content.written,
+        fetched_bytes: written,
         requests: 0,
         staged_at: clock::now(),
-        notes: content.notes,
+        notes,
     };
     Ok(Staged { manifest, origin })
 }
 
-/// A manifest for a release that has none.
-fn built(
+/// The manifest of a release that is not to be kept here: a folder is read
+/// where it stands, an archive by way of the folder `scratch`.
+pub fn look(
+    source: &Source,
     options: &Options,
-    tree: &Tree,
-    extent: Extent,
-    read: &dyn Fn(&SitePath) -> Option<Vec<u8>>,
+    scratch: &Path,
+    watch: Watch,
 ) -> Result<Manifest, StageError> {
-    if !tree.values().any(|node| matches!(node.kind, Kind::File { .. })) {
-        return Err(StageError::Empty);
-    }
-    let said = options.profile.version_in(read);
-    let version = options.version.map(str::to_owned).or(said).unwrap_or_else(|| unknown_version(tree));
-    let deleted = options.profile.release.deleted_list.as_ref().map(|path| deleted(path, tree, read));
-    let newest = tree.values().map(|node| node.meta.modified()).max().unwrap_or_default();
-    let describe = Describe {
-        product: options.product.to_owned(),
-        version,
-        time: newest,
-        made: Made::Built,
-        extent,
-        from: Vec::new(),
-        deleted: deleted.unwrap_or_default(),
-        conventions: options.profile.conventions(),
+    let Found::Folder(folder) = source.find(options.inbox, options.incoming)? else {
+        return Ok(stage(source, &Staging::open(scratch)?, options, watch)?.manifest);
     };
-    Ok(build(tree, describe, &mut |path| read(path))?)
-}
-
-/// The same content always gets the same name.
-fn unknown_version(tree: &Tree) -> String {
-    let lines: Vec<u8> = tree
-        .iter()
-        .flat_map(|(path, node)| {
-            [path.as_bytes(), node.sha256().map_or(String::new(), |d| d.to_string()).as_bytes()].concat()
-        })
-        .collect();
-    format!("unknown-{}", &Sha256::of(&lines).to_string()[..8])
-}
-
-/// The obsolete paths that a release lists, one a line; those it ships are not.
-fn deleted(list: &SitePath, tree: &Tree, read: &dyn Fn(&SitePath) -> Option<Vec<u8>>) -> Vec<SitePath> {
-    let text = read(list).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let mut paths: Vec<SitePath> = lines
-        .filter_map(|line| SitePath::parse(line.trim_end_matches('/')).ok())
-        .filter(|path| !tree.contains_key(&TreePath::from(path)))
-        .collect();
-    paths.sort();
-    paths.dedup();
-    paths
-}
-
-fn check_listed(manifest: &Manifest, tree: &Tree, notes: &mut Vec<String>) -> Result<(), StageError> {
-    for entry in &manifest.files {
-        match tree.get(&TreePath::from(&entry.path)) {
-            Some(node) if crate::integrity::three_way::holds(node, &entry.content) => {}
-            Some(_) => return Err(StageError::NotAsListed { path: entry.path.clone() }),
-            None => return Err(StageError::Missing { path: entry.path.clone() }),
-        }
-    }
-    let listed = |path: &TreePath| path.to_site_path().is_ok_and(|path| manifest.entry(&path).is_some());
-    let extra = tree.iter().filter(|(path, node)| !node.is_folder() && !listed(path)).count();
-    if extra > 0 {
-        notes.push(format!("{extra} files of the release are not in its manifest and were left out"));
-    }
-    Ok(())
-}
-
-fn read_object(staging: &Staging, tree: &Tree, path: &SitePath) -> Option<Vec<u8>> {
-    let digest = tree.get(&TreePath::from(path))?.sha256()?;
-    let mut content = Vec::new();
-    staging.open_object(&digest).ok()?.read_to_end(&mut content).ok()?;
-    Some(content)
+    let (root, mut notes) = (Root::open(&folder)?, Vec::new());
+    let mut tree = scan_release(&root, &mut notes, watch)?;
+    let read = |path: &SitePath| {
+        let mut content = Vec::new();
+        root.open_file(path).ok()?.read_to_end(&mut content).ok()?;
+        Some(content)
+    };
+    let extent = options.extent.unwrap_or(Extent::Partial);
+    manifest_of(&mut tree, extent, options, &read, &mut notes)
 }
 
 /// Every content that a manifest names is here and has its digest.

@@ -1,0 +1,58 @@
+//! The manifest of a release that nobody stages.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::app::desk::Listener;
+use crate::app::failure::Failure;
+use crate::integrity::manifest::Extent;
+use crate::integrity::manifest::Manifest;
+use crate::release::archive::Limits;
+use crate::release::source::Source;
+use crate::release::stage;
+use crate::site::profile::Profile;
+use crate::sys::env;
+use crate::sys::fs;
+
+/// What the folder or archive at `path` holds, taken for a whole release.
+pub(super) fn release_at(
+    path: &Path,
+    profile: &Profile,
+    product: &str,
+    version: Option<&str>,
+    listener: Listener,
+) -> Result<Manifest, Failure> {
+    let scratch = Scratch::new()?;
+    let options = stage::Options {
+        profile,
+        product,
+        version,
+        extent: Some(Extent::Complete),
+        limits: Limits::default(),
+        inbox: path,
+        incoming: path,
+    };
+    let source = match fs::is_folder(path) {
+        true => Source::Folder(path.to_owned()),
+        false => Source::parse(&path.to_string_lossy())?,
+    };
+    Ok(stage::look(&source, &options, &scratch.0, &mut |step, event| listener(None, step, event))?)
+}
+
+/// A folder that goes away with its owner.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Scratch, Failure> {
+        let path = env::temporary_folder().join(format!("entracte-{}", crate::sys::random::hex(8)));
+        fs::create_folders(&path, 0o700)?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed from the temporary folder goes away with it.
+        let _ = fs::remove_folder_all(&self.0);
+    }
+}
