@@ -22,6 +22,7 @@ use crate::site::gate::Gate;
 use crate::site::history;
 use crate::site::history::News;
 use crate::sys::env;
+use crate::sys::fs;
 use crate::update::approval::Approval;
 use crate::update::compose::Reinstall;
 use crate::update::plan::Change;
@@ -41,8 +42,24 @@ pub enum Diff {
     One(String),
 }
 
-pub fn plan(place: &Place, diff: &Diff, listener: Listener) -> Result<Answer<PlanView>, Failure> {
+/// What is remembered of files that look unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    Trusted,
+    /// Every file is read anew.
+    Forgotten,
+}
+
+pub fn plan(
+    place: &Place,
+    diff: &Diff,
+    memory: Memory,
+    listener: Listener,
+) -> Result<Answer<PlanView>, Failure> {
     let held = Held::take_idle(place, "plan")?;
+    if memory == Memory::Forgotten {
+        fs::remove_file_if_present(&held.site.state.cache())?;
+    }
     let plan = make(&held.site, &held.gate, Reinstall::No, listener)?;
     let exit = if plan.is_empty() { Exit::NothingToDo } else { Exit::Done };
     Ok(Answer::ending(exit, view(&held.site, &plan, diff)?))

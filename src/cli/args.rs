@@ -200,6 +200,9 @@ pub struct PlanArgs {
     /// List every change
     #[arg(long)]
     pub all: bool,
+    /// Read every file of the site anew, whatever is remembered of it
+    #[arg(long)]
+    pub paranoid: bool,
 }
 
 #[derive(Args, Debug)]

@@ -14,6 +14,7 @@ use crate::app::manifest;
 use crate::app::manifest::Strictness;
 use crate::app::plan;
 use crate::app::plan::Diff;
+use crate::app::plan::Memory;
 use crate::app::report::Answer;
 use crate::app::scripts;
 use crate::app::stage;
@@ -189,7 +190,8 @@ impl Session {
             Some(Some(path)) => Diff::One(path),
         };
         let place = self.place.clone();
-        let answer = plan::plan(&place, &diff, &mut self.listener());
+        let memory = if args.paranoid { Memory::Forgotten } else { Memory::Trusted };
+        let answer = plan::plan(&place, &diff, memory, &mut self.listener());
         self.show("plan", answer, |view, manner| text::plan(view, args.all, manner))
     }
 

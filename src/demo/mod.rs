@@ -16,6 +16,7 @@ use crate::app::failure::Failure;
 use crate::app::init;
 use crate::app::plan;
 use crate::app::plan::Diff;
+use crate::app::plan::Memory;
 use crate::app::report::PlanView;
 use crate::app::stage;
 use crate::base::escape;
@@ -125,7 +126,7 @@ fn update(folder: &Path, site: &Path, server: &Server) -> Result<(), Failure> {
         Some(Step::Stage),
         &Event::StepDone { note: format!("version {}, {} files verified", staged.version, staged.files) },
     );
-    let made = plan::plan(&place, &Diff::None, &mut listener)?.result;
+    let made = plan::plan(&place, &Diff::None, Memory::Trusted, &mut listener)?.result;
     tell(Some(Step::Review), &Event::StepDone { note: format!("plan {}", &made.id[..16]) });
     tell_plan(&made);
     plan::approve(&place, &made.id)?;

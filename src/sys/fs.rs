@@ -139,7 +139,9 @@ pub fn write_durable_with(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written?;
-    sync_folder(path.parent().unwrap_or(Path::new(".")))
+    // A bare name has a parent that is empty.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
 fn temporary_beside(path: &Path) -> PathBuf {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
+use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
@@ -122,7 +123,10 @@ impl Work<'_> {
 /// that the gate holds is seen as if it were in place.
 pub fn scan_site(site: &Site, gate: &Gate, watch: Watch) -> Result<Tree, StepError> {
     let cache_path = site.state.cache();
-    let (cache, _) = StatCache::load(&cache_path);
+    let (cache, damaged) = StatCache::load(&cache_path);
+    if let Some(message) = damaged {
+        watch(None, Event::Warning { message });
+    }
     let root = Root::open(&site.root)?;
     let nothing = Patterns::default();
     let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: Some(&cache) };
