@@ -7,6 +7,9 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use support::bed::Bed;
+use support::bed::Server;
+use support::bed::chown;
 use support::run::Entracte;
 
 /// A YACS-like tree whose own list proves one file, knows another as it was,
@@ -57,4 +60,36 @@ fn a_checkout_is_left_to_the_tool_that_made_it() {
     fs::create_dir_all(root.join(".git")).unwrap();
     let said = Entracte::new(&root).json(&["init", root.to_str().unwrap()]).refused(5);
     assert!(said.contains("checkout"), "{said}");
+}
+
+/// A folder that a web server hands out is no place for a state, whatever stands in it.
+#[test]
+fn a_state_does_not_stand_where_it_could_be_fetched() {
+    let bed = Bed::shared();
+    for server in Server::ALL {
+        let name = format!("fetched{}", server.name());
+        let parent = bed.make_parent(&name).join(&name);
+        let root = parent.join("blog");
+        fs::create_dir_all(&root).unwrap();
+        fs::write(root.join("index.html"), "blog").unwrap();
+        chown(&parent);
+        let url = format!("{}blog/", bed.url(server, &name));
+        assert_eq!(support::site::get(&url).body, "blog");
+        let init = |more: &[&str]| {
+            let call = ["init", root.to_str().unwrap(), "--url", &url, "--profile", "generic"];
+            Entracte::new(&root).json(&[&call, more].concat()).code(0)
+        };
+        let elsewhere = init(&["--dry-run"]);
+        let state = Path::new(elsewhere["state"].as_str().unwrap());
+        assert!(!state.starts_with(&parent), "{server:?}: {}", state.display());
+        assert!(elsewhere["notes"].to_string().contains("does not stand beside the site"), "{elsewhere:#}");
+        assert_eq!(fs::read_dir(&parent).unwrap().count(), 1, "{server:?}: the canary stayed");
+
+        let inside = init(&["--inside"]);
+        let is_told = inside["notes"].to_string().contains("anybody can fetch the state folder");
+        // Apache is kept out by the folder's own rules.
+        assert_eq!(is_told, server == Server::Nginx, "{server:?}: {inside:#}");
+        let settings = support::site::get(&format!("{url}.entracte/entracte.toml"));
+        assert!(is_told || settings.status != 200, "{server:?}: {}", settings.status);
+    }
 }

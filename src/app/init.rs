@@ -25,6 +25,7 @@ use crate::integrity::scan;
 use crate::integrity::verify::Findings;
 use crate::site::config;
 use crate::site::detect;
+use crate::site::exposure::Canary;
 use crate::site::extension;
 use crate::site::history;
 use crate::site::history::News;
@@ -82,12 +83,15 @@ pub fn init(place: &Place, request: &Request, listener: Listener) -> Result<Answ
     let root = request.dir.clone().or_else(|| place.site.clone()).map_or_else(env::current_folder, Ok)?;
     detect::may_adopt(&root)?;
     let root = fs::canonical(&root)?;
-    let state = State::choose(&root, &where_to(place, request))?;
-    let survey = survey(root, request, listener)?;
+    let url = request.url.as_deref().map(parse_url).transpose()?;
+    let state = State::choose(&root, &where_to(place, request), url.as_ref())?;
+    let mut survey = survey(root, url, request, listener)?;
     let gate = request.gate.clone().unwrap_or_else(|| gate_kind(&survey).to_owned());
     if !request.dry_run {
         adopt(&survey, &state, request, &gate)?;
     }
+    let told = about_place(&survey, &state, place, request);
+    survey.notes.extend(told);
     Ok(Answer::done(report(&survey, &state, &gate, request.dry_run)))
 }
 
@@ -99,9 +103,8 @@ fn where_to(place: &Place, request: &Request) -> state::Place {
     }
 }
 
-fn survey(root: PathBuf, request: &Request, listener: Listener) -> Result<Survey, Failure> {
+fn survey(root: PathBuf, url: Option<Url>, request: &Request, listener: Listener) -> Result<Survey, Failure> {
     let profile = detect::profile(&root, request.profile.as_deref())?;
-    let url = request.url.as_deref().map(parse_url).transpose()?;
     let nothing = Patterns::default();
     let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
     let watch = &mut |step, event| listener(None, step, event);
@@ -215,6 +218,27 @@ fn give_to(folder: &Path, (uid, gid): (u32, u32)) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Why the state does not stand where it usually does, or must not stay there.
+fn about_place(survey: &Survey, state: &State, place: &Place, request: &Request) -> Option<String> {
+    if let Ok(below) = state.folder().strip_prefix(&survey.root)
+        && !request.dry_run
+    {
+        let address = survey.url.as_ref()?.join(&format!("{}/", below.to_string_lossy())).ok()?;
+        let is_heard = Canary::put_into(state.folder()).ok()?.is_heard_at(&[address]);
+        return is_heard.then(|| {
+            "anybody can fetch the state folder: forbid /.entracte in the web server before anything else"
+                .into()
+        });
+    }
+    let is_usual = where_to(place, request) != state::Place::Beside;
+    let is_beside = state.folder().parent() == survey.root.parent();
+    (!is_usual && !is_beside).then(|| {
+        "the state does not stand beside the site, since the folder above is served, not writable, or of another \
+         file system"
+            .into()
+    })
 }
 
 fn report(survey: &Survey, state: &State, gate: &str, dry_run: bool) -> Init {

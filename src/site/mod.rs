@@ -3,6 +3,7 @@
 pub mod access;
 pub mod config;
 pub mod detect;
+pub mod exposure;
 pub mod extension;
 pub mod gate;
 pub mod hash_list;

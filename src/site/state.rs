@@ -3,10 +3,14 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use url::Url;
+
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::RESERVED;
+use crate::site::exposure::Canary;
+use crate::site::exposure::addresses_beside;
 use crate::sys::env;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
@@ -173,13 +177,13 @@ impl State {
         Ok(())
     }
 
-    /// Where the state of the site `root` is to be.
-    pub fn choose(root: &Path, place: &Place) -> Result<State, StateError> {
+    /// Where the state of the site `root`, found at `url`, is to be.
+    pub fn choose(root: &Path, place: &Place, url: Option<&Url>) -> Result<State, StateError> {
         let folder = match place {
             Place::At(folder) => folder.clone(),
             Place::Inside => root.join(RESERVED),
             Place::Beside => match beside(root) {
-                Some(folder) if !parent_is_served(root) && can_stand_in_parent(root) => folder,
+                Some(folder) if can_stand_beside(root, url) => folder,
                 _ => in_home(root).ok_or_else(|| StateError::NoPlace { root: root.to_owned() })?,
             },
         };
@@ -237,27 +241,21 @@ fn in_home(root: &Path) -> Option<PathBuf> {
     Some(base.join(format!("{name}-{digest}")))
 }
 
-/// Whether the folder above the site looks like one that a web server serves.
-fn parent_is_served(root: &Path) -> bool {
-    let Some(parent) = root.parent() else { return true };
-    ["index.php", "index.html", "index.htm", ".htaccess"].iter().any(|name| fs::exists(&parent.join(name)))
-}
-
-/// Renames work only within one file system, and the state must be ours to write.
-fn can_stand_in_parent(root: &Path) -> bool {
+/// Whether the folder above the site is ours to write, on the site's file system
+/// (renames work only within one), and not itself served.
+fn can_stand_beside(root: &Path, url: Option<&Url>) -> bool {
     let Some(parent) = root.parent() else { return false };
-    let probe = parent.join(format!(".entracte-probe-{}", crate::sys::random::hex(4)));
-    let made = fs::create_folders(&probe, 0o700).is_ok();
+    if ["index.php", "index.html", "index.htm", ".htaccess"].iter().any(|name| fs::exists(&parent.join(name)))
+    {
+        return false;
+    }
+    let Ok(canary) = Canary::put_into(parent) else { return false };
     let device = |path: &Path| {
         use std::os::unix::fs::MetadataExt;
         fs::metadata(path).ok().flatten().map(|metadata| metadata.dev())
     };
-    let same = made && device(&probe) == device(root);
-    if made {
-        // An empty folder that we have just made.
-        let _ = fs::remove_folder_all(&probe);
-    }
-    same
+    device(canary.folder()) == device(root)
+        && !url.is_some_and(|url| canary.is_heard_at(&addresses_beside(url)))
 }
 
 #[cfg(test)]
@@ -269,13 +267,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = fs::canonical(folder.path()).unwrap().join("blog");
         fs::create_folders(&root.join("a/b"), 0o755).unwrap();
-        let state = State::choose(&root, &Place::Beside).unwrap();
+        let state = State::choose(&root, &Place::Beside, None).unwrap();
         assert_eq!(state.folder(), root.with_file_name(".entracte-blog"));
         state.create((env::user_id(), env::group_id())).unwrap();
         assert!(State::find(&root, None).is_err());
         fs::write_durable(&state.settings(), b"").unwrap();
         assert_eq!(State::find(&root.join("a/b"), None).unwrap(), state);
-        assert!(matches!(State::choose(&root, &Place::Inside), Err(StateError::Known { .. })));
+        assert!(matches!(State::choose(&root, &Place::Inside, None), Err(StateError::Known { .. })));
         assert_eq!(fs::mode(state.folder()).unwrap(), 0o711);
         assert_eq!(fs::mode(&state.runs()).unwrap(), 0o700);
     }
@@ -286,7 +284,7 @@ mod tests {
         let root = folder.path().join("blog");
         fs::create_folders(&root, 0o755).unwrap();
         fs::write_durable(&folder.path().join("index.php"), b"").unwrap();
-        let state = State::choose(&root, &Place::Beside).unwrap();
+        let state = State::choose(&root, &Place::Beside, None).unwrap();
         assert!(!state.folder().starts_with(folder.path()));
     }
 }

@@ -30,6 +30,10 @@ fn nginx_closes_everything_and_opens_again() {
     assert!(probe.gate_is_installed(&server.url("/"), &pass()).unwrap());
     assert!(!probe.gate_is_installed(&server.url("/"), &Secret::new("0".repeat(32))).unwrap());
     closes_and_opens(&server, &bed, &gate, "300");
+    // What is ours in a site is nobody's to fetch.
+    fs::create_dir_all(bed.site().join(".entracte-run-1/bak")).unwrap();
+    fs::write(bed.site().join(".entracte-run-1/bak/old.php.bak"), "secret").unwrap();
+    assert_eq!(ask(&server, "/.entracte-run-1/bak/old.php.bak", &[]).0, 404);
     // The application's own 503 is not ours.
     assert!(!ask(&server, "/busy", &[]).1.contains("x-entracte:"));
     assert!(!probe.get(&server.url("/busy"), None).unwrap().closed_by_us);

@@ -9,6 +9,7 @@
 use std::path::Path;
 
 use crate::base::digest::Sha256;
+use crate::base::path::RESERVED;
 use crate::base::secret::Secret;
 use crate::site::gate::token::MARK_HEADER;
 
@@ -24,6 +25,7 @@ pub fn snippet(folder: &Path, url_path: &str, pass: &Secret) -> String {
         "" => String::new(),
         path => format!("    if ($uri !~ \"^{}(/|$)\") {{ set $entracte \"\"; }}\n", literal(path)),
     };
+    let private = format!("{}/{RESERVED}", url_path.trim_end_matches('/'));
     format!(
         r#"    # BEGIN entracte gate
     set $entracte "";
@@ -36,6 +38,7 @@ pub fn snippet(folder: &Path, url_path: &str, pass: &Secret) -> String {
 {below}    if ($uri ~ "^/entracte-[0-9a-f]+\.html$") {{ set $entracte ""; }}
     if ($entracte) {{ set $entracte_says $entracte; set $entracte_answer {answer}; return 590; }}
     error_page 590 =503 $entracte_answer;
+    location ^~ "{private}" {{ return 404; }}
     location = {answer} {{
         internal;
         root "{folder}";
@@ -67,6 +70,8 @@ mod tests {
         let pass = Secret::new("0123456789abcdef0123456789abcdef");
         let snippet = |path| snippet(Path::new("/srv/.entracte-a/gate"), path, &pass);
         assert!(!snippet("/").contains("$uri !~"));
+        assert!(snippet("/").contains(r#"location ^~ "/.entracte" "#));
+        assert!(snippet("/blog.v2/").contains(r#"location ^~ "/blog.v2/.entracte" "#));
         assert!(
             snippet("/blog.v2/").contains(r#"if ($uri !~ "^/blog\.v2(/|$)")"#),
             "{}",
