@@ -2,6 +2,8 @@
 
 pub mod archive;
 mod content;
+#[cfg(test)]
+mod mutated;
 pub mod source;
 pub mod stage;
 pub mod staging;

@@ -8,17 +8,16 @@ use std::io::Seek;
 use std::path::Path;
 use std::path::PathBuf;
 
-use sha2::Digest as _;
-
 use crate::base::digest::Sha256;
 use crate::base::path::SitePath;
 use crate::release::archive::detect;
 use crate::release::archive::detect::Format;
 use crate::release::archive::error::ArchiveError;
 use crate::release::archive::error::Stop;
-use crate::release::archive::error::short;
+use crate::release::archive::hashed::Hashed;
 use crate::release::archive::limits::Limits;
 use crate::release::archive::names;
+use crate::release::archive::server;
 use crate::release::archive::tar;
 use crate::release::archive::zip;
 use crate::sys::fs;
@@ -151,24 +150,50 @@ impl Seen {
 fn survey(file: &File, format: Format, limits: &Limits) -> Result<(Vec<Member>, Vec<Seen>), Stop> {
     let mut order = Vec::new();
     let mut members = Vec::new();
+    let mut names = 0;
     walk(file, format, limits, &mut |entry, content| {
-        let sha256 = Hashed::new(content).finish()?;
-        let is_folder = matches!(entry.kind, MemberKind::Folder);
-        let path = names::clean(&entry.name, is_folder)?;
+        names += name_bytes(&entry);
+        let (path, sha256) = judge(&entry, content, limits, order.len() as u64 + 1, names)
+            .map_err(|stop| stop.inside(&entry.name))?;
         let mut seen = Seen { name: entry.name, kind: entry.kind, mode: entry.mode, sha256, member: None };
         if let Some(path) = path {
             seen.member = Some(members.len());
             members.push(Member { path, kind: seen.kind.clone(), mode: seen.mode });
         }
         order.push(seen);
-        limits.check_entries(order.len() as u64)?;
         Ok(())
     })?;
     if members.is_empty() {
         return Err(Stop::damaged("the archive is empty"));
     }
-    let settled = names::settle(members)?;
+    let settled = names::settle(members, limits)?;
     Ok((sorted(settled, &mut order), order))
+}
+
+/// Judges an entry by itself: its path, and the digest of its content.
+fn judge(
+    entry: &Entry,
+    content: &mut dyn Read,
+    limits: &Limits,
+    count: u64,
+    names: u64,
+) -> Result<(Option<SitePath>, [u8; 32]), Stop> {
+    limits.check_entries(count)?;
+    limits.check_names(names)?;
+    let path = names::clean(&entry.name, matches!(entry.kind, MemberKind::Folder))?;
+    let mut content = Hashed::new(content);
+    if let Some(path) = &path {
+        content.read_by(|content| server::check(entry, path, content))?;
+    }
+    Ok((path, content.finish()?))
+}
+
+fn name_bytes(entry: &Entry) -> u64 {
+    let target = match &entry.kind {
+        MemberKind::Link { target } => target.len(),
+        _ => 0,
+    };
+    (entry.name.len() + target) as u64
 }
 
 /// Sorts the members by path and points `order` to their new places.
@@ -189,58 +214,6 @@ fn walk(mut file: &File, format: Format, limits: &Limits, visit: &mut Visit<'_>)
     match format {
         Format::Zip => zip::walk(file, limits, visit),
         Format::Tar(packing) => tar::walk(detect::unpack(file, packing, limits), limits, visit),
-    }
-}
-
-/// Content on its way to somebody, hashed as it passes.
-struct Hashed<'c> {
-    content: &'c mut dyn Read,
-    hash: sha2::Sha256,
-    /// What went wrong while reading, kept apart from the taker's own errors.
-    failure: Option<Stop>,
-}
-
-impl Hashed<'_> {
-    fn new(content: &mut dyn Read) -> Hashed<'_> {
-        Hashed { content, hash: sha2::Sha256::default(), failure: None }
-    }
-
-    fn hand_to(
-        &mut self,
-        member: &Member,
-        take: &mut dyn FnMut(&Member, &mut dyn Read) -> io::Result<()>,
-    ) -> Result<(), Stop> {
-        let taken = take(member, self);
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
-        taken.map_err(|source| Stop::Take { entry: short(member.path.as_str().as_bytes()), source })
-    }
-
-    /// Reads what is left and tells the digest of all.
-    fn finish(mut self) -> Result<[u8; 32], Stop> {
-        let drained = io::copy(&mut self, &mut io::sink());
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
-        drained?;
-        Ok(self.hash.finalize().into())
-    }
-}
-
-impl Read for Hashed<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.content.read(buffer) {
-            Ok(size) => {
-                self.hash.update(&buffer[..size]);
-                Ok(size)
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => {
-                self.failure = Some(Stop::from(error));
-                Err(io::Error::other("the archive cannot be read further"))
-            }
-        }
     }
 }
 
