@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 
-use crate::base::escape;
 use crate::base::path::PathError;
 use crate::base::path::RESERVED;
 use crate::base::path::SitePath;
@@ -170,6 +169,7 @@ fn path_rule(error: PathError) -> Why {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::base::escape;
 
     pub(in crate::release::archive) fn file(path: &str) -> Member {
         Member { path: SitePath::parse(path).unwrap(), kind: MemberKind::File { size: 0 }, mode: 0o644 }
