@@ -83,6 +83,7 @@ fn limits(site: &Site) -> Limits {
         ratio: wanted.ratio.unwrap_or(usual.ratio),
         entries: wanted.entries.unwrap_or(usual.entries),
         folder_entries: wanted.folder_entries.unwrap_or(usual.folder_entries),
+        memory_bytes: wanted.memory_bytes.unwrap_or(usual.memory_bytes),
     }
 }
 

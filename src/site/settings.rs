@@ -221,6 +221,7 @@ pub struct LimitSettings {
     pub ratio: Option<u64>,
     pub entries: Option<u64>,
     pub folder_entries: Option<u64>,
+    pub memory_bytes: Option<u64>,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -161,6 +161,8 @@ pub enum Why {
     FolderEntries { folder: String, limit: u64 },
     #[error("all names together are longer than {limit} bytes")]
     Names { limit: u64 },
+    #[error("unpacking it takes more than {limit} bytes of memory")]
+    Memory { limit: u64 },
     #[error("the links lead to each other too often")]
     LinkMaze,
     /// A name that only programs like this one may write.
@@ -203,6 +205,7 @@ impl Why {
             Why::Ratio { .. } => Some("ratio"),
             Why::Entries { .. } | Why::Names { .. } => Some("entries"),
             Why::FolderEntries { .. } => Some("folder_entries"),
+            Why::Memory { .. } => Some("memory_bytes"),
             _ => None,
         }
     }

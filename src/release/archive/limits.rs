@@ -27,6 +27,8 @@ pub struct Limits {
     pub entries: u64,
     /// Number of entries in one folder.
     pub folder_entries: u64,
+    /// Bytes that unpacking may take: the window of zstd, all of xz.
+    pub memory_bytes: u64,
 }
 
 impl Default for Limits {
@@ -37,6 +39,8 @@ impl Default for Limits {
             ratio: 200,
             entries: 200_000,
             folder_entries: 50_000,
+            // `xz -9` needs 65 MiB.
+            memory_bytes: 80 << 20,
         }
     }
 }
@@ -103,6 +107,10 @@ impl Gauge {
     /// `packed` is the number of archive bytes read so far.
     pub(super) fn new(limits: &Limits, packed: Rc<Cell<u64>>) -> Gauge {
         Gauge { limits: limits.clone(), packed, total: 0, window_packed: 0, window_total: 0 }
+    }
+
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.limits.memory_bytes
     }
 
     /// Notes that `size` bytes came out.

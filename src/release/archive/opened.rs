@@ -8,6 +8,8 @@ use std::io::Seek;
 use std::path::Path;
 use std::path::PathBuf;
 
+use sha2::Digest as _;
+
 use crate::base::digest::Sha256;
 use crate::base::path::SitePath;
 use crate::release::archive::detect;
@@ -58,9 +60,8 @@ pub struct Archive {
 
 /// What the second pass must find again.
 struct Seen {
-    name: Vec<u8>,
-    kind: MemberKind,
-    mode: u32,
+    /// Of name, kind and mode; copies of these would double the memory.
+    heading: [u8; 32],
     sha256: [u8; 32],
     /// The entry's place in `members`; none for a top folder that was stripped.
     member: Option<usize>,
@@ -101,9 +102,12 @@ impl Archive {
 
     /// What each file's content had as its digest in the first pass.
     pub fn digests(&self) -> BTreeMap<&SitePath, Sha256> {
-        let file = |seen: &&Seen| matches!(seen.kind, MemberKind::File { .. });
-        let digest = |seen: &Seen| Some((&self.members[seen.member?].path, Sha256::from_bytes(seen.sha256)));
-        self.order.iter().filter(file).filter_map(digest).collect()
+        let digest = |seen: &Seen| {
+            let member = &self.members[seen.member?];
+            let is_file = matches!(member.kind, MemberKind::File { .. });
+            is_file.then(|| (&member.path, Sha256::from_bytes(seen.sha256)))
+        };
+        self.order.iter().filter_map(digest).collect()
     }
 
     /// The format's usual ending: `zip`, `tar.zst`, …
@@ -129,20 +133,14 @@ impl Archive {
     ) -> Result<(), Stop> {
         let mut expected = self.order.iter();
         walk(&self.file, self.format, &self.limits, &mut |entry, content| {
-            let seen = expected.next().filter(|seen| seen.is(&entry)).ok_or(Stop::Changed)?;
+            let seen = expected.next().filter(|seen| seen.heading == heading(&entry)).ok_or(Stop::Changed)?;
             let mut content = Hashed::new(content);
-            if let (Some(member), MemberKind::File { .. }) = (seen.member, &seen.kind) {
+            if let (Some(member), MemberKind::File { .. }) = (seen.member, &entry.kind) {
                 content.hand_to(&self.members[member], take)?;
             }
             if content.finish()? != seen.sha256 { Err(Stop::Changed) } else { Ok(()) }
         })?;
         if expected.next().is_some() { Err(Stop::Changed) } else { Ok(()) }
-    }
-}
-
-impl Seen {
-    fn is(&self, entry: &Entry) -> bool {
-        self.name == entry.name && self.kind == entry.kind && self.mode == entry.mode
     }
 }
 
@@ -155,10 +153,10 @@ fn survey(file: &File, format: Format, limits: &Limits) -> Result<(Vec<Member>, 
         names += name_bytes(&entry);
         let (path, sha256) = judge(&entry, content, limits, order.len() as u64 + 1, names)
             .map_err(|stop| stop.inside(&entry.name))?;
-        let mut seen = Seen { name: entry.name, kind: entry.kind, mode: entry.mode, sha256, member: None };
+        let mut seen = Seen { heading: heading(&entry), sha256, member: None };
         if let Some(path) = path {
             seen.member = Some(members.len());
-            members.push(Member { path, kind: seen.kind.clone(), mode: seen.mode });
+            members.push(Member { path, kind: entry.kind, mode: entry.mode });
         }
         order.push(seen);
         Ok(())
@@ -186,6 +184,22 @@ fn judge(
         content.read_by(|content| server::check(entry, path, content))?;
     }
     Ok((path, content.finish()?))
+}
+
+/// One digest of all that an entry's header says.
+fn heading(entry: &Entry) -> [u8; 32] {
+    let (kind, detail) = match &entry.kind {
+        MemberKind::File { size } => (b'f', size.to_le_bytes().to_vec()),
+        MemberKind::Link { target } => (b'l', target.clone().into_bytes()),
+        MemberKind::Folder => (b'd', Vec::new()),
+    };
+    let mut hash = sha2::Sha256::default();
+    hash.update([kind]);
+    hash.update(entry.mode.to_le_bytes());
+    hash.update((entry.name.len() as u64).to_le_bytes());
+    hash.update(&entry.name);
+    hash.update(detail);
+    hash.finalize().into()
 }
 
 fn name_bytes(entry: &Entry) -> u64 {
@@ -311,6 +325,38 @@ mod tests {
         let bomb = fixtures::tar(&[fixtures::entry("zeros", b'0', &vec![0; 64 << 20])]);
         for (format, pack) in PACKERS {
             assert!(fixtures::refusal(&pack(&bomb)).contains("200 times"), "{format}");
+        }
+    }
+
+    #[test]
+    fn a_packing_that_takes_too_much_memory_is_refused() {
+        let options = |preset: u32, dictionary: u32| {
+            let mut options = liblzma::stream::LzmaOptions::new_preset(preset).unwrap();
+            options.dict_size(dictionary);
+            let mut filters = liblzma::stream::Filters::new();
+            filters.lzma2(&options);
+            liblzma::stream::Stream::new_stream_encoder(&filters, liblzma::stream::Check::Crc32).unwrap()
+        };
+        let xz = |stream| {
+            let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+            encoder.write_all(&sample()).unwrap();
+            encoder.finish().unwrap()
+        };
+        let zstd = |window: u32| {
+            let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.window_log(window).unwrap();
+            encoder.write_all(&sample()).unwrap();
+            encoder.finish().unwrap()
+        };
+        let fitting = Limits { memory_bytes: 160 << 20, ..Limits::default() };
+        for large in [xz(options(1, 96 << 20)), zstd(27)] {
+            let said = fixtures::open(&large).err().unwrap();
+            assert!(said.to_string().contains("bytes of memory"), "{said}");
+            assert!(said.hints()[0].contains("memory_bytes"), "{:?}", said.hints());
+            assert!(fixtures::open_with(&large, &fitting).is_ok());
+        }
+        for usual in [xz(options(9, 64 << 20)), zstd(26)] {
+            assert!(fixtures::open(&usual).is_ok());
         }
     }
 

@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use crate::release::archive::detect::BUFFER;
 use crate::release::archive::detect::Section;
+use crate::release::archive::detect::memory_refused;
 use crate::release::archive::detect::zstd_frame;
 use crate::release::archive::directory;
 use crate::release::archive::directory::Record;
@@ -103,7 +104,7 @@ impl<'g, R: Read> Content<'g, R> {
         let decoder = match record.method {
             0 => Decoder::Stored(source),
             8 => Decoder::Deflate(flate2::bufread::DeflateDecoder::new(source)),
-            93 => Decoder::Zstd(zstd_frame(source)?),
+            93 => Decoder::Zstd(zstd_frame(source, gauge.memory_bytes())?),
             method => return Err(Refusal::entry(&record.name, Why::Method { method }).into()),
         };
         Ok(Content {
@@ -152,7 +153,10 @@ impl<R: Read> Read for Content<'_, R> {
         let size = match &mut self.decoder {
             Decoder::Stored(source) => source.read(buffer)?,
             Decoder::Deflate(decoder) => decoder.read(buffer)?,
-            Decoder::Zstd(decoder) => decoder.read(buffer)?,
+            Decoder::Zstd(decoder) => {
+                let memory = self.gauge.memory_bytes();
+                decoder.read(buffer).map_err(|error| memory_refused(error, memory))?
+            }
         };
         if size == 0 {
             self.check_end()?;
