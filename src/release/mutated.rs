@@ -31,7 +31,7 @@ fn good_tar() -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
     let long = format!("site/{}/x.php", "n".repeat(150));
-    for (name, content) in [("site/index.php", &b"<?php"[..]), (&long, b"long"), ("site/data", &noise(6000))]
+    for (name, content) in [("site/index.php", &b"<?php"[..]), (&long, b"long"), ("site/data", &noise(1500))]
     {
         header.set_size(content.len() as u64);
         header.set_mode(0o755);
@@ -56,7 +56,7 @@ fn good_zip() -> Vec<u8> {
         ("site/zstd", zip::CompressionMethod::Zstd),
     ] {
         writer.start_file(name, options.compression_method(method)).unwrap();
-        writer.write_all(&noise(3000)).unwrap();
+        writer.write_all(&noise(1500)).unwrap();
     }
     writer.start_file("site/wide", options.large_file(true)).unwrap();
     writer.add_directory("site/empty", options).unwrap();
@@ -66,6 +66,12 @@ fn good_zip() -> Vec<u8> {
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
@@ -103,6 +109,7 @@ fn a_changed_archive_is_taken_or_refused_and_nothing_else() {
         ("good.zip", good_zip(), 4),
         ("good.tar", tar.clone(), 2),
         ("good.tar.gz", gzip(&tar), 4),
+        ("good.tar.xz", xz(&tar), 4),
         ("good.tar.zst", zstd(&tar), 4),
     ] {
         let bench = Bench::new("generic");
@@ -119,9 +126,11 @@ fn a_changed_archive_is_taken_or_refused_and_nothing_else() {
             apply(&mut bytes, at);
             std::fs::write(&archive, &bytes).unwrap();
             match bench.stage(&source, None) {
-                Ok(_) => {
-                    std::fs::write(&archive, &good).unwrap();
-                    assert_eq!(bench.stage(&source, None).unwrap().manifest, staged.manifest);
+                Ok(taken) => {
+                    // Times, and in a zip modes, are free; a packed tar has a checksum of all.
+                    if name.starts_with("good.tar.") {
+                        assert_eq!(taken.manifest, staged.manifest, "{name}, {at} {change}");
+                    }
                     before = look(&bench.folder.path().join("staging"));
                 }
                 Err(error) => {

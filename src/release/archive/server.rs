@@ -140,7 +140,7 @@ fn judge(words: &[String], files: Option<&String>) -> Result<(), &'static str> {
     let first = arguments.first().map_or("", String::as_str);
     let names = |mark: &str| {
         let variable = |name: &&str| arguments.iter().any(|word| word.contains(&format!("{mark}{name}")));
-        PHP_VARIABLES.iter().any(|name| variable(&name))
+        PHP_VARIABLES.iter().any(variable)
     };
     match directive.as_str() {
         "php_value" | "php_admin_value" | "php_flag" | "php_admin_flag" => {
