@@ -101,7 +101,54 @@ const SOURCES: &[(&str, Make, i32, &str)] = &[
     ("climbs.tar", |path| tar_with(path, b"../entracte-escaped"), 9, "entracte-escaped"),
     ("absolute.tar", |path| tar_with(path, b"/tmp/entracte-escaped"), 9, "entracte-escaped"),
     ("state.tar", |path| tar_with(path, b"site/.entracte/entracte.toml"), 9, ".entracte"),
+    ("maintenance.tar", |path| tar_with(path, b"site/.maintenance"), 9, ".maintenance"),
+    ("marked-done.tar", |path| tar_with(path, b"site/run_once/1.sh.done"), 9, "run_once/1.sh.done"),
+    (
+        "prepends.tar",
+        |path| tar_of(path, b"site/uploads/.htaccess", PREPENDS),
+        9,
+        "uploads/.htaccess\": line 2 ",
+    ),
+    ("crowded.tar.gz", crowded, 9, "`folder_entries` under [limits] in entracte.toml"),
 ];
+
+const PREPENDS: &str = "Options -Indexes\nphp_value auto_prepend_file evil.php\n";
+
+/// More files in one folder than are taken without being asked for.
+fn crowded(path: &Path) -> PathBuf {
+    let packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut builder = tar::Builder::new(packed);
+    for number in 0..50_001 {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_size(0);
+        builder.append_data(&mut header, format!("site/cache/{number}"), &b""[..]).unwrap();
+    }
+    written(path, &builder.into_inner().unwrap().finish().unwrap())
+}
+
+/// What a limit refuses is taken where the settings allow it.
+#[test]
+fn limits_are_the_settings() {
+    let small = SmallSite::new();
+    let entracte = small.adopt();
+    let settings = small.root().parent().unwrap().join(".entracte-site/entracte.toml");
+    let usual = fs::read_to_string(&settings).unwrap();
+    let release = tar_with(&small.folder.path().join("release.tar"), b"site/added.html");
+    for (limit, narrow, wide) in
+        [("folder_entries", 1, 2), ("entries", 2, 3), ("file_bytes", 9, 10), ("total_bytes", 2000, 20_000)]
+    {
+        let stage = |value: u32| {
+            fs::write(&settings, format!("{usual}\n[limits]\n{limit} = {value}\n")).unwrap();
+            entracte.json(&["stage", "--from", release.to_str().unwrap(), "--version", "3"])
+        };
+        let refused = stage(narrow);
+        let hints = refused.error["hints"].to_string();
+        assert_eq!(refused.exit, 9, "{limit} = {narrow}: {:#}", refused.error);
+        assert!(hints.contains(limit), "{limit} = {narrow}: {hints}");
+        stage(wide).code(0);
+    }
+}
 
 fn not_an_archive(path: &Path) -> PathBuf {
     written(path, "this is a text and no archive\n".repeat(100).as_bytes())
@@ -144,8 +191,12 @@ fn cut(whole: &Path, path: &Path) -> PathBuf {
 
 /// An archive with one good file and one of that name, which `tar` itself would not make.
 fn tar_with(path: &Path, name: &[u8]) -> PathBuf {
+    tar_of(path, name, "escaped")
+}
+
+fn tar_of(path: &Path, name: &[u8], text: &str) -> PathBuf {
     let mut builder = tar::Builder::new(Vec::new());
-    for (name, text) in [(&b"site/index.html"[..], "<h1>3</h1>"), (name, "escaped")] {
+    for (name, text) in [(&b"site/index.html"[..], "<h1>3</h1>"), (name, text)] {
         let mut header = tar::Header::new_gnu();
         header.as_old_mut().name[..name.len()].copy_from_slice(name);
         header.set_size(text.len() as u64);

@@ -82,6 +82,8 @@ fn limits(site: &Site) -> Limits {
         file_bytes: wanted.file_bytes.unwrap_or(usual.file_bytes),
         ratio: wanted.ratio.unwrap_or(usual.ratio),
         entries: wanted.entries.unwrap_or(usual.entries),
+        folder_entries: wanted.folder_entries.unwrap_or(usual.folder_entries),
+        memory_bytes: wanted.memory_bytes.unwrap_or(usual.memory_bytes),
     }
 }
 

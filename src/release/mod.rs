@@ -3,6 +3,8 @@
 pub mod archive;
 mod content;
 mod describe;
+#[cfg(test)]
+mod mutated;
 pub mod source;
 pub mod stage;
 pub mod staging;

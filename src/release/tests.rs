@@ -13,14 +13,14 @@ use crate::base::exit::Fault;
 use crate::integrity::manifest::Extent;
 use crate::site::profile::Profile;
 
-struct Bench {
-    folder: tempfile::TempDir,
+pub(super) struct Bench {
+    pub folder: tempfile::TempDir,
     staging: Staging,
     profile: Profile,
 }
 
 impl Bench {
-    fn new(profile: &str) -> Bench {
+    pub fn new(profile: &str) -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let staging = Staging::open(&folder.path().join("staging")).unwrap();
         Bench { folder, staging, profile: Profile::named(profile).unwrap() }
@@ -51,7 +51,7 @@ impl Bench {
         Source::Folder(folder)
     }
 
-    fn stage(&self, source: &Source, extent: Option<Extent>) -> Result<Staged, StageError> {
+    pub fn stage(&self, source: &Source, extent: Option<Extent>) -> Result<Staged, StageError> {
         let options = Options {
             profile: &self.profile,
             product: &self.profile.name,

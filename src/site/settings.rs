@@ -222,6 +222,8 @@ pub struct LimitSettings {
     pub file_bytes: Option<u64>,
     pub ratio: Option<u64>,
     pub entries: Option<u64>,
+    pub folder_entries: Option<u64>,
+    pub memory_bytes: Option<u64>,
 }
 
 #[derive(Debug, thiserror::Error)]

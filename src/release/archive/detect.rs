@@ -21,10 +21,8 @@ use crate::release::archive::trailer;
 
 /// Small against the window over which ratios are taken.
 pub(super) const BUFFER: usize = 16 * 1024;
-/// What the `zstd` program itself allows unless told otherwise: 128 MiB.
-const ZSTD_WINDOW_LOG: u32 = 27;
-/// Enough for `xz -9`, which needs 65 MiB.
-const XZ_MEMORY: u64 = 128 << 20;
+/// What liblzma and zstd say of streams that ask for more memory than they may have.
+const TOO_MUCH_MEMORY: [&str; 2] = ["memory limit reached", "Frame requires too much memory for decoding"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -94,7 +92,7 @@ pub(super) fn unpack<'f>(file: &'f File, packing: Packing, limits: &Limits) -> G
     let source = BufReader::with_capacity(BUFFER, Counted::new(Section::whole(file), packed));
     let inner: Box<dyn Read + 'f> = match packing {
         Packing::Plain => Box::new(source),
-        packing => Box::new(Streams { packing, state: State::Between(source) }),
+        packing => Box::new(Streams { packing, memory: limits.memory_bytes, state: State::Between(source) }),
     };
     Gauged { inner, gauge }
 }
@@ -129,6 +127,8 @@ impl Read for Section<'_> {
 /// `pigz`, `pbzip2` and `cat a.gz b.gz` write them.
 struct Streams<R: BufRead> {
     packing: Packing,
+    /// Bytes that a decoder may ask for.
+    memory: u64,
     state: State<R>,
 }
 
@@ -152,7 +152,7 @@ impl<R: BufRead> Read for Streams<R> {
         }
         loop {
             if let State::Inside(decoder) = &mut self.state {
-                let size = decoder.read(buffer)?;
+                let size = decoder.read(buffer).map_err(|error| memory_refused(error, self.memory))?;
                 if size > 0 {
                     return Ok(size);
                 }
@@ -160,7 +160,9 @@ impl<R: BufRead> Read for Streams<R> {
             self.state = match std::mem::replace(&mut self.state, State::Ended) {
                 State::Ended => return Ok(0),
                 State::Inside(decoder) => after(decoder.into_inner(), self.packing)?,
-                State::Between(source) => State::Inside(Box::new(Decoder::new(self.packing, source)?)),
+                State::Between(source) => {
+                    State::Inside(Box::new(Decoder::new(self.packing, source, self.memory)?))
+                }
             };
         }
     }
@@ -180,23 +182,35 @@ fn after<R: BufRead>(mut source: R, packing: Packing) -> io::Result<State<R>> {
     Ok(State::Between(source))
 }
 
-/// One frame of zstd, with bounded memory.
-pub(super) fn zstd_frame<R: BufRead>(source: R) -> io::Result<zstd::stream::read::Decoder<'static, R>> {
+/// One frame of zstd whose window takes at most `memory` bytes.
+pub(super) fn zstd_frame<R: BufRead>(
+    source: R,
+    memory: u64,
+) -> io::Result<zstd::stream::read::Decoder<'static, R>> {
     let mut decoder = zstd::stream::read::Decoder::with_buffer(source)?.single_frame();
-    decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+    // The range of logarithms that zstd itself knows.
+    decoder.window_log_max(memory.max(1).ilog2().clamp(10, 31))?;
     Ok(decoder)
 }
 
+/// A decoder's error; that it wants more memory is a refusal.
+pub(super) fn memory_refused(error: io::Error, limit: u64) -> io::Error {
+    match TOO_MUCH_MEMORY.contains(&error.to_string().as_str()) {
+        true => Refusal::whole(Why::Memory { limit }).into(),
+        false => error,
+    }
+}
+
 impl<R: BufRead> Decoder<R> {
-    fn new(packing: Packing, source: R) -> io::Result<Decoder<R>> {
+    fn new(packing: Packing, source: R, memory: u64) -> io::Result<Decoder<R>> {
         Ok(match packing {
             Packing::Plain | Packing::Gzip => Decoder::Gzip(flate2::bufread::GzDecoder::new(source)),
             Packing::Bzip2 => Decoder::Bzip2(bzip2::bufread::BzDecoder::new(source)),
             Packing::Xz => {
-                let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, 0)?;
+                let stream = liblzma::stream::Stream::new_stream_decoder(memory, 0)?;
                 Decoder::Xz(liblzma::bufread::XzDecoder::new_stream(source, stream))
             }
-            Packing::Zstd => Decoder::Zstd(zstd_frame(source)?),
+            Packing::Zstd => Decoder::Zstd(zstd_frame(source, memory)?),
         })
     }
 

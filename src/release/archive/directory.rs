@@ -50,7 +50,7 @@ pub(super) struct Record {
 pub(super) fn read(file: &File, limits: &Limits) -> Result<Vec<Record>, Stop> {
     let trailer = trailer::read(file)?;
     limits.check_entries(trailer.entries)?;
-    let mut records = central(file, &trailer)?;
+    let mut records = central(file, &trailer, limits)?;
     records.sort_by_key(|record| record.header);
     let mut at = 0;
     for place in 0..records.len() {
@@ -72,7 +72,7 @@ pub(super) fn read(file: &File, limits: &Limits) -> Result<Vec<Record>, Stop> {
     Ok(records)
 }
 
-fn central(file: &File, trailer: &trailer::Trailer) -> Result<Vec<Record>, Stop> {
+fn central(file: &File, trailer: &trailer::Trailer, limits: &Limits) -> Result<Vec<Record>, Stop> {
     let size = trailer.directory_end - trailer.directory;
     // 46 bytes is the shortest record: a count that does not fit is a lie.
     if size / 46 < trailer.entries {
@@ -82,10 +82,12 @@ fn central(file: &File, trailer: &trailer::Trailer) -> Result<Vec<Record>, Stop>
     }
     let mut source = io::BufReader::new(Section::new(file, trailer.directory, size));
     let mut records = Vec::new();
-    let mut read = 0;
+    let (mut read, mut names) = (0, 0);
     for _ in 0..trailer.entries {
         let (record, length) = central_record(&mut source)?;
         read += length;
+        names += record.name.len() as u64;
+        limits.check_names(names)?;
         records.push(record);
     }
     if read != size {

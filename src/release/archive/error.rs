@@ -25,6 +25,14 @@ pub enum ArchiveError {
         #[source]
         source: io::Error,
     },
+    /// The same, inside one entry.
+    #[error("failed to read entry \"{entry}\" of the archive {}", shown(archive))]
+    Broken {
+        archive: PathBuf,
+        entry: String,
+        #[source]
+        source: io::Error,
+    },
     #[error("refused the archive {}: {refusal}", shown(archive))]
     Refused { archive: PathBuf, refusal: Refusal },
     #[error("the archive {} changed while it was being read", shown(archive))]
@@ -52,10 +60,10 @@ impl Fault for ArchiveError {
             ArchiveError::Unknown { .. } => {
                 vec!["give a .zip, .tar, .tar.gz, .tar.bz2, .tar.xz or .tar.zst".into()]
             }
-            ArchiveError::Damaged { .. } => {
+            ArchiveError::Damaged { .. } | ArchiveError::Broken { .. } => {
                 vec!["the upload or download may be incomplete: fetch the archive again".into()]
             }
-            ArchiveError::Refused { refusal, .. } => vec![refusal.why.hint().into()],
+            ArchiveError::Refused { refusal, .. } => vec![refusal.why.hint()],
             ArchiveError::Changed { .. } => {
                 vec!["wait until the upload has ended, then try again".into()]
             }
@@ -149,18 +157,56 @@ pub enum Why {
     Ratio { limit: u64 },
     #[error("there are more than {limit} entries")]
     Entries { limit: u64 },
+    #[error("there are more than {limit} entries in the folder \"{folder}\"")]
+    FolderEntries { folder: String, limit: u64 },
+    #[error("all names together are longer than {limit} bytes")]
+    Names { limit: u64 },
+    #[error("unpacking it takes more than {limit} bytes of memory")]
+    Memory { limit: u64 },
+    #[error("the links lead to each other too often")]
+    LinkMaze,
+    /// A name that only programs like this one may write.
+    #[error("the name is {what}")]
+    NotToBring { what: &'static str },
+    /// Settings of a web server that `docs/archives.md` lists.
+    #[error("line {line} {what}")]
+    Setting { line: usize, what: &'static str },
 }
 
 impl Why {
-    fn hint(&self) -> &'static str {
-        match self {
-            Why::FileSize { .. } | Why::TotalSize { .. } | Why::Ratio { .. } | Why::Entries { .. } => {
-                "a release of this size is unusual: check where the archive comes from"
+    fn hint(&self) -> String {
+        if let Some(limit) = self.limit() {
+            return format!(
+                "a release of this size is unusual: check where the archive comes from; if it is right, \
+                 raise `{limit}` under [limits] in entracte.toml"
+            );
+        }
+        let hint = match self {
+            Why::Setting { .. } => {
+                "no release needs this: check where the archive comes from; your own settings belong \
+                 into the site itself"
+            }
+            Why::NotToBring { .. } => {
+                "a release has no such file: check where the archive comes from, or pack it again without"
             }
             Why::Kind { .. } | Why::SetId | Why::Encrypted | Why::Method { .. } => {
                 "pack the release again with plain files, folders and inner links only"
             }
             _ => "programs would disagree on what this archive holds: ask its maker for a clean one",
+        };
+        hint.to_owned()
+    }
+
+    /// The setting that a limit can be raised by.
+    fn limit(&self) -> Option<&'static str> {
+        match self {
+            Why::FileSize { .. } => Some("file_bytes"),
+            Why::TotalSize { .. } => Some("total_bytes"),
+            Why::Ratio { .. } => Some("ratio"),
+            Why::Entries { .. } | Why::Names { .. } => Some("entries"),
+            Why::FolderEntries { .. } => Some("folder_entries"),
+            Why::Memory { .. } => Some("memory_bytes"),
+            _ => None,
         }
     }
 }
@@ -170,6 +216,7 @@ impl Why {
 pub(super) enum Stop {
     Refused(Refusal),
     Damaged(io::Error),
+    Broken { entry: String, source: io::Error },
     Changed,
     Take { entry: String, source: io::Error },
 }
@@ -179,8 +226,20 @@ impl Stop {
         match self {
             Stop::Refused(refusal) => ArchiveError::Refused { archive, refusal },
             Stop::Damaged(source) => ArchiveError::Damaged { archive, source },
+            Stop::Broken { entry, source } => ArchiveError::Broken { archive, entry, source },
             Stop::Changed => ArchiveError::Changed { archive },
             Stop::Take { entry, source } => ArchiveError::Take { archive, entry, source },
+        }
+    }
+
+    /// The same, with the entry that was being read where none is named yet.
+    pub(super) fn inside(self, name: &[u8]) -> Stop {
+        match self {
+            Stop::Refused(refusal) if refusal.entry.is_empty() => {
+                Stop::Refused(Refusal::entry(name, refusal.why))
+            }
+            Stop::Damaged(source) => Stop::Broken { entry: short(name), source },
+            stop => stop,
         }
     }
 

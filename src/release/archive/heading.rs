@@ -20,6 +20,9 @@ use crate::release::archive::pax::Pax;
 /// Longest extended header or long name: a path is far shorter.
 const LONGEST_EXTENSION: u64 = 1 << 20;
 
+/// Longest target of a link, in bytes; Linux allows no more.
+pub(super) const LONGEST_TARGET: u64 = 4096;
+
 /// The headers that stand before an entry and say more about it.
 #[derive(Default)]
 pub(super) struct Before {
@@ -89,7 +92,7 @@ impl Before {
             EntryType::Symlink => {
                 let field = || header.link_name_bytes().unwrap_or_default().into_owned();
                 let target = agree(pax.link, self.long_link, field)?;
-                MemberKind::Link { target: utf8(target).map_err(refuse)? }
+                MemberKind::Link { target: link_target(target).map_err(refuse)? }
             }
             other => return Err(refuse(Why::Kind { what: kind_name(other) })),
         };
@@ -114,10 +117,12 @@ pub(super) fn plain_mode(kind: &MemberKind, mode: u32) -> Result<u32, Why> {
     }
 }
 
-pub(super) fn utf8(raw: Vec<u8>) -> Result<String, Why> {
-    let text =
-        String::from_utf8(raw).map_err(|_| Why::Malformed { what: "the link's target is not UTF-8" })?;
-    Ok(text)
+/// Where a link leads, as it is stored.
+pub(super) fn link_target(raw: Vec<u8>) -> Result<String, Why> {
+    if raw.len() as u64 > LONGEST_TARGET {
+        return Err(Why::Malformed { what: "the link's target is too long" });
+    }
+    String::from_utf8(raw).map_err(|_| Why::Malformed { what: "the link's target is not UTF-8" })
 }
 
 fn kind_name(kind: EntryType) -> &'static str {
@@ -148,7 +153,7 @@ fn extension<R: Read>(header: &Header, source: &mut R) -> Result<Vec<u8>, Stop> 
     let name = header.path_bytes();
     let size = header.entry_size().map_err(|_| Refusal::entry(&name, NUMBER))?;
     if size > LONGEST_EXTENSION {
-        return Err(Refusal::entry(&name, Why::FileSize { limit: LONGEST_EXTENSION }).into());
+        return Err(Refusal::entry(&name, Why::Malformed { what: "an extended header is too long" }).into());
     }
     let mut raw = Vec::new();
     Content { source, left: size }.read_to_end(&mut raw)?;

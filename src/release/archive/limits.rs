@@ -22,15 +22,32 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Unpacked bytes for one packed byte, over any stretch of the archive.
     pub ratio: u64,
-    /// Number of entries, folders and links included.
+    /// Number of entries, links and folders included, also folders that are
+    /// named only in the paths of others.
     pub entries: u64,
+    /// Number of entries in one folder.
+    pub folder_entries: u64,
+    /// Bytes that unpacking may take: the window of zstd, all of xz.
+    pub memory_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { total_bytes: 4 << 30, file_bytes: 2 << 30, ratio: 200, entries: 200_000 }
+        Limits {
+            total_bytes: 4 << 30,
+            file_bytes: 2 << 30,
+            ratio: 200,
+            entries: 200_000,
+            folder_entries: 50_000,
+            // `xz -9` needs 65 MiB.
+            memory_bytes: 80 << 20,
+        }
     }
 }
+
+/// Bytes of a name on average: far longer than those of real releases, and
+/// short enough for as many names as there may be entries to fit into memory.
+const NAME_BYTES: u64 = 160;
 
 impl Limits {
     pub(super) fn check_file(&self, name: &[u8], size: u64) -> Result<(), Refusal> {
@@ -43,6 +60,15 @@ impl Limits {
     pub(super) fn check_entries(&self, count: u64) -> Result<(), Refusal> {
         if count > self.entries {
             return Err(Refusal::whole(Why::Entries { limit: self.entries }));
+        }
+        Ok(())
+    }
+
+    /// `bytes` is the length of all names and link targets so far.
+    pub(super) fn check_names(&self, bytes: u64) -> Result<(), Refusal> {
+        let limit = self.entries.saturating_mul(NAME_BYTES).max(1 << 20);
+        if bytes > limit {
+            return Err(Refusal::whole(Why::Names { limit }));
         }
         Ok(())
     }
@@ -81,6 +107,10 @@ impl Gauge {
     /// `packed` is the number of archive bytes read so far.
     pub(super) fn new(limits: &Limits, packed: Rc<Cell<u64>>) -> Gauge {
         Gauge { limits: limits.clone(), packed, total: 0, window_packed: 0, window_total: 0 }
+    }
+
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.limits.memory_bytes
     }
 
     /// Notes that `size` bytes came out.

@@ -10,11 +10,14 @@ mod error;
 mod fields;
 #[cfg(test)]
 mod fixtures;
+mod hashed;
 mod heading;
 mod limits;
+mod links;
 mod names;
 mod opened;
 mod pax;
+mod server;
 mod tar;
 mod trailer;
 mod zip;

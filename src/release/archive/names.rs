@@ -1,18 +1,22 @@
 //! The rules for names: what a path may be, that no two entries fight for one,
-//! that links stay inside, and which top folder is left out.
+//! and which top folder is left out.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 
-use crate::base::escape;
 use crate::base::path::PathError;
+use crate::base::path::RESERVED;
 use crate::base::path::SitePath;
 use crate::release::archive::error::Refusal;
 use crate::release::archive::error::Why;
+use crate::release::archive::error::short;
+use crate::release::archive::limits::Limits;
+use crate::release::archive::links;
 use crate::release::archive::opened::Member;
 use crate::release::archive::opened::MemberKind;
 
-/// Links followed before a chain counts as a loop; Linux follows as many.
-const LINK_HOPS: usize = 40;
+/// Files that the gate makes in the site and later takes for its own.
+const GATE_FILES: [&str; 2] = [".htaccess.entracte-held", "entracte-closed.php"];
 
 /// Checks one entry's name and takes it as a path. `None` is the archive's own
 /// root (`./`), which GNU tar writes and which says nothing.
@@ -42,14 +46,59 @@ pub(super) fn clean(raw: &[u8], is_folder: bool) -> Result<Option<SitePath>, Ref
 
 /// Checks all entries against each other, in archive order, and strips one
 /// common top folder. `None` stands where the top folder itself was listed.
-pub(super) fn settle(entries: Vec<Member>) -> Result<Vec<Option<Member>>, Refusal> {
+pub(super) fn settle(entries: Vec<Member>, limits: &Limits) -> Result<Vec<Option<Member>>, Refusal> {
+    check_numbers(&entries, limits)?;
     check_places(&entries)?;
     let settled = match common_top(&entries) {
         Some(top) => strip(entries, &top)?,
         None => entries.into_iter().map(Some).collect(),
     };
-    check_links(&settled)?;
+    for member in settled.iter().flatten() {
+        judge(&member.path).map_err(|why| refusal(&member.path, why))?;
+    }
+    links::check(&settled)?;
     Ok(settled)
+}
+
+/// Names that are clean but not a release's to bring.
+fn judge(path: &SitePath) -> Result<(), Why> {
+    let top = top_of(path).to_ascii_lowercase();
+    let is_state = |folder: &str| top == folder || top.starts_with(&format!("{folder}-"));
+    let what = match path.name() {
+        // On file systems without upper and lower case these are entracte's own, too.
+        _ if is_state(RESERVED) || is_state(".moult") => "in the state folder of an updater",
+        _ if top == ".maintenance" => "the flag that closes a WordPress site",
+        name if GATE_FILES.contains(&name) => "one that entracte's gate gives to files of its own",
+        name if name.ends_with(".done") && path.ancestors().any(|folder| folder.name() == "run_once") => {
+            "the mark of a one-time script that has run"
+        }
+        _ => return Ok(()),
+    };
+    Err(Why::NotToBring { what })
+}
+
+/// Counts entries and the folders that have to be made for them.
+fn check_numbers(entries: &[Member], limits: &Limits) -> Result<(), Refusal> {
+    let mut known = HashSet::new();
+    let mut folders: HashMap<&str, u64> = HashMap::new();
+    for entry in entries {
+        let mut path = entry.path.as_str();
+        while !path.is_empty() && known.insert(path) {
+            if known.len() as u64 > limits.entries {
+                return Err(refusal(&entry.path, Why::Entries { limit: limits.entries }));
+            }
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let count = folders.entry(folder).or_default();
+            *count += 1;
+            if *count > limits.folder_entries {
+                let folder = if folder.is_empty() { "." } else { folder };
+                let (folder, limit) = (short(folder.as_bytes()), limits.folder_entries);
+                return Err(refusal(&entry.path, Why::FolderEntries { folder, limit }));
+            }
+            path = folder;
+        }
+    }
+    Ok(())
 }
 
 /// One name, one entry; and what lies below a name needs a folder there.
@@ -98,74 +147,7 @@ fn strip(entries: Vec<Member>, top: &SitePath) -> Result<Vec<Option<Member>>, Re
     entries.into_iter().map(shorten).collect()
 }
 
-fn check_links(entries: &[Option<Member>]) -> Result<(), Refusal> {
-    let mut links = HashMap::new();
-    for member in entries.iter().flatten() {
-        if let MemberKind::Link { target } = &member.kind {
-            let inside = resolve(&member.path, target).ok_or_else(|| {
-                let target = escape::text(target).chars().take(200).collect();
-                refusal(&member.path, Why::LinkOutside { target })
-            })?;
-            links.insert(member.path.as_str(), inside);
-        }
-    }
-    for start in links.keys() {
-        follow(start, &links)?;
-    }
-    Ok(())
-}
-
-/// Where a link leads, as a path below the root ("" is the root itself);
-/// `None` when it leaves the root or could be read in two ways.
-///
-/// `..` may stand at the front only: there it climbs from the link's own
-/// folder, which is a real one. Behind a name that is itself a link it would
-/// climb from somewhere else than the text says.
-fn resolve(link: &SitePath, target: &str) -> Option<String> {
-    let target = target.strip_suffix('/').unwrap_or(target);
-    let mut folder = link.parent();
-    let mut rest = target.strip_prefix("./").unwrap_or(target);
-    if rest == "." {
-        rest = "";
-        if target != "." {
-            return None;
-        }
-    } else if rest.is_empty() {
-        return None;
-    }
-    while rest == ".." || rest.starts_with("../") {
-        folder = folder?.parent();
-        rest = rest.get(3..).unwrap_or("");
-    }
-    let inside = match (&folder, rest) {
-        (None, "") => return Some(String::new()),
-        (None, rest) => SitePath::parse(rest),
-        (Some(folder), "") => Ok(folder.clone()),
-        (Some(folder), rest) => folder.join(rest),
-    };
-    inside.ok().map(|path| path.as_str().to_owned())
-}
-
-/// Follows a link through further links, also where one stands in the middle
-/// of a target; every target is inside, so only a loop is to be found.
-fn follow(start: &str, links: &HashMap<&str, String>) -> Result<(), Refusal> {
-    let mut place = start.to_owned();
-    for _ in 0..LINK_HOPS {
-        let ends = place.match_indices('/').map(|(at, _)| at).chain([place.len()]);
-        let Some((end, target)) = ends.filter_map(|end| Some((end, links.get(&place[..end])?))).next() else {
-            return Ok(());
-        };
-        let rest = place[end..].trim_start_matches('/');
-        place = match (target.as_str(), rest) {
-            (target, "") => target.to_owned(),
-            ("", rest) => rest.to_owned(),
-            (target, rest) => format!("{target}/{rest}"),
-        };
-    }
-    Err(Refusal::entry(start.as_bytes(), Why::LinkLoop))
-}
-
-fn refusal(path: &SitePath, why: Why) -> Refusal {
+pub(super) fn refusal(path: &SitePath, why: Why) -> Refusal {
     Refusal::entry(path.as_str().as_bytes(), why)
 }
 
@@ -185,23 +167,28 @@ fn path_rule(error: PathError) -> Why {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::base::escape;
 
-    fn file(path: &str) -> Member {
+    pub(in crate::release::archive) fn file(path: &str) -> Member {
         Member { path: SitePath::parse(path).unwrap(), kind: MemberKind::File { size: 0 }, mode: 0o644 }
     }
 
-    fn folder(path: &str) -> Member {
+    pub(in crate::release::archive) fn folder(path: &str) -> Member {
         Member { kind: MemberKind::Folder, mode: 0o755, ..file(path) }
     }
 
-    fn link(path: &str, target: &str) -> Member {
+    pub(in crate::release::archive) fn link(path: &str, target: &str) -> Member {
         Member { kind: MemberKind::Link { target: target.into() }, ..file(path) }
     }
 
+    pub(in crate::release::archive) fn settled(entries: Vec<Member>) -> Result<Vec<Option<Member>>, Refusal> {
+        settle(entries, &Limits::default())
+    }
+
     fn paths(entries: Vec<Member>) -> Vec<String> {
-        let settled = settle(entries).unwrap();
+        let settled = settle(entries, &Limits::default()).unwrap();
         settled.into_iter().flatten().map(|member| member.path.as_str().to_owned()).collect()
     }
 
@@ -255,7 +242,49 @@ mod tests {
 
     #[test]
     fn a_reserved_name_does_not_hide_behind_the_top_folder() {
-        assert!(settle(vec![file("top/.entracte/lock")]).is_err());
+        assert!(settled(vec![file("top/.entracte/lock")]).is_err());
+    }
+
+    #[test]
+    fn names_that_are_not_a_releases_to_bring_are_refused() {
+        for (path, reason) in [
+            (".maintenance", "closes a WordPress site"),
+            ("top/.maintenance", "closes a WordPress site"),
+            (".Maintenance", "closes a WordPress site"),
+            (".moult/journal", "state folder"),
+            ("top/.Entracte-shop/lock", "state folder"),
+            ("run_once/x.php.done", "one-time script"),
+            ("scripts/run_once/1.php.done", "one-time script"),
+            (".htaccess.entracte-held", "gate"),
+            ("blog/entracte-closed.php", "gate"),
+        ] {
+            let top = path.split_once('/').filter(|(top, _)| *top == "top").map_or("z", |_| "top/z");
+            let said = settled(vec![file(path), file(top)]).unwrap_err().to_string();
+            assert!(said.contains(reason), "{path}: {said}");
+        }
+        for path in ["docs/.maintenance", "x/.moult/a", "run_once/1.php", "a/b.done", "a.php.bak", ".moulted"]
+        {
+            assert!(settled(vec![file(path), file("z")]).is_ok(), "{path} was refused");
+        }
+    }
+
+    #[test]
+    fn entries_and_folders_are_counted() {
+        let limits = Limits { entries: 6, folder_entries: 3, ..Limits::default() };
+        let many = |paths: &[&str]| settle(paths.iter().map(|path| file(path)).collect(), &limits);
+        assert!(many(&["a/1", "a/2", "a/3", "b/1"]).is_ok());
+        for (paths, reason) in [
+            (&["d/1", "d/2", "d/3", "d/4"][..], "in the folder \"d\""),
+            (&["d/1/a", "d/2/a", "d/3/a"], "more than 6 entries"),
+            (&["1", "2", "3", "4"], "in the folder \".\""),
+            (&["a/b/c/d/e/f/g"], "more than 6 entries"),
+        ] {
+            let said = many(paths).unwrap_err().to_string();
+            assert!(said.contains(reason), "{paths:?}: {said}");
+        }
+        let four = ["d/1/a", "d/2/a", "d/3/a", "d/4/a"].map(file).to_vec();
+        let folders = settle(four, &Limits { entries: 100, ..limits });
+        assert!(folders.unwrap_err().to_string().contains("in the folder \"d\""));
     }
 
     #[test]
@@ -267,56 +296,8 @@ mod tests {
             vec![file("a/b"), file("a")],
             vec![link("a", "c"), file("a/b"), folder("c")],
         ] {
-            assert!(settle(entries).is_err());
+            assert!(settle(entries, &Limits::default()).is_err());
         }
         assert_eq!(paths(vec![file("A"), file("a")]), ["A", "a"]);
-    }
-
-    #[test]
-    fn links_stay_inside() {
-        for (path, target) in [
-            ("a/l", "b"),
-            ("a/l", "../c"),
-            ("a/l", "./b/"),
-            ("a/l", ".."),
-            ("l", "."),
-            ("a/b/l", "../../x/y"),
-        ] {
-            let entries = vec![link(path, target), file("z")];
-            assert!(settle(entries).is_ok(), "{path} -> {target} was refused");
-        }
-        for (path, target) in [
-            ("l", ".."),
-            ("l", "../x"),
-            ("a/l", "../../x"),
-            ("l", "/etc/passwd"),
-            ("l", ""),
-            ("l", "a/../.."),
-            ("l", "a//b"),
-            ("l", "a\\b"),
-            ("l", ".entracte/lock"),
-            ("l", "l"),
-            ("l", "l/x"),
-        ] {
-            let entries = vec![link(path, target), file("z")];
-            assert!(settle(entries).is_err(), "{path} -> {target} was taken");
-        }
-    }
-
-    #[test]
-    fn the_stripped_top_folder_is_no_room_for_links() {
-        assert!(settle(vec![link("top/l", "../x"), file("top/a")]).is_err());
-    }
-
-    #[test]
-    fn links_in_a_circle_are_refused() {
-        assert!(settle(vec![link("a", "b"), link("b", "a"), file("c")]).is_err());
-        assert!(settle(vec![link("a", "b/x"), link("b", "a"), file("c")]).is_err());
-        assert!(settle(vec![link("a", "b"), link("b", "c"), file("c")]).is_ok());
-    }
-
-    #[test]
-    fn a_link_never_climbs_behind_another_link() {
-        assert!(settle(vec![link("a/b/s", "../.."), link("a/b/t", "s/../.."), file("z")]).is_err());
     }
 }

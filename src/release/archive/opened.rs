@@ -16,9 +16,10 @@ use crate::release::archive::detect;
 use crate::release::archive::detect::Format;
 use crate::release::archive::error::ArchiveError;
 use crate::release::archive::error::Stop;
-use crate::release::archive::error::short;
+use crate::release::archive::hashed::Hashed;
 use crate::release::archive::limits::Limits;
 use crate::release::archive::names;
+use crate::release::archive::server;
 use crate::release::archive::tar;
 use crate::release::archive::zip;
 use crate::sys::fs;
@@ -59,9 +60,8 @@ pub struct Archive {
 
 /// What the second pass must find again.
 struct Seen {
-    name: Vec<u8>,
-    kind: MemberKind,
-    mode: u32,
+    /// Of name, kind and mode; copies of these would double the memory.
+    heading: [u8; 32],
     sha256: [u8; 32],
     /// The entry's place in `members`; none for a top folder that was stripped.
     member: Option<usize>,
@@ -102,9 +102,12 @@ impl Archive {
 
     /// What each file's content had as its digest in the first pass.
     pub fn digests(&self) -> BTreeMap<&SitePath, Sha256> {
-        let file = |seen: &&Seen| matches!(seen.kind, MemberKind::File { .. });
-        let digest = |seen: &Seen| Some((&self.members[seen.member?].path, Sha256::from_bytes(seen.sha256)));
-        self.order.iter().filter(file).filter_map(digest).collect()
+        let digest = |seen: &Seen| {
+            let member = &self.members[seen.member?];
+            let is_file = matches!(member.kind, MemberKind::File { .. });
+            is_file.then(|| (&member.path, Sha256::from_bytes(seen.sha256)))
+        };
+        self.order.iter().filter_map(digest).collect()
     }
 
     /// The format's usual ending: `zip`, `tar.zst`, …
@@ -130,9 +133,9 @@ impl Archive {
     ) -> Result<(), Stop> {
         let mut expected = self.order.iter();
         walk(&self.file, self.format, &self.limits, &mut |entry, content| {
-            let seen = expected.next().filter(|seen| seen.is(&entry)).ok_or(Stop::Changed)?;
+            let seen = expected.next().filter(|seen| seen.heading == heading(&entry)).ok_or(Stop::Changed)?;
             let mut content = Hashed::new(content);
-            if let (Some(member), MemberKind::File { .. }) = (seen.member, &seen.kind) {
+            if let (Some(member), MemberKind::File { .. }) = (seen.member, &entry.kind) {
                 content.hand_to(&self.members[member], take)?;
             }
             if content.finish()? != seen.sha256 { Err(Stop::Changed) } else { Ok(()) }
@@ -141,34 +144,70 @@ impl Archive {
     }
 }
 
-impl Seen {
-    fn is(&self, entry: &Entry) -> bool {
-        self.name == entry.name && self.kind == entry.kind && self.mode == entry.mode
-    }
-}
-
 /// First pass: reads all, keeps names and digests.
 fn survey(file: &File, format: Format, limits: &Limits) -> Result<(Vec<Member>, Vec<Seen>), Stop> {
     let mut order = Vec::new();
     let mut members = Vec::new();
+    let mut names = 0;
     walk(file, format, limits, &mut |entry, content| {
-        let sha256 = Hashed::new(content).finish()?;
-        let is_folder = matches!(entry.kind, MemberKind::Folder);
-        let path = names::clean(&entry.name, is_folder)?;
-        let mut seen = Seen { name: entry.name, kind: entry.kind, mode: entry.mode, sha256, member: None };
+        names += name_bytes(&entry);
+        let (path, sha256) = judge(&entry, content, limits, order.len() as u64 + 1, names)
+            .map_err(|stop| stop.inside(&entry.name))?;
+        let mut seen = Seen { heading: heading(&entry), sha256, member: None };
         if let Some(path) = path {
             seen.member = Some(members.len());
-            members.push(Member { path, kind: seen.kind.clone(), mode: seen.mode });
+            members.push(Member { path, kind: entry.kind, mode: entry.mode });
         }
         order.push(seen);
-        limits.check_entries(order.len() as u64)?;
         Ok(())
     })?;
     if members.is_empty() {
         return Err(Stop::damaged("the archive is empty"));
     }
-    let settled = names::settle(members)?;
+    let settled = names::settle(members, limits)?;
     Ok((sorted(settled, &mut order), order))
+}
+
+/// Judges an entry by itself: its path, and the digest of its content.
+fn judge(
+    entry: &Entry,
+    content: &mut dyn Read,
+    limits: &Limits,
+    count: u64,
+    names: u64,
+) -> Result<(Option<SitePath>, [u8; 32]), Stop> {
+    limits.check_entries(count)?;
+    limits.check_names(names)?;
+    let path = names::clean(&entry.name, matches!(entry.kind, MemberKind::Folder))?;
+    let mut content = Hashed::new(content);
+    if let Some(path) = &path {
+        content.read_by(|content| server::check(entry, path, content))?;
+    }
+    Ok((path, content.finish()?))
+}
+
+/// One digest of all that an entry's header says.
+fn heading(entry: &Entry) -> [u8; 32] {
+    let (kind, detail) = match &entry.kind {
+        MemberKind::File { size } => (b'f', size.to_le_bytes().to_vec()),
+        MemberKind::Link { target } => (b'l', target.clone().into_bytes()),
+        MemberKind::Folder => (b'd', Vec::new()),
+    };
+    let mut hash = sha2::Sha256::default();
+    hash.update([kind]);
+    hash.update(entry.mode.to_le_bytes());
+    hash.update((entry.name.len() as u64).to_le_bytes());
+    hash.update(&entry.name);
+    hash.update(detail);
+    hash.finalize().into()
+}
+
+fn name_bytes(entry: &Entry) -> u64 {
+    let target = match &entry.kind {
+        MemberKind::Link { target } => target.len(),
+        _ => 0,
+    };
+    (entry.name.len() + target) as u64
 }
 
 /// Sorts the members by path and points `order` to their new places.
@@ -189,58 +228,6 @@ fn walk(mut file: &File, format: Format, limits: &Limits, visit: &mut Visit<'_>)
     match format {
         Format::Zip => zip::walk(file, limits, visit),
         Format::Tar(packing) => tar::walk(detect::unpack(file, packing, limits), limits, visit),
-    }
-}
-
-/// Content on its way to somebody, hashed as it passes.
-struct Hashed<'c> {
-    content: &'c mut dyn Read,
-    hash: sha2::Sha256,
-    /// What went wrong while reading, kept apart from the taker's own errors.
-    failure: Option<Stop>,
-}
-
-impl Hashed<'_> {
-    fn new(content: &mut dyn Read) -> Hashed<'_> {
-        Hashed { content, hash: sha2::Sha256::default(), failure: None }
-    }
-
-    fn hand_to(
-        &mut self,
-        member: &Member,
-        take: &mut dyn FnMut(&Member, &mut dyn Read) -> io::Result<()>,
-    ) -> Result<(), Stop> {
-        let taken = take(member, self);
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
-        taken.map_err(|source| Stop::Take { entry: short(member.path.as_str().as_bytes()), source })
-    }
-
-    /// Reads what is left and tells the digest of all.
-    fn finish(mut self) -> Result<[u8; 32], Stop> {
-        let drained = io::copy(&mut self, &mut io::sink());
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
-        drained?;
-        Ok(self.hash.finalize().into())
-    }
-}
-
-impl Read for Hashed<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.content.read(buffer) {
-            Ok(size) => {
-                self.hash.update(&buffer[..size]);
-                Ok(size)
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => {
-                self.failure = Some(Stop::from(error));
-                Err(io::Error::other("the archive cannot be read further"))
-            }
-        }
     }
 }
 
@@ -338,6 +325,38 @@ mod tests {
         let bomb = fixtures::tar(&[fixtures::entry("zeros", b'0', &vec![0; 64 << 20])]);
         for (format, pack) in PACKERS {
             assert!(fixtures::refusal(&pack(&bomb)).contains("200 times"), "{format}");
+        }
+    }
+
+    #[test]
+    fn a_packing_that_takes_too_much_memory_is_refused() {
+        let options = |preset: u32, dictionary: u32| {
+            let mut options = liblzma::stream::LzmaOptions::new_preset(preset).unwrap();
+            options.dict_size(dictionary);
+            let mut filters = liblzma::stream::Filters::new();
+            filters.lzma2(&options);
+            liblzma::stream::Stream::new_stream_encoder(&filters, liblzma::stream::Check::Crc32).unwrap()
+        };
+        let xz = |stream| {
+            let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+            encoder.write_all(&sample()).unwrap();
+            encoder.finish().unwrap()
+        };
+        let zstd = |window: u32| {
+            let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.window_log(window).unwrap();
+            encoder.write_all(&sample()).unwrap();
+            encoder.finish().unwrap()
+        };
+        let fitting = Limits { memory_bytes: 160 << 20, ..Limits::default() };
+        for large in [xz(options(1, 96 << 20)), zstd(27)] {
+            let said = fixtures::open(&large).err().unwrap();
+            assert!(said.to_string().contains("bytes of memory"), "{said}");
+            assert!(said.hints()[0].contains("memory_bytes"), "{:?}", said.hints());
+            assert!(fixtures::open_with(&large, &fitting).is_ok());
+        }
+        for usual in [xz(options(9, 64 << 20)), zstd(26)] {
+            assert!(fixtures::open(&usual).is_ok());
         }
     }
 

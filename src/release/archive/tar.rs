@@ -54,10 +54,11 @@ fn hand_over<R: Read>(entry: Entry, source: &mut R, visit: &mut Visit<'_>) -> Re
         MemberKind::File { size } => size,
         _ => 0,
     };
+    let name = entry.name.clone();
     let mut content = Content { source, left: size };
     visit(entry, &mut content)?;
     io::copy(&mut content, &mut io::sink())?;
-    skip_padding(source, size)
+    skip_padding(source, size).map_err(|stop| stop.inside(&name))
 }
 
 /// Behind the first zero block: another one, and zeros to the end.

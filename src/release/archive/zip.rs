@@ -11,23 +11,22 @@ use std::rc::Rc;
 
 use crate::release::archive::detect::BUFFER;
 use crate::release::archive::detect::Section;
+use crate::release::archive::detect::memory_refused;
 use crate::release::archive::detect::zstd_frame;
 use crate::release::archive::directory;
 use crate::release::archive::directory::Record;
 use crate::release::archive::error::Refusal;
 use crate::release::archive::error::Stop;
 use crate::release::archive::error::Why;
+use crate::release::archive::heading::LONGEST_TARGET;
+use crate::release::archive::heading::link_target;
 use crate::release::archive::heading::plain_mode;
-use crate::release::archive::heading::utf8;
 use crate::release::archive::limits::Counted;
 use crate::release::archive::limits::Gauge;
 use crate::release::archive::limits::Limits;
 use crate::release::archive::opened::Entry;
 use crate::release::archive::opened::MemberKind;
 use crate::release::archive::opened::Visit;
-
-/// Longest target of a link, in bytes; Linux allows no more.
-const LONGEST_TARGET: u64 = 4096;
 
 const FILE: u32 = 0o100_000;
 const FOLDER: u32 = 0o040_000;
@@ -45,8 +44,9 @@ pub(super) fn walk(file: &File, limits: &Limits, visit: &mut Visit<'_>) -> Resul
     for record in &records {
         packed.set(packed.get() + record.data - record.header);
         let source = Counted::new(Section::new(file, record.data, record.packed), packed.clone());
-        let mut content = Content::new(record, source, &mut gauge)?;
-        let (kind, mode) = kind_and_mode(record, &mut content)?;
+        let mut content =
+            Content::new(record, source, &mut gauge).map_err(|stop| stop.inside(&record.name))?;
+        let (kind, mode) = kind_and_mode(record, &mut content).map_err(|stop| stop.inside(&record.name))?;
         visit(Entry { name: record.name.clone(), kind, mode }, &mut content)?;
         io::copy(&mut content, &mut io::sink())?;
         content.check_spent()?;
@@ -63,12 +63,9 @@ fn kind_and_mode(record: &Record, content: &mut dyn Read) -> Result<(MemberKind,
         0 | FOLDER if is_folder => MemberKind::Folder,
         0 | FILE if !is_folder => MemberKind::File { size: record.size },
         LINK if !is_folder => {
-            if record.size > LONGEST_TARGET {
-                return Err(refuse(Why::FileSize { limit: LONGEST_TARGET }));
-            }
             let mut target = Vec::new();
-            content.read_to_end(&mut target)?;
-            MemberKind::Link { target: utf8(target).map_err(refuse)? }
+            content.take(LONGEST_TARGET + 1).read_to_end(&mut target)?;
+            MemberKind::Link { target: link_target(target).map_err(refuse)? }
         }
         FILE | FOLDER | LINK => return Err(refuse(Why::Headers { what: "the kinds" })),
         0o010_000 => return Err(refuse(Why::Kind { what: "a fifo" })),
@@ -107,7 +104,7 @@ impl<'g, R: Read> Content<'g, R> {
         let decoder = match record.method {
             0 => Decoder::Stored(source),
             8 => Decoder::Deflate(flate2::bufread::DeflateDecoder::new(source)),
-            93 => Decoder::Zstd(zstd_frame(source)?),
+            93 => Decoder::Zstd(zstd_frame(source, gauge.memory_bytes())?),
             method => return Err(Refusal::entry(&record.name, Why::Method { method }).into()),
         };
         Ok(Content {
@@ -156,7 +153,10 @@ impl<R: Read> Read for Content<'_, R> {
         let size = match &mut self.decoder {
             Decoder::Stored(source) => source.read(buffer)?,
             Decoder::Deflate(decoder) => decoder.read(buffer)?,
-            Decoder::Zstd(decoder) => decoder.read(buffer)?,
+            Decoder::Zstd(decoder) => {
+                let memory = self.gauge.memory_bytes();
+                decoder.read(buffer).map_err(|error| memory_refused(error, memory))?
+            }
         };
         if size == 0 {
             self.check_end()?;
