@@ -44,15 +44,24 @@ pub(super) fn clean(raw: &[u8], is_folder: bool) -> Result<Option<SitePath>, Ref
     Ok(Some(path))
 }
 
+/// What a Mac puts beside the files of a zip: no part of any release.
+const MAC_FOLDER: &str = "__MACOSX";
+
 /// Checks all entries against each other, in archive order, and strips one
-/// common top folder. `None` stands where the top folder itself was listed.
+/// common top folder. `None` stands where the top folder itself was listed, and
+/// where a Mac's own notes were.
 pub(super) fn settle(entries: Vec<Member>, limits: &Limits) -> Result<Vec<Option<Member>>, Refusal> {
     check_numbers(&entries, limits)?;
     check_places(&entries)?;
-    let settled = match common_top(&entries) {
-        Some(top) => strip(entries, &top)?,
-        None => entries.into_iter().map(Some).collect(),
-    };
+    let top = common_top(&entries);
+    let settled = entries
+        .into_iter()
+        .map(|entry| match &top {
+            _ if top_of(&entry.path) == MAC_FOLDER => Ok(None),
+            Some(top) => strip(entry, top),
+            None => Ok(Some(entry)),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
     for member in settled.iter().flatten() {
         judge(&member.path).map_err(|why| refusal(&member.path, why))?;
     }
@@ -121,30 +130,32 @@ fn check_places(entries: &[Member]) -> Result<(), Refusal> {
 
 /// The folder that holds everything else, if there is one.
 fn common_top(entries: &[Member]) -> Option<SitePath> {
-    let top = top_of(&entries.first()?.path);
-    let shared = entries.iter().all(|entry| {
-        top_of(&entry.path) == top && (entry.path.as_str() != top || matches!(entry.kind, MemberKind::Folder))
-    });
-    let holds_something = entries.iter().any(|entry| entry.path.as_str() != top);
-    if shared && holds_something { SitePath::parse(top).ok() } else { None }
+    let mut released = entries.iter().filter(|entry| top_of(&entry.path) != MAC_FOLDER).peekable();
+    let top = top_of(&released.peek()?.path);
+    let mut holds_something = false;
+    for entry in released {
+        let is_top = entry.path.as_str() == top;
+        if top_of(&entry.path) != top || (is_top && !matches!(entry.kind, MemberKind::Folder)) {
+            return None;
+        }
+        holds_something |= !is_top;
+    }
+    if holds_something { SitePath::parse(top).ok() } else { None }
 }
 
 fn top_of(path: &SitePath) -> &str {
     path.as_str().split('/').next().unwrap_or(path.as_str())
 }
 
-fn strip(entries: Vec<Member>, top: &SitePath) -> Result<Vec<Option<Member>>, Refusal> {
-    let shorten = |member: Member| {
-        if member.path == *top {
-            return Ok(None);
-        }
-        let below = &member.path.as_str()[top.as_str().len() + 1..];
-        match SitePath::parse(below) {
-            Ok(path) => Ok(Some(Member { path, ..member })),
-            Err(error) => Err(refusal(&member.path, path_rule(error))),
-        }
-    };
-    entries.into_iter().map(shorten).collect()
+fn strip(member: Member, top: &SitePath) -> Result<Option<Member>, Refusal> {
+    if member.path == *top {
+        return Ok(None);
+    }
+    let below = &member.path.as_str()[top.as_str().len() + 1..];
+    match SitePath::parse(below) {
+        Ok(path) => Ok(Some(Member { path, ..member })),
+        Err(error) => Err(refusal(&member.path, path_rule(error))),
+    }
 }
 
 pub(super) fn refusal(path: &SitePath, why: Why) -> Refusal {
@@ -238,6 +249,8 @@ pub(super) mod tests {
         assert_eq!(paths(vec![file("only")]), ["only"]);
         assert_eq!(paths(vec![folder("only")]), ["only"]);
         assert_eq!(paths(vec![file("a/a/b"), file("a/a/c")]), ["a/b", "a/c"]);
+        assert_eq!(paths(vec![file("a/b"), file("__MACOSX/a/._b"), folder("__MACOSX")]), ["b"]);
+        assert!(paths(vec![file("__MACOSX/a/._b")]).is_empty());
     }
 
     #[test]
