@@ -98,6 +98,7 @@ pub fn plan(plan: &PlanView, all: bool, manner: &Manner) -> String {
         text.line(&coloured_diff(&diff.text, manner));
     }
     match plan.approved {
+        _ if has_errors(plan) => text.next("entracte plan", "again, when the errors above are mended"),
         true => text.next("entracte apply", "run it"),
         false => text.next(&format!("entracte approve {}", &plan.id[..16.min(plan.id.len())]), "approve it"),
     }
@@ -117,6 +118,10 @@ fn change_line(change: &ChangeView) -> String {
         resolution.unwrap_or_default(),
         beside.unwrap_or_default()
     )
+}
+
+fn has_errors(plan: &PlanView) -> bool {
+    plan.checks.iter().any(|check| check.level == Level::Error)
 }
 
 fn checks(text: &mut Page, plan: &PlanView, manner: &Manner) {
