@@ -87,6 +87,9 @@ pub struct LockRule {
     pub close: Vec<String>,
     #[serde(default)]
     pub open: Vec<String>,
+    /// Files of the site that the programs change; they count as the owner's.
+    #[serde(default)]
+    pub changes: Patterns,
 }
 
 /// Where the application keeps its database's address: PHP files, and in them
@@ -115,12 +118,20 @@ pub struct UpgradeRule {
     pub argv: Vec<String>,
     /// Relative to the site's URL.
     pub url: Option<String>,
+    /// Exit statuses of `argv` that mean success.
+    #[serde(default = "zero")]
+    pub success: Vec<i32>,
     /// Text that a successful upgrade prints.
     pub expect: Option<String>,
     /// Files of the site that it may change.
     #[serde(default)]
     pub changes: Patterns,
     pub limit_seconds: u64,
+}
+
+/// The exit statuses that mean success where nothing else is said.
+pub fn zero() -> Vec<i32> {
+    vec![0]
 }
 
 /// What files of a release mean, where no manifest says it.
@@ -154,6 +165,8 @@ pub struct Requirements {
     /// PHP extensions.
     #[serde(default)]
     pub extensions: Vec<String>,
+    /// Where a release says its least PHP version itself; goes before `php`.
+    pub php_in: Option<VersionRule>,
     /// Least PHP version from an application version on, ascending.
     #[serde(default)]
     pub php: Vec<PhpRule>,
@@ -235,13 +248,17 @@ impl Profile {
 
     /// The version that a tree says it is; `read` gives the content of its files.
     pub fn version_in(&self, read: &dyn Fn(&SitePath) -> Option<Vec<u8>>) -> Option<String> {
-        let rule = self.version.as_ref()?;
-        let content = read(&rule.file)?;
-        let text = String::from_utf8_lossy(&content);
-        let start = text.find(&rule.after)? + rule.after.len();
-        let found = text[start..].split(|c| rule.until.contains(c) || c == '\n' || c == '\r').next()?.trim();
-        let visible = |c: char| c.is_ascii_graphic() && c != '/' && c != '\\';
-        (!found.is_empty() && found.len() <= 64 && found.chars().all(visible)).then(|| found.to_owned())
+        self.version.as_ref()?.in_tree(read)
+    }
+
+    /// The least PHP version that a tree says it needs.
+    pub fn php_in(&self, read: &dyn Fn(&SitePath) -> Option<Vec<u8>>) -> Option<String> {
+        self.requirements.php_in.as_ref()?.in_tree(read)
+    }
+
+    /// What the programs of the application's lock change.
+    pub fn lock_changes(&self) -> Patterns {
+        self.lock.as_ref().map(|lock| lock.changes.clone()).unwrap_or_default()
     }
 
     /// The roles of files in a release without a manifest.
@@ -258,6 +275,18 @@ impl Profile {
     pub fn volatile_rows(&self, table: &str, prefix: &str) -> Option<&str> {
         let bare = table.strip_prefix(prefix).unwrap_or(table);
         self.volatile_rows.get(bare).map(String::as_str)
+    }
+}
+
+impl VersionRule {
+    /// The version that stands between the marks; `read` gives the content of files.
+    fn in_tree(&self, read: &dyn Fn(&SitePath) -> Option<Vec<u8>>) -> Option<String> {
+        let content = read(&self.file)?;
+        let text = String::from_utf8_lossy(&content);
+        let start = text.find(&self.after)? + self.after.len();
+        let found = text[start..].split(|c| self.until.contains(c) || c == '\n' || c == '\r').next()?.trim();
+        let visible = |c: char| c.is_ascii_graphic() && c != '/' && c != '\\';
+        (!found.is_empty() && found.len() <= 64 && found.chars().all(visible)).then(|| found.to_owned())
     }
 }
 

@@ -177,6 +177,15 @@ impl Gate {
     /// Opens the site; an open one stays as it is. May be repeated after a kill
     /// at any point. The flag goes last, and is proved gone.
     pub fn open(&self) -> Result<Opened, GateError> {
+        self.open_after(|| Ok(()))
+    }
+
+    /// As `open`; between the application's lock and the visitors `unlocked` is
+    /// called, again after a kill, and when it fails the site stays closed.
+    pub fn open_after<E: From<GateError>>(
+        &self,
+        unlocked: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Opened, E> {
         if !self.state()?.closed {
             return Ok(Opened::default());
         }
@@ -184,8 +193,13 @@ impl Gate {
         for lock in self.locks()?.iter().rev() {
             lock.open(&site, &self.log()?)?;
         }
-        visit("gate-unlocked")?;
-        let opened = self.open_server(&site)?;
+        visit("gate-unlocked").map_err(GateError::from)?;
+        unlocked()?;
+        Ok(self.let_in(&site)?)
+    }
+
+    fn let_in(&self, site: &Root) -> Result<Opened, GateError> {
+        let opened = self.open_server(site)?;
         visit("gate-server-opened")?;
         let flag = flag::path(&self.setup.folder);
         flag::remove(&self.setup.folder)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::base::check::Check;
+use crate::base::path::SitePath;
 use crate::database;
 use crate::integrity::manifest::version;
 use crate::site::gate::Closing;
@@ -87,7 +88,8 @@ pub fn auto_updater(subject: &Subject) -> Check {
 /// What the release asks of PHP, where the profile knows it.
 pub fn php(subject: &Subject) -> Vec<Check> {
     let requirements = &subject.site.profile.requirements;
-    if requirements.php.is_empty() && requirements.extensions.is_empty() {
+    let silent = requirements.php.is_empty() && requirements.php_in.is_none();
+    if silent && requirements.extensions.is_empty() {
         return Vec::new();
     }
     if process::find("php").is_none() {
@@ -112,11 +114,10 @@ fn php_said(subject: &Subject, said: &str) -> Vec<Check> {
     let found = lines.next().unwrap_or_default();
     let loaded = lines.next().unwrap_or_default().to_ascii_lowercase();
     let to = &subject.sealed.to.version;
-    let rule = requirements.php.iter().rfind(|rule| version::compare(to, &rule.from).is_ge());
-    let php = match rule {
-        Some(rule) if version::compare(found, &rule.min).is_lt() => Check::error(
+    let php = match least_php(subject) {
+        Some(least) if version::compare(found, &least).is_lt() => Check::error(
             "php",
-            format!("{to} needs PHP {} and the command line has {found}", rule.min),
+            format!("{to} needs PHP {least} and the command line has {found}"),
             "bring PHP up to date first",
         ),
         _ => Check::ok("php", format!("PHP {found} on the command line")),
@@ -137,6 +138,21 @@ fn php_said(subject: &Subject, said: &str) -> Vec<Check> {
         }
     };
     vec![php, extensions]
+}
+
+/// The least PHP version, as the release says itself or the profile knows.
+fn least_php(subject: &Subject) -> Option<String> {
+    let profile = &subject.site.profile;
+    let read = |path: &SitePath| {
+        let digest = subject.staged.manifest.entry(path)?.sha256()?;
+        fs::read_text(&subject.staging.object_path(&digest), 1 << 20).ok().map(String::into_bytes)
+    };
+    let of_table = || {
+        let to = &subject.sealed.to.version;
+        let rule = profile.requirements.php.iter().rfind(|rule| version::compare(to, &rule.from).is_ge());
+        rule.map(|rule| rule.min.clone())
+    };
+    profile.php_in(&read).or_else(of_table)
 }
 
 /// Whether PHP on the command line does the application's upgrade.
