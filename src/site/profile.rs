@@ -67,13 +67,17 @@ pub struct Profile {
     pub auto_updater: Option<AutoUpdater>,
 }
 
-/// Where the application says its version: the text between two marks.
+/// Where a version is said: the text after one mark, up to any character of
+/// another. White space in `after` stands for as much or as little as there is.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VersionRule {
     pub file: SitePath,
     pub after: String,
     pub until: String,
+    /// Where else it is said when it is not said there.
+    #[serde(default)]
+    pub otherwise: Vec<VersionRule>,
 }
 
 /// The application's own lock for its jobs: a file, or programs.
@@ -281,13 +285,27 @@ impl Profile {
 impl VersionRule {
     /// The version that stands between the marks; `read` gives the content of files.
     fn in_tree(&self, read: &dyn Fn(&SitePath) -> Option<Vec<u8>>) -> Option<String> {
-        let content = read(&self.file)?;
-        let text = String::from_utf8_lossy(&content);
-        let start = text.find(&self.after)? + self.after.len();
-        let found = text[start..].split(|c| self.until.contains(c) || c == '\n' || c == '\r').next()?.trim();
+        let said = read(&self.file).and_then(|content| self.in_text(&String::from_utf8_lossy(&content)));
+        said.or_else(|| self.otherwise.iter().find_map(|rule| rule.in_tree(read)))
+    }
+
+    fn in_text(&self, text: &str) -> Option<String> {
+        let found = behind(text, &self.after)?
+            .split(|c| self.until.contains(c) || c == '\n' || c == '\r')
+            .next()?
+            .trim();
         let visible = |c: char| c.is_ascii_graphic() && c != '/' && c != '\\';
         (!found.is_empty() && found.len() <= 64 && found.chars().all(visible)).then(|| found.to_owned())
     }
+}
+
+/// What follows the first place where the words of `mark` stand one after the other.
+fn behind<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    let mut words = mark.split_whitespace();
+    let Some(first) = words.next() else { return Some(text) };
+    let follow =
+        |text: &'a str| words.clone().try_fold(text, |rest, word| rest.trim_start().strip_prefix(word));
+    text.match_indices(first).find_map(|(at, _)| follow(&text[at + first.len()..]))
 }
 
 /// The profile whose application stands in a folder; `exists` says which files do.
@@ -320,13 +338,34 @@ mod tests {
             ("wordpress", "<?php\n/** x */\n$wp_version = '6.8.3';\n", Some("6.8.3")),
             ("dokuwiki", "2024-02-06b \"Kaos\"\n", Some("2024-02-06b")),
             ("nextcloud", "$OC_Version = [31,0];\n$OC_VersionString = '31.0.4';", Some("31.0.4")),
-            ("mediawiki", "define( 'MW_VERSION', '1.43.0' );", Some("1.43.0")),
+            ("nextcloud", "$OC_Version = [31, 0, 3, 2];\n\n$OC_VersionString = '31.0.3';", Some("31.0.3")),
+            ("mediawiki", "define( 'MW_VERSION', '1.39.17' );", Some("1.39.17")),
+            ("mediawiki", "define('MW_VERSION', '1.43.0');", Some("1.43.0")),
+            ("roundcube", "define('RCMAIL_VERSION', '1.6.5');", Some("1.6.5")),
+            ("tiki", "\t\t$this->version \t= '11.0';\t// needs to have no spaces", Some("11.0")),
+            ("tiki", "        $this->version  = '29.0vcs';\n", Some("29.0vcs")),
             ("yacs", "{\"version\":\"10.10.1\",\"date\":\"x\"}", Some("10.10.1")),
+            ("yacs", "{\"date\":\"230109-11:12:43 GMT\",\"server\":\"localhost\"}", Some("230109")),
+            ("yacs", "$generation['version']='9.8beta31.30.5';\n", Some("9.8beta31.30.5")),
             ("wordpress", "nothing of the kind", None),
             ("wordpress", "$wp_version = 'a b';", None),
         ] {
             let found = Profile::named(name).unwrap().version_in(&|_| Some(content.as_bytes().to_vec()));
             assert_eq!(found.as_deref(), version, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_least_php_is_read_from_the_release() {
+        for (name, content, least) in [
+            ("mediawiki", "\t\t\"ext-xmlreader\": \"*\",\n\t\t\"php\": \">=7.4.3\",\n", Some("7.4.3")),
+            ("roundcube", "        \"php\": \">=8.1 <8.6\",", Some("8.1")),
+            ("nextcloud", "echo 'This version of Nextcloud requires at least PHP 8.2<br/>';", Some("8.2")),
+            ("nextcloud", "<?php", None),
+            ("yacs", "\"php\": \">=7.4.3\"", None),
+        ] {
+            let found = Profile::named(name).unwrap().php_in(&|_| Some(content.as_bytes().to_vec()));
+            assert_eq!(found.as_deref(), least, "{name}");
         }
     }
 
