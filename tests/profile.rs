@@ -6,8 +6,13 @@
 mod support;
 
 use std::fs;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::path::PathBuf;
+use std::thread;
 
 use serde_json::Value;
 
@@ -61,10 +66,14 @@ struct Own {
 
 impl Own {
     fn new(rules: &str) -> Own {
+        Own::adopted(rules, |small| small.adopt())
+    }
+
+    fn adopted(rules: &str, adopt: impl FnOnce(&SmallSite) -> Entracte) -> Own {
         let small = SmallSite::new();
         small.write(&small.path("config/app.conf"), "# by hand\n");
         small.write(&small.path("config/database-version"), "1\n");
-        let entracte = small.adopt();
+        let entracte = adopt(&small);
         let profile = small.root().with_file_name(".entracte-site").join("profile.toml");
         fs::write(&profile, format!("{SITE}{rules}")).unwrap();
         fs::set_permissions(&profile, fs::Permissions::from_mode(0o600)).unwrap();
@@ -186,4 +195,51 @@ fn an_upgrade_of_unknown_outcome_begins_again() {
     assert_eq!(own.entracte.json(&["resume"]).code(0)["outcome"], "finished");
     assert_eq!(own.small.read("config/database-version"), "2\n");
     own.rolled_back("after resume");
+}
+
+/// An application that is locked is closed for the operator, too.
+#[test]
+fn a_locked_site_is_not_taken_for_an_ailing_one() {
+    let own = Own::adopted(LOCK, |small| {
+        let url = serve(&small.root());
+        let entracte = small.adopt_with(&["--url", &url]);
+        let settings = small.root().with_file_name(".entracte-site/entracte.toml");
+        let mut document: toml_edit::DocumentMut = fs::read_to_string(&settings).unwrap().parse().unwrap();
+        document["gate"]["kind"] = toml_edit::value("command");
+        for name in ["close", "open"] {
+            document["gate"][name] = toml_edit::value(toml_edit::Array::from_iter(["true"]));
+        }
+        fs::write(&settings, document.to_string()).unwrap();
+        entracte
+    });
+    update::apply(&own.entracte);
+    own.rolled_back("after an update behind the application's own closed page");
+}
+
+/// Serves the small site: its gate for those without the pass, and the
+/// application, which answers everybody with 503 while it is locked. The address.
+fn serve(root: &Path) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let flag = root.with_file_name(".entracte-site/gate/closed");
+    let lock = root.join("config/app.conf");
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut head = [0; 8192];
+            let length = connection.read(&mut head).unwrap_or(0);
+            let head = String::from_utf8_lossy(&head[..length]).to_ascii_lowercase();
+            let is_shut = flag.exists() && !head.contains("x-entracte-pass");
+            let is_locked = fs::read_to_string(&lock).is_ok_and(|text| text == "locked = 1\n");
+            let ours = "Retry-After: 60\r\nCache-Control: no-store\r\nX-Entracte: closed\r\n";
+            let (status, headers) = match (is_shut, is_locked) {
+                (true, _) => ("503 Service Unavailable", ours),
+                (false, true) => ("503 Service Unavailable", ""),
+                (false, false) => ("200 OK", ""),
+            };
+            let ending = "Content-Length: 5\r\nConnection: close\r\n\r\nsmall";
+            let _ = connection.write_all(format!("HTTP/1.1 {status}\r\n{headers}{ending}").as_bytes());
+        }
+    });
+    url
 }
