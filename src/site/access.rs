@@ -134,7 +134,8 @@ impl Site {
 
     /// The owner's files.
     pub fn keep(&self) -> Patterns {
-        self.profile.keep.and(&self.settings.keep).and(&self.database_files)
+        let owners = self.profile.keep.and(&self.settings.keep).and(&self.profile.lock_changes());
+        owners.and(&self.database_files)
     }
 
     /// What changes by itself and is never judged.

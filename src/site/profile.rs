@@ -67,13 +67,17 @@ pub struct Profile {
     pub auto_updater: Option<AutoUpdater>,
 }
 
-/// Where the application says its version: the text between two marks.
+/// Where a version is said: the text after one mark, up to any character of
+/// another. White space in `after` stands for as much or as little as there is.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VersionRule {
     pub file: SitePath,
     pub after: String,
     pub until: String,
+    /// Where else it is said when it is not said there.
+    #[serde(default)]
+    pub otherwise: Vec<VersionRule>,
 }
 
 /// The application's own lock for its jobs: a file, or programs.
@@ -87,6 +91,9 @@ pub struct LockRule {
     pub close: Vec<String>,
     #[serde(default)]
     pub open: Vec<String>,
+    /// Files of the site that the programs change; they count as the owner's.
+    #[serde(default)]
+    pub changes: Patterns,
 }
 
 /// Where the application keeps its database's address: PHP files, and in them
@@ -115,12 +122,20 @@ pub struct UpgradeRule {
     pub argv: Vec<String>,
     /// Relative to the site's URL.
     pub url: Option<String>,
+    /// Exit statuses of `argv` that mean success.
+    #[serde(default = "zero")]
+    pub success: Vec<i32>,
     /// Text that a successful upgrade prints.
     pub expect: Option<String>,
     /// Files of the site that it may change.
     #[serde(default)]
     pub changes: Patterns,
     pub limit_seconds: u64,
+}
+
+/// The exit statuses that mean success where nothing else is said.
+pub fn zero() -> Vec<i32> {
+    vec![0]
 }
 
 /// What files of a release mean, where no manifest says it.
@@ -154,6 +169,8 @@ pub struct Requirements {
     /// PHP extensions.
     #[serde(default)]
     pub extensions: Vec<String>,
+    /// Where a release says its least PHP version itself; goes before `php`.
+    pub php_in: Option<VersionRule>,
     /// Least PHP version from an application version on, ascending.
     #[serde(default)]
     pub php: Vec<PhpRule>,
@@ -247,13 +264,17 @@ impl Profile {
 
     /// The version that a tree says it is; `read` gives the content of its files.
     pub fn version_in(&self, read: &dyn Fn(&SitePath) -> Option<Vec<u8>>) -> Option<String> {
-        let rule = self.version.as_ref()?;
-        let content = read(&rule.file)?;
-        let text = String::from_utf8_lossy(&content);
-        let start = text.find(&rule.after)? + rule.after.len();
-        let found = text[start..].split(|c| rule.until.contains(c) || c == '\n' || c == '\r').next()?.trim();
-        let visible = |c: char| c.is_ascii_graphic() && c != '/' && c != '\\';
-        (!found.is_empty() && found.len() <= 64 && found.chars().all(visible)).then(|| found.to_owned())
+        self.version.as_ref()?.in_tree(read)
+    }
+
+    /// The least PHP version that a tree says it needs.
+    pub fn php_in(&self, read: &dyn Fn(&SitePath) -> Option<Vec<u8>>) -> Option<String> {
+        self.requirements.php_in.as_ref()?.in_tree(read)
+    }
+
+    /// What the programs of the application's lock change.
+    pub fn lock_changes(&self) -> Patterns {
+        self.lock.as_ref().map(|lock| lock.changes.clone()).unwrap_or_default()
     }
 
     /// The roles of files in a release without a manifest.
@@ -271,6 +292,32 @@ impl Profile {
         let bare = table.strip_prefix(prefix).unwrap_or(table);
         self.volatile_rows.get(bare).map(String::as_str)
     }
+}
+
+impl VersionRule {
+    /// The version that stands between the marks; `read` gives the content of files.
+    fn in_tree(&self, read: &dyn Fn(&SitePath) -> Option<Vec<u8>>) -> Option<String> {
+        let said = read(&self.file).and_then(|content| self.in_text(&String::from_utf8_lossy(&content)));
+        said.or_else(|| self.otherwise.iter().find_map(|rule| rule.in_tree(read)))
+    }
+
+    fn in_text(&self, text: &str) -> Option<String> {
+        let found = behind(text, &self.after)?
+            .split(|c| self.until.contains(c) || c == '\n' || c == '\r')
+            .next()?
+            .trim();
+        let visible = |c: char| c.is_ascii_graphic() && c != '/' && c != '\\';
+        (!found.is_empty() && found.len() <= 64 && found.chars().all(visible)).then(|| found.to_owned())
+    }
+}
+
+/// What follows the first place where the words of `mark` stand one after the other.
+fn behind<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    let mut words = mark.split_whitespace();
+    let Some(first) = words.next() else { return Some(text) };
+    let follow =
+        |text: &'a str| words.clone().try_fold(text, |rest, word| rest.trim_start().strip_prefix(word));
+    text.match_indices(first).find_map(|(at, _)| follow(&text[at + first.len()..]))
 }
 
 /// The profile whose application stands in a folder; `exists` says which files do.
@@ -303,13 +350,34 @@ mod tests {
             ("wordpress", "<?php\n/** x */\n$wp_version = '6.8.3';\n", Some("6.8.3")),
             ("dokuwiki", "2024-02-06b \"Kaos\"\n", Some("2024-02-06b")),
             ("nextcloud", "$OC_Version = [31,0];\n$OC_VersionString = '31.0.4';", Some("31.0.4")),
-            ("mediawiki", "define( 'MW_VERSION', '1.43.0' );", Some("1.43.0")),
+            ("nextcloud", "$OC_Version = [31, 0, 3, 2];\n\n$OC_VersionString = '31.0.3';", Some("31.0.3")),
+            ("mediawiki", "define( 'MW_VERSION', '1.39.17' );", Some("1.39.17")),
+            ("mediawiki", "define('MW_VERSION', '1.43.0');", Some("1.43.0")),
+            ("roundcube", "define('RCMAIL_VERSION', '1.6.5');", Some("1.6.5")),
+            ("tiki", "\t\t$this->version \t= '11.0';\t// needs to have no spaces", Some("11.0")),
+            ("tiki", "        $this->version  = '29.0vcs';\n", Some("29.0vcs")),
             ("yacs", "{\"version\":\"10.10.1\",\"date\":\"x\"}", Some("10.10.1")),
+            ("yacs", "{\"date\":\"230109-11:12:43 GMT\",\"server\":\"localhost\"}", Some("230109")),
+            ("yacs", "$generation['version']='9.8beta31.30.5';\n", Some("9.8beta31.30.5")),
             ("wordpress", "nothing of the kind", None),
             ("wordpress", "$wp_version = 'a b';", None),
         ] {
             let found = Profile::named(name).unwrap().version_in(&|_| Some(content.as_bytes().to_vec()));
             assert_eq!(found.as_deref(), version, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_least_php_is_read_from_the_release() {
+        for (name, content, least) in [
+            ("mediawiki", "\t\t\"ext-xmlreader\": \"*\",\n\t\t\"php\": \">=7.4.3\",\n", Some("7.4.3")),
+            ("roundcube", "        \"php\": \">=8.1 <8.6\",", Some("8.1")),
+            ("nextcloud", "echo 'This version of Nextcloud requires at least PHP 8.2<br/>';", Some("8.2")),
+            ("nextcloud", "<?php", None),
+            ("yacs", "\"php\": \">=7.4.3\"", None),
+        ] {
+            let found = Profile::named(name).unwrap().php_in(&|_| Some(content.as_bytes().to_vec()));
+            assert_eq!(found.as_deref(), least, "{name}");
         }
     }
 

@@ -12,6 +12,7 @@ use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::pattern::PatternError;
 use crate::base::pattern::Patterns;
+use crate::site::profile;
 use crate::sys::env;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
@@ -167,6 +168,9 @@ pub struct UpgradeSettings {
     #[serde(default)]
     pub argv: Vec<String>,
     pub url: Option<String>,
+    /// Exit statuses of `argv` that mean success.
+    #[serde(default = "profile::zero")]
+    pub success: Vec<i32>,
     pub expect: Option<String>,
     #[serde(default)]
     pub changes: Patterns,

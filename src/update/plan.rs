@@ -21,6 +21,7 @@ use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::RunOnce;
 use crate::integrity::three_way::ChangeKind;
 use crate::integrity::three_way::Reason;
+use crate::site::profile;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
@@ -142,9 +143,17 @@ pub struct SqlFile {
 pub struct UpgradeCall {
     pub argv: Vec<String>,
     pub url: Option<String>,
+    /// Exit statuses of `argv` that mean success.
+    #[serde(default = "profile::zero", skip_serializing_if = "only_zero")]
+    pub success: Vec<i32>,
     pub expect: Option<String>,
     pub changes: Patterns,
     pub limit_seconds: u64,
+}
+
+/// Plans that say nothing of it have the digest that they always had.
+fn only_zero(success: &[i32]) -> bool {
+    success == [0]
 }
 
 /// Which tables are saved before anything touches them.

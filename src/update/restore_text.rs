@@ -50,13 +50,16 @@ fn files(work: &Work) -> Result<String, StepError> {
 }
 
 fn saved(work: &Work) -> String {
-    match fs::is_folder(&work.run.folder.saved()) {
-        true => format!(
-            "\n2. Files that scripts may have changed\n\n  cp -a {}/. {}/\n",
-            quoted(&work.run.folder.saved()),
-            quoted(&work.site.root)
-        ),
-        false => String::new(),
+    let folder = &work.run.folder;
+    // What the lock had changed comes last: it stands there as it was unlocked.
+    let commands: String = [folder.saved(), folder.saved_lock()]
+        .iter()
+        .filter(|saved| fs::is_folder(saved))
+        .map(|saved| format!("  cp -a {}/. {}/\n", quoted(saved), quoted(&work.site.root)))
+        .collect();
+    match commands.is_empty() {
+        true => commands,
+        false => format!("\n2. Files that scripts may have changed\n\n{commands}"),
     }
 }
 

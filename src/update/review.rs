@@ -252,6 +252,7 @@ impl<'a> Desk<'a> {
             return (!own.none).then(|| UpgradeCall {
                 argv: own.argv.clone(),
                 url: own.url.clone(),
+                success: own.success.clone(),
                 expect: own.expect.clone(),
                 changes: own.changes.clone(),
                 limit_seconds: own.limit_seconds,
@@ -267,6 +268,7 @@ impl<'a> Desk<'a> {
         Some(UpgradeCall {
             argv,
             url: rule.url.clone(),
+            success: rule.success.clone(),
             expect,
             changes: rule.changes.clone(),
             limit_seconds: rule.limit_seconds,

@@ -90,6 +90,11 @@ impl RunFolder {
         self.0.join("saved")
     }
 
+    /// Copies of what the programs of the application's lock change.
+    pub fn saved_lock(&self) -> PathBuf {
+        self.0.join("saved-lock")
+    }
+
     pub fn dump(&self) -> PathBuf {
         self.0.join("dump")
     }

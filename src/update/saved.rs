@@ -1,6 +1,7 @@
-//! Copies of the files that a script or the application's own upgrade call
-//! says it may change, taken before it runs; rollback puts them back.
+//! Copies of the files that a script, the application's own upgrade call or its
+//! lock says it may change, taken before it runs; rollback puts them back.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -81,6 +82,7 @@ impl Saved {
     /// Copies every file and link of `tree` that `patterns` match into `folder`.
     pub fn take(live: &Root, tree: &Tree, patterns: &Patterns, folder: &Path) -> Result<Saved, SavedError> {
         // A copy that was cut off is worth nothing: it has no list yet.
+        fs::remove_file_if_present(&list_path(folder))?;
         fs::remove_folder_all(folder)?;
         fs::create_folders(folder, 0o700)?;
         let place = Root::open(folder)?;
@@ -134,9 +136,21 @@ impl Saved {
         folder: &Path,
         undone: &Root,
     ) -> Result<Vec<SitePath>, SavedError> {
+        self.put_back_except(live, now, folder, undone, &BTreeSet::new())
+    }
+
+    /// As `put_back`, but what stands at the paths `except` is left alone.
+    pub fn put_back_except(
+        &self,
+        live: &Root,
+        now: &Tree,
+        folder: &Path,
+        undone: &Root,
+        except: &BTreeSet<SitePath>,
+    ) -> Result<Vec<SitePath>, SavedError> {
         let place = Root::open(folder)?;
         let mut changed = Vec::new();
-        let known: std::collections::BTreeSet<&SitePath> = self.files.iter().map(|file| &file.path).collect();
+        let known: BTreeSet<&SitePath> = self.files.iter().map(|file| &file.path).chain(except).collect();
         for (path, node) in now.iter().rev().filter(|(path, _)| self.patterns.matches_bytes(path.as_bytes()))
         {
             let Ok(path) = path.to_site_path() else { continue };
@@ -151,7 +165,7 @@ impl Saved {
                 changed.push(path);
             }
         }
-        for file in &self.files {
+        for file in self.files.iter().filter(|file| !except.contains(&file.path)) {
             if file.put_back(live, now, &place, undone)? {
                 changed.push(file.path.clone());
             }

@@ -104,7 +104,7 @@ impl Work<'_> {
     pub fn changeable(&self) -> Patterns {
         let plan = &self.run.plan.sealed;
         let declared = plan.scripts.iter().fold(self.site.volatile(), |all, script| all.and(&script.changes));
-        let declared = declared.and(&self.site.profile.uploads);
+        let declared = declared.and(&self.site.profile.uploads).and(&self.site.profile.lock_changes());
         match &plan.upgrade {
             Some(upgrade) => declared.and(&upgrade.changes),
             None => declared,

@@ -13,6 +13,8 @@ use crate::site::gate::flag;
 use crate::site::gate::flag::Closing;
 use crate::site::gate::flag::GateState;
 use crate::site::gate::held;
+use crate::site::gate::held::Held;
+use crate::site::gate::held::Opened;
 use crate::site::gate::htaccess::Htaccess;
 use crate::site::gate::instructions;
 use crate::site::gate::live;
@@ -41,21 +43,6 @@ const RETRY_AFTER: std::ops::RangeInclusive<u32> = 1..=86_400;
 #[derive(Debug)]
 pub struct Gate {
     setup: Setup,
-}
-
-/// A file that stands in for a live one while the gate is closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    pub path: SitePath,
-    /// Where it stands, or would stand if there were one.
-    pub stands_at: PathBuf,
-}
-
-/// What opening had to leave for a person.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Opened {
-    /// The original `.htaccess`, when somebody edited the live one meanwhile.
-    pub set_aside: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -177,15 +164,28 @@ impl Gate {
     /// Opens the site; an open one stays as it is. May be repeated after a kill
     /// at any point. The flag goes last, and is proved gone.
     pub fn open(&self) -> Result<Opened, GateError> {
+        self.unlock()?;
+        self.let_in()
+    }
+
+    /// The first half of opening: the application unlocks, visitors stay out.
+    pub fn unlock(&self) -> Result<(), GateError> {
         if !self.state()?.closed {
-            return Ok(Opened::default());
+            return Ok(());
         }
         let site = self.site()?;
         for lock in self.locks()?.iter().rev() {
             lock.open(&site, &self.log()?)?;
         }
-        visit("gate-unlocked")?;
-        let opened = self.open_server(&site)?;
+        Ok(visit("gate-unlocked")?)
+    }
+
+    /// The second half of opening.
+    pub fn let_in(&self) -> Result<Opened, GateError> {
+        if !self.state()?.closed {
+            return Ok(Opened::default());
+        }
+        let opened = self.open_server(&self.site()?)?;
         visit("gate-server-opened")?;
         let flag = flag::path(&self.setup.folder);
         flag::remove(&self.setup.folder)?;

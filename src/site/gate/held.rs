@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::tree::Meta;
 use crate::site::gate::apache;
@@ -12,6 +13,21 @@ use crate::sys::beneath::Root;
 use crate::sys::beneath::StatKind;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
+
+/// A file that stands in for a live one while the gate is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub path: SitePath,
+    /// Where it stands, or would stand if there were one.
+    pub stands_at: PathBuf,
+}
+
+/// What opening had to leave for a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// The original `.htaccess`, when somebody edited the live one meanwhile.
+    pub set_aside: Option<PathBuf>,
+}
 
 /// The file's name in the site, and in the folder that holds it.
 pub const NAME: &str = ".htaccess";

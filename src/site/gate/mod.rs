@@ -24,10 +24,10 @@ pub mod user_ini;
 
 pub use curtain::Gate;
 pub use curtain::GateError;
-pub use curtain::Held;
-pub use curtain::Opened;
 pub use flag::Closing;
 pub use flag::GateState;
+pub use held::Held;
+pub use held::Opened;
 pub use lock::ApplicationLock;
 pub use page::Language;
 pub use page::PageOptions;

@@ -2,14 +2,17 @@
 //! line's, which upgrades, and of the web server's, which serves.
 
 use crate::base::check::Check;
+use crate::base::path::SitePath;
 use crate::integrity::manifest::version;
 use crate::site::php_programs;
 use crate::site::php_programs::Php;
+use crate::sys::fs;
 use crate::update::checks::Subject;
 
 pub fn all(subject: &Subject) -> Vec<Check> {
     let requirements = &subject.site.profile.requirements;
-    if requirements.php.is_empty() && requirements.extensions.is_empty() {
+    let silent = requirements.php.is_empty() && requirements.php_in.is_none();
+    if silent && requirements.extensions.is_empty() {
         return Vec::new();
     }
     let wanted = Wanted::of(subject);
@@ -19,21 +22,29 @@ pub fn all(subject: &Subject) -> Vec<Check> {
 /// What the new version needs.
 struct Wanted<'a> {
     to: &'a str,
-    min: Option<&'a str>,
+    /// The least PHP version, as the release says itself or the profile knows.
+    min: Option<String>,
     extensions: &'a [String],
 }
 
 impl<'a> Wanted<'a> {
     fn of(subject: &'a Subject) -> Wanted<'a> {
-        let (requirements, to) = (&subject.site.profile.requirements, &subject.sealed.to.version);
-        let rule = requirements.php.iter().rfind(|rule| version::compare(to, &rule.from).is_ge());
-        let min = rule.map(|rule| rule.min.as_str());
-        Wanted { to, min, extensions: &requirements.extensions }
+        let (profile, to) = (&subject.site.profile, &subject.sealed.to.version);
+        let read = |path: &SitePath| {
+            let digest = subject.staged.manifest.entry(path)?.sha256()?;
+            fs::read_text(&subject.staging.object_path(&digest), 1 << 20).ok().map(String::into_bytes)
+        };
+        let of_table = || {
+            let rule = profile.requirements.php.iter().rfind(|rule| version::compare(to, &rule.from).is_ge());
+            rule.map(|rule| rule.min.clone())
+        };
+        let min = profile.php_in(&read).or_else(of_table);
+        Wanted { to, min, extensions: &profile.requirements.extensions }
     }
 
     /// What `php` lacks, in words; `None` when nothing.
     fn lacking(&self, php: &Php) -> Option<String> {
-        if let Some(min) = self.min.filter(|min| version::compare(&php.version, min).is_lt()) {
+        if let Some(min) = self.min.as_ref().filter(|min| version::compare(&php.version, min).is_lt()) {
             return Some(format!("{} is {}, and {} needs {min}", php.name, php.version, self.to));
         }
         let missing: Vec<&str> =

@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::step::Step;
+use crate::base::tree::Tree;
 use crate::site::gate::Closing;
+use crate::site::gate::Opened;
 use crate::site::health::Health;
 use crate::site::health::measure;
 use crate::sys::clock;
@@ -14,6 +16,7 @@ use crate::sys::fs;
 use crate::update::error::StepError;
 use crate::update::journal::Entry;
 use crate::update::operations::operations;
+use crate::update::saved::Saved;
 use crate::update::swap::forward::check_drift;
 use crate::update::work::Work;
 
@@ -26,6 +29,7 @@ pub fn close(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let record = work.prepare(&operations, watch)?;
     check_drift(&work.workshop()?, &record)?;
     measure_baseline(work, watch)?;
+    save_unlocked(work, &live)?;
     work.note(Entry::Closing)?;
     work.gate.close(&closing(work))?;
     prove_closed(work)?;
@@ -33,15 +37,46 @@ pub fn close(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     Ok(format!("{} operations prepared, visitors get 503", record.moves.len()))
 }
 
-/// Opens the gate again.
-pub fn undo(work: &mut Work) -> Result<String, StepError> {
-    open(work)?;
+/// Opens the gate again; what the application's lock had changed is put back
+/// before visitors get in.
+pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
+    if work.gate.state()?.closed {
+        work.gate.unlock()?;
+        put_back_unlocked(work, watch)?;
+    }
+    let opened = work.gate.let_in()?;
+    opened_to_visitors(work, opened)?;
     Ok("the site is open".into())
 }
 
 /// Opens the gate and proves that visitors get in.
 pub fn open(work: &mut Work) -> Result<(), StepError> {
     let opened = work.gate.open()?;
+    opened_to_visitors(work, opened)
+}
+
+/// Copies what the programs of the application's lock change, before they run
+/// for the first time. A site that a person closed before the run is locked
+/// already: what its files were unlocked nobody knows, so unlocking is all
+/// that is undone.
+fn save_unlocked(work: &Work, live: &Tree) -> Result<(), StepError> {
+    let (patterns, folder) = (work.site.profile.lock_changes(), work.run.folder.saved_lock());
+    if patterns.is_empty() || work.gate.state()?.closed {
+        return Ok(());
+    }
+    Saved::take(&work.site.tree()?, live, &patterns, &folder)?;
+    Ok(())
+}
+
+fn put_back_unlocked(work: &Work, watch: Watch) -> Result<(), StepError> {
+    let folder = work.run.folder.saved_lock();
+    let Some(saved) = Saved::load(&folder)? else { return Ok(()) };
+    let (now, workshop) = (work.scan(watch)?, work.workshop()?);
+    saved.put_back(&workshop.live, &now, &folder, &workshop.undone)?;
+    Ok(())
+}
+
+fn opened_to_visitors(work: &mut Work, opened: Opened) -> Result<(), StepError> {
     work.note(Entry::Opening)?;
     if let Some(path) = opened.set_aside {
         let message = format!(

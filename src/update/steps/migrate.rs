@@ -2,11 +2,13 @@
 //! upgrade call. The database knows no transaction around changes of tables,
 //! so a step that was cut off begins again from the dump.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::base::event::Event;
 use crate::base::event::Watch;
+use crate::base::path::SitePath;
 use crate::base::step::Step;
 use crate::database;
 use crate::database::Database;
@@ -20,6 +22,7 @@ use crate::update::journal::EffectState;
 use crate::update::journal::Entry;
 use crate::update::plan::SqlFile;
 use crate::update::plan::UpgradeCall;
+use crate::update::saved::Saved;
 use crate::update::steps::save::dump_record;
 use crate::update::steps::verify::differences;
 use crate::update::work::Work;
@@ -33,6 +36,7 @@ pub fn migrate(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let standing = work.run.standing();
     if !standing.sql.is_empty() || standing.upgrade.is_some() {
         restore_dump(work, watch)?;
+        put_back_unplanned(work, watch)?;
         work.note(Entry::MigrationReset)?;
     }
     let count: usize = files.iter().map(|file| file.statements.len()).sum();
@@ -106,7 +110,7 @@ fn start_upgrade(work: &Work, call: &UpgradeCall, argv: &[String], log: &Path) -
     let ended = program.run(fs::create(log)?)?;
     let said = fs::read(log).unwrap_or_default();
     Ok(match ended {
-        Ended::Status(0) => expected(call, &said),
+        Ended::Status(status) if call.success.contains(&status) => expected(call, &said),
         Ended::Status(status) => Err(format!("ended with status {status}")),
         Ended::Signal(signal) => Err(format!("was ended by signal {signal}")),
         Ended::TimedOut => Err(format!("took longer than {} s and was ended", call.limit_seconds)),
@@ -147,6 +151,19 @@ pub fn restore_dump(work: &Work, watch: Watch) -> Result<(), StepError> {
     restore::restore(address, &record, &work.run.folder.dump(), &mut |_, event| {
         watch(Some(Step::Migrate), event)
     })?;
+    Ok(())
+}
+
+/// What the upgrade call changed in files becomes what it was before that call,
+/// as the database does: many keep the version of their database in a file.
+/// What the swap brought stays.
+fn put_back_unplanned(work: &Work, watch: Watch) -> Result<(), StepError> {
+    let folder = work.run.folder.saved();
+    let Some(saved) = Saved::load(&folder)? else { return Ok(()) };
+    let moves = work.record()?.map(|record| record.moves).unwrap_or_default();
+    let planned: BTreeSet<SitePath> = moves.into_iter().map(|this| this.operation.path).collect();
+    let (now, workshop) = (work.scan(watch)?, work.workshop()?);
+    saved.put_back_except(&workshop.live, &now, &folder, &workshop.undone, &planned)?;
     Ok(())
 }
 

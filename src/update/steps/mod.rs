@@ -35,7 +35,7 @@ pub fn forward(step: Step, work: &mut Work, watch: Watch) -> Result<String, Step
 pub fn back(step: Step, work: &mut Work, watch: Watch) -> Result<String, StepError> {
     match step {
         Step::Stage | Step::Review | Step::Scan | Step::Verify => Ok(String::new()),
-        Step::Close => close::undo(work),
+        Step::Close => close::undo(work, watch),
         Step::Save => save::undo(work, watch),
         Step::Swap => swap::undo(work, watch),
         Step::Migrate => migrate::undo(work, watch),

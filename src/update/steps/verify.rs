@@ -47,6 +47,10 @@ pub fn differences(work: &Work, live: &crate::base::tree::Tree) -> Result<Vec<Tr
 }
 
 fn health(work: &Work) -> Result<String, StepError> {
+    // It answers everybody that it is closed, so it is asked when it is open.
+    if work.site.profile.lock.as_ref().is_some_and(|lock| !lock.close.is_empty()) {
+        return Ok(", its health is judged when the application is unlocked".into());
+    }
     let (Some((probe, _)), Some(before)) = (work.site.probe()?, baseline(work)?) else {
         return Ok(String::new());
     };
