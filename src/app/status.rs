@@ -40,8 +40,10 @@ pub fn status(place: &Place) -> Result<Answer<Status>, Failure> {
     let site = place.open()?;
     let holder = lock::holder(&site.state.lock())?;
     let gate = flag::read(&site.state.gate())?;
-    let plan = plan_status(&site)?;
     let last = last_run(&site)?;
+    // A run that was killed at its very end had no time to clear its plan away.
+    let done = last.as_ref().filter(|(_, _, standing)| standing.end == Some(End::Finished));
+    let plan = plan_status(&site)?.filter(|plan| done.is_none_or(|(_, done, _)| *done != plan.id));
     let run = last.map(|(id, plan, standing)| run_status(id, plan, &standing, holder.as_ref()));
     let installed = Installed(&site.state.installed()).current()?;
     let exit = how(&gate, plan.as_ref(), run.as_ref(), holder.as_ref());

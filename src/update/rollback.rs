@@ -46,7 +46,7 @@ pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> 
         }
         work.note(Entry::UndoOpened { why: why.to_owned(), database })?;
     }
-    if work.run.standing().closed_since.is_none() && work.run.standing().was_started(Step::Swap) {
+    if is_open_with_work_left(work) {
         reopen::close_again(work)?;
     }
     while let Some(step) = work.run.standing().next_undo() {
@@ -57,6 +57,14 @@ pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> 
     }
     clear_away(work)?;
     work.note(Entry::RolledBack)
+}
+
+/// Whether visitors are let in while something they see is still to be undone.
+/// Once only the gate is left to open, nobody closes it again.
+fn is_open_with_work_left(work: &Work) -> bool {
+    let standing = work.run.standing();
+    let is_left = standing.next_undo().is_some_and(|step| step > Step::Close);
+    standing.closed_since.is_none() && standing.was_started(Step::Swap) && is_left
 }
 
 /// Everything is back: what is left over costs room and nothing else.

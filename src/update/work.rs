@@ -15,7 +15,9 @@ use crate::integrity::scan;
 use crate::release::staging::Staging;
 use crate::site::Site;
 use crate::site::gate::Gate;
+use crate::site::gate::Kind;
 use crate::sys::beneath::Root;
+use crate::sys::clock;
 use crate::sys::clock::Stopwatch;
 use crate::sys::fs;
 use crate::sys::signal::Interrupt;
@@ -83,6 +85,13 @@ impl Work<'_> {
     /// What was made ready; `None` when that never came to its end.
     pub fn record(&self) -> Result<Option<Record>, StepError> {
         Ok(Record::load(&self.workshop()?.record_path())?)
+    }
+
+    /// Gives requests that were under way when the gate closed time to end.
+    pub fn drain(&self) {
+        if *self.gate.kind() != Kind::None {
+            clock::sleep(Duration::from_secs_f64(self.site.settings.gate.drain_seconds));
+        }
     }
 
     /// The live tree as it is now, without what is the gate's.

@@ -17,6 +17,8 @@ pub struct Ground {
     pub small: SmallSite,
     pub entracte: Entracte,
     pub old: Look,
+    /// The version that is installed at the beginning.
+    version: Value,
 }
 
 impl Ground {
@@ -30,12 +32,24 @@ impl Ground {
         spoil(&small);
         let entracte = small.ready();
         let old = small.look();
-        Ground { small, entracte, old }
+        let version = entracte.json(&["status"]).result["installed"]["version"].clone();
+        Ground { small, entracte, old, version }
     }
 
     /// The program with a fault: `swap.operation:3=kill`.
     pub fn faulty(&self, fault: &str) -> Entracte {
         Entracte::with_fault(&self.small.root(), fault)
+    }
+
+    /// The folder of the site and what stands beside it.
+    pub fn parent(&self) -> PathBuf {
+        self.small.root().parent().unwrap().to_owned()
+    }
+
+    /// Whether the site is neither the old one nor the new one.
+    pub fn is_a_mix(&self) -> bool {
+        let now = self.small.look();
+        !self.old.is_same_content(&now) && !undisturbed().is_same_content(&now)
     }
 
     /// There while the gate is closed.
@@ -49,12 +63,7 @@ impl Ground {
         assert!(!self.flag().exists(), "the gate is closed, {when}");
         let status = self.entracte.json(&["status"]);
         assert_eq!(status.result["gate"]["closed"], false, "{when}: {:#}", status.result);
-        assert_eq!(status.result["installed"]["version"], self.old_version(), "{when}: {:#}", status.result);
-    }
-
-    fn old_version(&self) -> Value {
-        let runs = self.entracte.json(&["history"]).code(0)["runs"].clone();
-        runs[0]["from"].clone()
+        assert_eq!(status.result["installed"]["version"], self.version, "{when}: {:#}", status.result);
     }
 
     /// The new site is what another site became that nobody disturbed.
@@ -74,7 +83,8 @@ impl Ground {
         let status = self.entracte.json(&["status"]);
         let gate = &status.result["gate"]["closed"];
         assert_eq!(gate.as_bool(), Some(self.flag().exists()), "{when}: {:#}", status.result);
-        if !status.result["run"].is_null() && status.result["run"]["state"] != "finished" {
+        let run = &status.result["run"];
+        if !run.is_null() && run["state"] != "finished" && run["state"] != "rolled-back" {
             assert_eq!(status.exit, 6, "{when}: {:#}", status.result);
             let next = status.result["next"].to_string();
             assert!(next.contains("resume") && next.contains("rollback"), "{when}: {next}");

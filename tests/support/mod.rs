@@ -15,6 +15,7 @@ pub mod servers;
 pub mod site;
 pub mod small;
 pub mod snapshot;
+pub mod tracer;
 pub mod update;
 pub mod visitors;
 pub mod wordpress;

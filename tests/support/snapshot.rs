@@ -92,12 +92,18 @@ impl Tree {
     /// As `assert_same`, but times of files do not count: they were written anew.
     #[track_caller]
     pub fn assert_same_content(&self, now: &Tree, when: &str) {
-        let timeless = |tree: &Tree| {
-            let things =
-                tree.0.iter().map(|(name, thing)| (name.clone(), Thing { mtime: None, ..thing.clone() }));
-            Tree(things.collect())
-        };
-        timeless(self).assert_same(&timeless(now), when);
+        self.timeless().assert_same(&now.timeless(), when);
+    }
+
+    /// Times of files do not count.
+    pub fn is_same_content(&self, other: &Tree) -> bool {
+        self.timeless() == other.timeless()
+    }
+
+    fn timeless(&self) -> Tree {
+        let things =
+            self.0.iter().map(|(name, thing)| (name.clone(), Thing { mtime: None, ..thing.clone() }));
+        Tree(things.collect())
     }
 }
 

@@ -1,8 +1,6 @@
 //! Step 3: everything that can be prepared is prepared; then the curtain
 //! closes, is proved closed, and requests under way are given time to end.
 
-use std::time::Duration;
-
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::step::Step;
@@ -33,7 +31,7 @@ pub fn close(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     work.note(Entry::Closing)?;
     work.gate.close(&closing(work))?;
     prove_closed(work)?;
-    clock::sleep(Duration::from_secs_f64(work.site.settings.gate.drain_seconds));
+    work.drain();
     Ok(format!("{} operations prepared, visitors get 503", record.moves.len()))
 }
 

@@ -2,14 +2,12 @@
 //! the site is asked once more.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::database;
 use crate::database::TableSum;
 use crate::site::health::Verdict;
 use crate::site::health::judge;
 use crate::site::health::measure;
-use crate::sys::clock;
 use crate::sys::fs;
 use crate::update::baseline::install_baseline;
 use crate::update::error::StepError;
@@ -83,6 +81,6 @@ pub fn close_again(work: &mut Work) -> Result<(), StepError> {
     work.note(Entry::Closing)?;
     work.gate.close(&close::closing(work))?;
     close::prove_closed(work)?;
-    clock::sleep(Duration::from_secs_f64(work.site.settings.gate.drain_seconds));
+    work.drain();
     Ok(())
 }

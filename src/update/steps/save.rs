@@ -34,11 +34,12 @@ pub fn save(work: &mut Work, watch: Watch) -> Result<String, StepError> {
 
 /// Checks that the copies are what was copied.
 pub fn prove_saved(work: &Work) -> Result<(), StepError> {
-    let folder = work.run.folder.saved();
-    match Saved::load(&folder)? {
-        Some(saved) => Ok(saved.check(&folder)?),
-        None => Ok(()),
+    for folder in [work.run.folder.saved(), work.run.folder.saved_lock()] {
+        if let Some(saved) = Saved::load(&folder)? {
+            saved.check(&folder)?;
+        }
     }
+    Ok(())
 }
 
 /// Puts back what was copied; the database is brought back by `migrate`.

@@ -113,22 +113,25 @@ fn remove_folder(workshop: &Workshop, path: &SitePath, live: Option<Stat>) -> Re
     }
 }
 
+/// Makes the folder, or finishes one whose making was cut off.
 fn make_folder(workshop: &Workshop, this: &Move, live: Option<Stat>) -> Result<(), SwapError> {
     let path = &this.operation.path;
-    if live.is_some_and(|live| live.kind == StatKind::Folder) {
-        return Ok(());
+    if live.is_none_or(|live| live.kind != StatKind::Folder) {
+        workshop.live.create_folder(path, 0o700)?;
     }
     let wanted = this.operation.new.as_ref().map_or(0, |new| new.mode);
     let mode = if wanted == 0 { mode_of_folder_above(workshop, path)? } else { wanted };
     let (uid, gid) = folder_owner(&workshop.live, path)?;
-    workshop.live.create_folder(path, 0o700)?;
-    let made = workshop.live.stat(path)?;
-    let other = made.is_some_and(|made| (made.meta.uid, made.meta.gid) != (uid, gid));
+    let made = workshop.live.stat(path)?.map(|made| made.meta);
+    let other = made.is_some_and(|made| (made.uid, made.gid) != (uid, gid));
     // Without privilege a new folder can only be ours.
     if other && crate::sys::env::user_id() == 0 {
         workshop.live.set_owner(path, uid, gid)?;
     }
-    Ok(workshop.live.set_mode(path, mode)?)
+    match made.is_some_and(|made| made.mode == mode) && !other {
+        true => Ok(()),
+        false => Ok(workshop.live.set_mode(path, mode)?),
+    }
 }
 
 /// New folders have the bits of the folder they are made in.
