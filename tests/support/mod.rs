@@ -7,6 +7,7 @@
 
 pub mod bed;
 pub mod dokuwiki;
+pub mod effort;
 pub mod ground;
 pub mod process;
 pub mod releases;

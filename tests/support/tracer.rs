@@ -1,7 +1,10 @@
-//! Runs a program and stops its whole family before the N-th system call that
-//! changes something, in the order in which the kernel sees them.
+//! Runs a program and does something to its system calls that change files, in
+//! the order in which the kernel sees them: stops the whole family before the
+//! N-th one, or lets calls fail.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::fs;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -16,6 +19,21 @@ use nix::sys::wait::WaitStatus;
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
+/// What is done to the calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: they are counted.
+    Count,
+    /// Everybody is killed before the N-th one.
+    Kill { at: u64 },
+    /// The N-th one fails, where its kind can fail so.
+    Once { at: u64, errno: Errno },
+    /// The N-th one and all that follow fail.
+    EverAfter { at: u64, errno: Errno },
+    /// The N-th one, if it writes, writes half of what it was asked to.
+    Short { at: u64 },
+}
+
 /// How a traced program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -25,113 +43,214 @@ pub enum Ended {
 }
 
 /// What a run did.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Traced {
     pub ended: Ended,
     /// Calls that change something, seen until then.
     pub calls: u64,
+    /// Calls to which the fault was done.
+    pub struck: u64,
+    pub stdout: String,
+    pub stderr: String,
 }
 
-/// Runs `command` to its end; kills it and every child of it before its `at`-th
-/// call that changes something. Output is thrown away.
-pub fn killed_before(command: Command, at: u64) -> Traced {
-    in_own_thread(command, at)
-}
-
-/// Runs `command` to its end and counts.
-pub fn counted(command: Command) -> Traced {
-    in_own_thread(command, u64::MAX)
-}
-
-/// Only the thread that started a program hears of it, and hears of nothing else.
-fn in_own_thread(command: Command, at: u64) -> Traced {
+/// Runs `command` to its end, or to the fault's. Only the thread that started a
+/// program hears of it, and hears of nothing else.
+pub fn trace(command: Command, fault: Fault) -> Traced {
     std::thread::scope(|threads| {
-        threads.spawn(|| trace(command, at)).join().expect("the tracer did not fail")
+        threads.spawn(|| Tracer::start(command, fault).follow()).join().expect("the tracer did not fail")
     })
 }
 
-fn trace(mut command: Command, at: u64) -> Traced {
-    command
-        .stdin(Stdio::null())
-        .stdout(File::create("/dev/null").unwrap())
-        .stderr(File::create("/dev/null").unwrap());
-    // SAFETY: `traceme` is one system call and touches no memory of the parent's.
-    unsafe { command.pre_exec(|| ptrace::traceme().map_err(Into::into)) };
-    let first = Pid::from_raw(command.spawn().expect("the program starts").id() as i32);
-    waitpid(first, None).expect("it stops where it begins");
-    let follow = Options::PTRACE_O_TRACESYSGOOD
-        | Options::PTRACE_O_TRACECLONE
-        | Options::PTRACE_O_TRACEFORK
-        | Options::PTRACE_O_TRACEVFORK
-        | Options::PTRACE_O_TRACEEXEC
-        | Options::PTRACE_O_EXITKILL;
-    ptrace::setoptions(first, follow).unwrap();
-    ptrace::syscall(first, None).unwrap();
-    let mut family = BTreeSet::from([first]);
-    let (mut calls, mut ended) = (0, Ended::Killed);
-    loop {
-        let everybody = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
-        let status = match waitpid(None, Some(everybody)) {
-            Ok(status) => status,
-            Err(Errno::ECHILD) => return Traced { ended, calls },
-            Err(Errno::EINTR) => continue,
-            Err(error) => panic!("waiting for a traced program: {error}"),
+struct Tracer {
+    first: Pid,
+    fault: Fault,
+    family: BTreeSet<Pid>,
+    /// What a call that is under way returns when it ends.
+    answers: BTreeMap<Pid, i64>,
+    output: [tempfile::NamedTempFile; 2],
+    ended: Ended,
+    calls: u64,
+    struck: u64,
+}
+
+impl Tracer {
+    fn start(mut command: Command, fault: Fault) -> Tracer {
+        let output = [0, 1].map(|_| tempfile::NamedTempFile::new_in("/tmp").unwrap());
+        let to = |which: usize| File::options().append(true).open(output[which].path()).unwrap();
+        command.stdin(Stdio::null()).stdout(to(0)).stderr(to(1));
+        // SAFETY: `traceme` is one system call and touches no memory of the parent's.
+        unsafe { command.pre_exec(|| ptrace::traceme().map_err(Into::into)) };
+        let first = Pid::from_raw(command.spawn().expect("the program starts").id() as i32);
+        waitpid(first, None).expect("it stops where it begins");
+        let follow = Options::PTRACE_O_TRACESYSGOOD
+            | Options::PTRACE_O_TRACECLONE
+            | Options::PTRACE_O_TRACEFORK
+            | Options::PTRACE_O_TRACEVFORK
+            | Options::PTRACE_O_TRACEEXEC
+            | Options::PTRACE_O_EXITKILL;
+        ptrace::setoptions(first, follow).unwrap();
+        ptrace::syscall(first, None).unwrap();
+        let (family, answers) = (BTreeSet::from([first]), BTreeMap::new());
+        Tracer { first, fault, family, answers, output, ended: Ended::Killed, calls: 0, struck: 0 }
+    }
+
+    fn follow(mut self) -> Traced {
+        loop {
+            let everybody = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
+            match waitpid(None, Some(everybody)) {
+                Ok(status) => self.take(status),
+                Err(Errno::ECHILD) => break,
+                Err(Errno::EINTR) => {}
+                Err(error) => panic!("waiting for a traced program: {error}"),
+            }
+        }
+        let said = |which: usize| {
+            String::from_utf8_lossy(&fs::read(self.output[which].path()).unwrap()).into_owned()
         };
-        let Some(pid) = status.pid() else { continue };
+        let Tracer { ended, calls, struck, .. } = self;
+        Traced { ended, calls, struck, stdout: said(0), stderr: said(1) }
+    }
+
+    fn take(&mut self, status: WaitStatus) {
+        let Some(pid) = status.pid() else { return };
         let mut signal = None;
         match status {
-            WaitStatus::Exited(pid, code) => {
-                family.remove(&pid);
-                if pid == first {
-                    ended = Ended::Status(code);
+            WaitStatus::Exited(_, code) => {
+                self.family.remove(&pid);
+                if pid == self.first {
+                    self.ended = Ended::Status(code);
                 }
-                continue;
+                return;
             }
-            WaitStatus::Signaled(pid, ..) => {
-                family.remove(&pid);
-                continue;
+            WaitStatus::Signaled(..) => {
+                self.family.remove(&pid);
+                return;
             }
-            WaitStatus::PtraceSyscall(pid) if changes_something(pid) => {
-                calls += 1;
-                if calls == at {
-                    kill(&family);
-                }
-            }
+            WaitStatus::PtraceSyscall(_) => self.at_call(pid),
             WaitStatus::Stopped(_, Signal::SIGSTOP | Signal::SIGTRAP) => {}
             WaitStatus::Stopped(_, sent) => signal = Some(sent),
             _ => {}
         }
-        family.insert(pid);
+        self.family.insert(pid);
         // One that is being killed is gone already.
         let _ = ptrace::syscall(pid, signal);
     }
-}
 
-fn kill(family: &BTreeSet<Pid>) {
-    for pid in family {
-        let _ = nix::sys::signal::kill(*pid, Signal::SIGKILL);
+    fn at_call(&mut self, pid: Pid) {
+        let Ok(info) = ptrace::syscall_info(pid) else { return };
+        if info.op == libc::PTRACE_SYSCALL_INFO_EXIT {
+            if let Some(answer) = self.answers.remove(&pid) {
+                set_answer(pid, answer);
+            }
+            return;
+        }
+        if info.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
+            return;
+        }
+        // SAFETY: `op` says that this is the variant that is filled in.
+        let entry = unsafe { info.u.entry };
+        let call = Call { pid, number: entry.nr as i64, arguments: entry.args };
+        if call.changes_something() {
+            self.calls += 1;
+            self.strike(&call);
+        }
+    }
+
+    fn strike(&mut self, call: &Call) {
+        let errno = match self.fault {
+            Fault::Kill { at } if self.calls == at => {
+                self.struck += 1;
+                for pid in &self.family {
+                    let _ = nix::sys::signal::kill(*pid, Signal::SIGKILL);
+                }
+                return;
+            }
+            Fault::Short { at } if self.calls == at && call.halve() => {
+                self.struck += 1;
+                return;
+            }
+            Fault::Once { at, errno } if self.calls == at => errno,
+            Fault::EverAfter { at, errno } if self.calls >= at => errno,
+            _ => return,
+        };
+        if call.can_fail_with(errno) {
+            self.struck += 1;
+            call.skip();
+            self.answers.insert(call.pid, -(errno as i64));
+        }
     }
 }
 
-/// Whether the process stands before a call that could change a file.
-fn changes_something(pid: Pid) -> bool {
-    let Ok(info) = ptrace::syscall_info(pid) else { return false };
-    if info.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
-        return false;
+/// A system call that is about to be made.
+struct Call {
+    pid: Pid,
+    number: i64,
+    arguments: [u64; 6],
+}
+
+impl Call {
+    /// Whether it could change a file, or what another program knows.
+    fn changes_something(&self) -> bool {
+        match self.number {
+            libc::SYS_openat | libc::SYS_openat2 => self.opens_to_write(),
+            // Standard output and error are nobody's state.
+            libc::SYS_write | libc::SYS_writev => self.arguments[0] > 2,
+            call => CHANGING.contains(&call),
+        }
     }
-    // SAFETY: `op` says that this is the variant that is filled in.
-    let entry = unsafe { info.u.entry };
-    let opens_to_write = |flags: u64| {
-        let writes = libc::O_CREAT | libc::O_TRUNC | libc::O_WRONLY | libc::O_RDWR;
-        flags as i32 & writes != 0
-    };
-    match entry.nr as i64 {
-        libc::SYS_openat => opens_to_write(entry.args[2]),
-        libc::SYS_openat2 => ptrace::read(pid, entry.args[2] as ptrace::AddressType)
-            .is_ok_and(|flags| opens_to_write(flags as u64)),
-        // Standard output and error are nobody's state.
-        libc::SYS_write | libc::SYS_writev => entry.args[0] > 2,
-        call => CHANGING.contains(&call),
+
+    fn opens_to_write(&self) -> bool {
+        let flags = match self.number {
+            libc::SYS_openat => self.arguments[2] as i32,
+            _ => match ptrace::read(self.pid, self.arguments[2] as ptrace::AddressType) {
+                Ok(flags) => flags as i32,
+                Err(_) => return false,
+            },
+        };
+        flags & (libc::O_CREAT | libc::O_TRUNC | libc::O_WRONLY | libc::O_RDWR) != 0
+    }
+
+    /// Whether a kernel would ever answer this call so.
+    fn can_fail_with(&self, errno: Errno) -> bool {
+        let (opens, syncs) = (
+            matches!(self.number, libc::SYS_openat | libc::SYS_openat2),
+            matches!(self.number, libc::SYS_fsync | libc::SYS_fdatasync | libc::SYS_syncfs),
+        );
+        let writes = matches!(self.number, libc::SYS_write | libc::SYS_writev | libc::SYS_pwrite64);
+        let unlinks = self.number == libc::SYS_unlinkat;
+        match errno {
+            Errno::EMFILE => opens,
+            Errno::EINTR => opens || writes,
+            Errno::ENOSPC => !unlinks,
+            Errno::EROFS | Errno::EACCES => !(syncs || writes),
+            _ => true,
+        }
+    }
+
+    /// Makes the kernel do nothing instead.
+    fn skip(&self) {
+        let mut registers = ptrace::getregs(self.pid).unwrap();
+        registers.orig_rax = u64::MAX;
+        ptrace::setregs(self.pid, registers).unwrap();
+    }
+
+    /// Makes a plain write half as long; `false` when this is none.
+    fn halve(&self) -> bool {
+        if !matches!(self.number, libc::SYS_write | libc::SYS_pwrite64) || self.arguments[2] < 2 {
+            return false;
+        }
+        let mut registers = ptrace::getregs(self.pid).unwrap();
+        registers.rdx /= 2;
+        ptrace::setregs(self.pid, registers).unwrap();
+        true
+    }
+}
+
+fn set_answer(pid: Pid, answer: i64) {
+    if let Ok(mut registers) = ptrace::getregs(pid) {
+        registers.rax = answer as u64;
+        let _ = ptrace::setregs(pid, registers);
     }
 }
 
@@ -161,22 +280,13 @@ const CHANGING: &[i64] = &[
     libc::SYS_setxattr,
     libc::SYS_fsetxattr,
     libc::SYS_sendto,
-    #[cfg(target_arch = "x86_64")]
     libc::SYS_rename,
-    #[cfg(target_arch = "x86_64")]
     libc::SYS_unlink,
-    #[cfg(target_arch = "x86_64")]
     libc::SYS_mkdir,
-    #[cfg(target_arch = "x86_64")]
     libc::SYS_rmdir,
-    #[cfg(target_arch = "x86_64")]
     libc::SYS_link,
-    #[cfg(target_arch = "x86_64")]
     libc::SYS_symlink,
-    #[cfg(target_arch = "x86_64")]
     libc::SYS_chmod,
-    #[cfg(target_arch = "x86_64")]
     libc::SYS_chown,
-    #[cfg(target_arch = "x86_64")]
     libc::SYS_lchown,
 ];

@@ -1,0 +1,34 @@
+//! How far a sweep goes: a bounded part of it every day, all of it with
+//! `./test --full`; and what was tried, for the table at the end.
+
+use std::fs;
+use std::path::Path;
+
+/// Where each sweep leaves what it tried; `./test` prints it.
+const TRIED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/tried");
+
+/// Whether everything is asked for.
+pub fn is_full() -> bool {
+    std::env::var_os("ENTRACTE_TEST_FULL").is_some_and(|value| !value.is_empty())
+}
+
+/// How many of something are tried.
+pub fn points(daily: usize, full: usize) -> usize {
+    if is_full() { full } else { daily }
+}
+
+/// Spreads `wanted` points evenly over `1..=all`, ends included.
+pub fn spread(all: u64, wanted: usize) -> Vec<u64> {
+    let wanted = (wanted as u64).clamp(1, all.max(1));
+    (0..wanted).map(|number| 1 + number * (all - 1) / (wanted - 1).max(1)).collect()
+}
+
+/// Keeps for the table how much the test that runs now has tried without a failure.
+pub fn tried(what: &str, points: u64) {
+    let test = std::thread::current().name().expect("tests have names").to_owned();
+    let name = test.replace("::", ".");
+    fs::create_dir_all(TRIED).unwrap();
+    let line = format!("{points:>9}  {what}  (./test {test})\n");
+    fs::write(Path::new(TRIED).join(name), &line).unwrap();
+    eprint!("{line}");
+}

@@ -1,0 +1,9 @@
+//! Sweeps: one whole update, disturbed at every place where it changes
+//! something, and then recovered.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
+
+mod arena;
+mod killed;
+#[path = "../support/mod.rs"]
+mod support;
