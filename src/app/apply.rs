@@ -193,18 +193,16 @@ pub(super) fn go_on(
     let watch = &mut |step, event| listener(Some(&id), step, event);
     match advance::run(&mut work, request.until, watch) {
         Ok(Outcome::Finished) => {
-            forget_plan(&held.site)?;
-            tell(&work, "finished")?;
-            Ok(Answer::done(view(&work.run)))
+            let kept = forget_plan(&held.site).err();
+            Ok(Answer::done(told(&work, "finished").with_warning(kept)))
         }
         Ok(Outcome::Stopped { .. }) => Ok(Answer::done(view(&work.run))),
         Err(error) if is_before_swap(&work, &error) => {
             let cause = Failure::from(error);
             match roll_back(&mut work, &cause.message, NewerData::Refuse, watch) {
                 Ok(()) => {
-                    tell(&work, "rolled-back")?;
                     let failure = cause.ending(Exit::Failed).hint("nothing has changed and the site is open");
-                    Ok(Answer::failing(failure, view(&work.run)))
+                    Ok(Answer::failing(failure, told(&work, "rolled-back")))
                 }
                 Err(second) => Ok(Answer::failing(stuck(Failure::from(second)), view(&work.run))),
             }
@@ -252,10 +250,7 @@ pub fn rollback(
     let watch = &mut |step, event| listener(Some(&id), step, event);
     let began = work.run.standing().direction == Direction::Back;
     match roll_back(&mut work, "asked", newer, watch) {
-        Ok(()) => {
-            tell(&work, "rolled-back")?;
-            Ok(Answer::done(view(&work.run)))
-        }
+        Ok(()) => Ok(Answer::done(told(&work, "rolled-back"))),
         // Refused before anything was written.
         Err(error) if !began && work.run.standing().direction == Direction::Forward => {
             let exit = match &error {
@@ -322,21 +317,18 @@ pub fn commit(place: &Place, id: Option<&str>) -> Result<Answer<RunView>, Failur
     run.journal.write(Entry::Committed)?;
     let news =
         News { event: "committed", run: Some(&id), by: None, detail: run.plan.sealed.to.version.clone() };
-    history::append(&held.site.state.history(), news)?;
-    let mut view = view(&run);
-    if let Err(error) = place::clear(&held.site.root, &run) {
-        view.warnings.push(format!("{error}: {}", error.source));
-    }
-    Ok(Answer::done(view))
+    let untold = history::append(&held.site.state.history(), news).err();
+    let left = place::clear(&held.site.root, &run).err();
+    Ok(Answer::done(view(&run).with_warning(untold).with_warning(left)))
 }
 
-fn tell(work: &Work, event: &str) -> Result<(), Failure> {
+/// What a run came to, which the history is told. That this fails changes
+/// nothing about the run.
+fn told(work: &Work, event: &str) -> RunView {
     let plan = &work.run.plan.sealed;
     let detail = format!("{} -> {}", plan.from.version, plan.to.version);
-    Ok(history::append(
-        &work.site.state.history(),
-        News { event, run: Some(&work.run.id), by: None, detail },
-    )?)
+    let news = News { event, run: Some(&work.run.id), by: None, detail };
+    view(&work.run).with_warning(history::append(&work.site.state.history(), news).err())
 }
 
 pub(super) fn view(run: &Run) -> RunView {

@@ -29,6 +29,20 @@ impl Failure {
         self
     }
 
+    /// The same, never without a next step.
+    #[must_use]
+    pub fn advised(mut self) -> Failure {
+        let advice = match self.exit {
+            Exit::Failed => "nothing was changed: do it again once the cause is gone",
+            Exit::Stuck => "`entracte status` says where the site stands and what can be done",
+            _ => return self,
+        };
+        if self.hints.is_empty() {
+            self.hints.push(advice.into());
+        }
+        self
+    }
+
     /// The same failure ending the verb in another way, because what it means
     /// depends on where the run stands.
     #[must_use]

@@ -135,6 +135,17 @@ pub struct RunView {
     pub warnings: Vec<String>,
 }
 
+impl RunView {
+    /// With something that went wrong beside the run.
+    #[must_use]
+    pub fn with_warning(mut self, wrong: Option<impl Into<Failure>>) -> RunView {
+        if let Some(Failure { message, causes, .. }) = wrong.map(Into::into) {
+            self.warnings.push([vec![message], causes].concat().join(": "));
+        }
+        self
+    }
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub struct Show {
     pub run: String,

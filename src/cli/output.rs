@@ -68,6 +68,9 @@ impl Manner {
         answer: Result<Answer<T>, Failure>,
         text: impl FnOnce(&T, &Manner) -> String,
     ) -> Exit {
+        let answer = answer
+            .map(|answer| Answer { failure: answer.failure.map(Failure::advised), ..answer })
+            .map_err(Failure::advised);
         match answer {
             Ok(Answer { exit, result, failure }) if self.json => {
                 let failure = failure.or_else(|| exit_without_message(exit));

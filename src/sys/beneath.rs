@@ -10,13 +10,10 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 
 use rustix::fs::AtFlags;
 use rustix::fs::FileType;
@@ -24,7 +21,6 @@ use rustix::fs::Gid;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::fs::RenameFlags;
-use rustix::fs::ResolveFlags;
 use rustix::fs::Timespec;
 use rustix::fs::Timestamps;
 use rustix::fs::Uid;
@@ -37,6 +33,8 @@ pub use crate::sys::stat::Stat;
 pub use crate::sys::stat::StatKind;
 pub use crate::sys::stat::stat_of;
 use crate::sys::stat::to_stat;
+
+use resolve::openat;
 
 type Result<T> = std::result::Result<T, IoError>;
 
@@ -64,21 +62,6 @@ pub struct Root {
     path: PathBuf,
 }
 
-/// The folder that holds an entry: the root itself, or one that was opened for it.
-enum Parent<'r> {
-    Root(BorrowedFd<'r>),
-    Opened(OwnedFd),
-}
-
-impl AsFd for Parent<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Parent::Root(folder) => *folder,
-            Parent::Opened(folder) => folder.as_fd(),
-        }
-    }
-}
-
 /// How a rename treats what stands at its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rename {
@@ -90,14 +73,11 @@ pub enum Rename {
     Replace,
 }
 
-/// Set once when the kernel says it has no `openat2`.
-static WITHOUT_OPENAT2: AtomicBool = AtomicBool::new(false);
-
 impl Root {
     /// Opens the folder itself; links in `path` are followed, this once.
     pub fn open(path: &Path) -> Result<Root> {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-        let folder = rustix::fs::open(path, flags, Mode::empty())
+        let folder = rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
             .map_err(|errno| IoError::new("open the folder", path, errno))?;
         Ok(Root { folder, path: path.to_owned() })
     }
@@ -113,7 +93,7 @@ impl Root {
         if matches!(name.as_bytes(), b"" | b"." | b"..") || name.as_bytes().contains(&b'/') {
             return Err(IoError::new("open the folder", path, Errno::INVAL));
         }
-        let folder = rustix::fs::openat(&self.folder, name, flags, Mode::empty())
+        let folder = openat(&self.folder, name, flags, Mode::empty())
             .map_err(|errno| IoError::new("open the folder", &path, errno))?;
         Ok(Root { folder, path })
     }
@@ -151,7 +131,7 @@ impl Root {
     fn try_open_file(&self, path: &impl Beneath) -> rustix::io::Result<File> {
         let (parent, name) = self.parent(path)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let file = rustix::fs::openat(&parent, name, flags, Mode::empty())?;
+        let file = openat(&parent, name, flags, Mode::empty())?;
         match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
             FileType::RegularFile => Ok(File::from(file)),
             FileType::Directory => Err(Errno::ISDIR),
@@ -202,7 +182,7 @@ impl Root {
     pub fn create_file(&self, path: &impl Beneath, mode: u32) -> Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         self.parent(path)
-            .and_then(|(parent, name)| rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(mode)))
+            .and_then(|(parent, name)| openat(&parent, name, flags, Mode::from_raw_mode(mode)))
             .map(File::from)
             .map_err(|errno| self.error("create", path, errno))
     }
@@ -281,7 +261,7 @@ impl Root {
         let tried = || {
             let (parent, name) = self.parent(path)?;
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            match rustix::fs::openat(&parent, name, flags, Mode::empty()) {
+            match openat(&parent, name, flags, Mode::empty()) {
                 Ok(file) => rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)),
                 // No permission to read it does not mean none to change its mode.
                 Err(Errno::ACCESS) => {
@@ -329,53 +309,6 @@ impl Root {
     fn error(&self, action: &'static str, path: &impl Beneath, errno: Errno) -> IoError {
         IoError::new(action, self.full(path), errno)
     }
-
-    /// The open folder that holds `path`, and the name in it.
-    fn parent<'p>(
-        &'p self,
-        path: &'p (impl Beneath + ?Sized),
-    ) -> rustix::io::Result<(Parent<'p>, &'p OsStr)> {
-        let bytes = path.bytes();
-        let (parent, name) = match bytes.iter().rposition(|byte| *byte == b'/') {
-            Some(at) => (Parent::Opened(self.folder(&bytes[..at], OFlags::PATH)?), &bytes[at + 1..]),
-            None => (Parent::Root(self.folder.as_fd()), bytes),
-        };
-        match name {
-            b"" | b"." | b".." => Err(Errno::INVAL),
-            name => Ok((parent, OsStr::from_bytes(name))),
-        }
-    }
-
-    fn folder(&self, path: &[u8], how: OFlags) -> rustix::io::Result<OwnedFd> {
-        let flags = how | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        if path.is_empty() {
-            return rustix::fs::openat(&self.folder, ".", flags, Mode::empty());
-        }
-        if !WITHOUT_OPENAT2.load(Ordering::Relaxed) {
-            let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-            match rustix::fs::openat2(&self.folder, OsStr::from_bytes(path), flags, Mode::empty(), resolve) {
-                Err(Errno::NOSYS | Errno::PERM) => WITHOUT_OPENAT2.store(true, Ordering::Relaxed),
-                // The kernel could not prove the path safe because of a race: it asks to try again.
-                Err(Errno::AGAIN) => {}
-                opened => return opened,
-            }
-        }
-        self.folder_by_component(path, flags)
-    }
-
-    fn folder_by_component(&self, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
-        let walk = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut here = rustix::fs::openat(&self.folder, ".", walk, Mode::empty())?;
-        let mut parts = path.split(|byte| *byte == b'/').peekable();
-        while let Some(part) = parts.next() {
-            if matches!(part, b"" | b"." | b"..") {
-                return Err(Errno::INVAL);
-            }
-            let flags = if parts.peek().is_some() { walk } else { flags };
-            here = rustix::fs::openat(&here, OsStr::from_bytes(part), flags, Mode::empty())?;
-        }
-        Ok(here)
-    }
 }
 
 impl AsFd for Root {
@@ -394,6 +327,7 @@ impl Rename {
 }
 
 mod probe;
+mod resolve;
 
 #[cfg(test)]
 mod tests;

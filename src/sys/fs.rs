@@ -52,7 +52,15 @@ impl Fault for IoError {
                 crate::sys::env::user_id()
             )],
             Kind::ReadOnlyFilesystem => vec!["the file system is mounted read-only".into()],
-            _ => Vec::new(),
+            _ => match rustix::io::Errno::from_io_error(&self.source) {
+                Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => {
+                    vec!["raise the limit of open files (`ulimit -n`), then try again".into()]
+                }
+                Some(rustix::io::Errno::IO) => {
+                    vec!["the disk or its controller fails: see the kernel's log (`dmesg`) before anything else".into()]
+                }
+                _ => Vec::new(),
+            },
         }
     }
 }

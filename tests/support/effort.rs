@@ -2,6 +2,7 @@
 //! `./test --full`; and what was tried, for the table at the end.
 
 use std::fs;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 /// Where each sweep leaves what it tried; `./test` prints it.
@@ -21,6 +22,13 @@ pub fn points(daily: usize, full: usize) -> usize {
 pub fn spread(all: u64, wanted: usize) -> Vec<u64> {
     let wanted = (wanted as u64).clamp(1, all.max(1));
     (0..wanted).map(|number| 1 + number * (all - 1) / (wanted - 1).max(1)).collect()
+}
+
+/// What a part of a sweep complains of, so that the rest is tried as well.
+pub fn failure(part: impl FnOnce()) -> Option<String> {
+    let complaint = std::panic::catch_unwind(AssertUnwindSafe(part)).err()?;
+    let text = complaint.downcast_ref::<String>().cloned();
+    Some(text.or_else(|| complaint.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default())
 }
 
 /// Keeps for the table how much the test that runs now has tried without a failure.

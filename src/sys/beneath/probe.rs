@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::Beneath;
 use super::Result;
 use super::Root;
+use super::resolve::openat;
 use crate::base::path::TreePath;
 
 impl Root {
@@ -23,7 +24,7 @@ impl Root {
         let tried = || {
             let folder = self.folder(path.bytes(), OFlags::PATH)?;
             let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-            match rustix::fs::openat(&folder, ".", flags, Mode::RUSR | Mode::WUSR) {
+            match openat(&folder, ".", flags, Mode::RUSR | Mode::WUSR) {
                 Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
                     let access = Access::WRITE_OK | Access::EXEC_OK;
                     rustix::fs::accessat(&folder, ".", access, AtFlags::EACCESS)

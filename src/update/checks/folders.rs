@@ -12,6 +12,7 @@ use crate::sys::attributes;
 use crate::sys::attributes::Attribute;
 use crate::sys::beneath::Root;
 use crate::sys::env;
+use crate::sys::fs;
 use crate::sys::fs::IoError;
 use crate::update::checks::Subject;
 use crate::update::operations::Act;
@@ -50,7 +51,11 @@ fn writable(subject: &Subject, root: &Root) -> Check {
         0 => Check::ok("writable", format!("{} folders can be written", folders.len())),
         count => Check::error(
             "writable",
-            format!("{count} folders or files cannot be changed: {}", refused[..count.min(SHOWN)].join(", ")),
+            format!(
+                "{count} of the folders and files in {} cannot be changed: {}",
+                fs::shown(root.path()),
+                refused[..count.min(SHOWN)].join(", ")
+            ),
             "give the user who runs entracte write permission on them (and take `chattr +i` away), or run it \
              as the files' owner",
         ),

@@ -1,0 +1,125 @@
+//! Calls that fail, once or from then on: never silent, never a panic, always
+//! an exit code of the contract and a message that helps; afterwards `rollback`
+//! ends in exactly the old site and `resume` in exactly the new one.
+
+use nix::errno::Errno;
+use serde_json::Value;
+
+use crate::arena::APPLY;
+use crate::arena::Arena;
+use crate::support::effort;
+use crate::support::tracer::Ended;
+use crate::support::tracer::Fault;
+use crate::support::tracer::Traced;
+
+/// Points a day for each kind of failure.
+const DAILY: usize = 40;
+
+#[test]
+fn no_space_left() {
+    sweep("no space left", |at| Fault::Once { at, errno: Errno::ENOSPC });
+}
+
+#[test]
+fn no_space_left_ever_after() {
+    sweep("no space left ever after", |at| Fault::EverAfter { at, errno: Errno::ENOSPC });
+}
+
+#[test]
+fn an_error_of_the_disk() {
+    sweep("an error of the disk", |at| Fault::Once { at, errno: Errno::EIO });
+}
+
+#[test]
+fn an_error_of_the_disk_ever_after() {
+    sweep("errors of the disk ever after", |at| Fault::EverAfter { at, errno: Errno::EIO });
+}
+
+#[test]
+fn a_disk_that_turns_read_only() {
+    sweep("read-only ever after", |at| Fault::EverAfter { at, errno: Errno::EROFS });
+}
+
+#[test]
+fn permission_denied() {
+    sweep("permission denied", |at| Fault::Once { at, errno: Errno::EACCES });
+}
+
+#[test]
+fn too_many_open_files() {
+    sweep("too many open files", |at| Fault::Once { at, errno: Errno::EMFILE });
+}
+
+#[test]
+fn interrupted_calls() {
+    sweep("an interrupted call", |at| Fault::Once { at, errno: Errno::EINTR });
+}
+
+#[test]
+fn short_writes() {
+    sweep("a short write", |at| Fault::Short { at });
+}
+
+fn sweep(what: &str, fault: impl Fn(u64) -> Fault) {
+    let arena = Arena::new();
+    let all = arena.calls(APPLY);
+    let (mut struck, mut failures) = (0, Vec::new());
+    for (number, at) in effort::spread(all, effort::points(DAILY, all as usize)).into_iter().enumerate() {
+        arena.lay();
+        let when = format!("{what} at call {at}");
+        let traced = arena.trace(&[&["--json"], APPLY].concat(), fault(at));
+        struck += u64::from(traced.struck > 0);
+        failures.extend(effort::failure(|| judge(&arena, &traced, number, &when)));
+    }
+    assert!(struck > 0, "no call was struck");
+    assert!(failures.is_empty(), "{} of {struck}:\n{}", failures.len(), failures.join("\n"));
+    effort::tried(what, struck);
+}
+
+fn judge(arena: &Arena, traced: &Traced, number: usize, when: &str) {
+    assert!(!traced.stderr.contains("panicked"), "{when}: {traced:?}");
+    let Ended::Status(code) = traced.ended else { panic!("{when}: {traced:?}") };
+    match code {
+        0 => arena.ground.is_new(when),
+        1 | 5 => {
+            speaks(traced, when);
+            arena.ground.is_old(when);
+        }
+        6 => {
+            speaks(traced, when);
+            let status = arena.ground.entracte.json(&["status"]);
+            assert!(status.exit == 6, "{when}: {traced:?}\n{:#}", status.result);
+            assert!(
+                arena.ground.flag().exists() || !arena.ground.is_a_mix(),
+                "{when}: an open mix: {traced:?}"
+            );
+            match number % 2 {
+                0 => {
+                    arena.recover("rollback", when);
+                    arena.ground.is_old(&format!("{when}, rolled back"));
+                }
+                _ => {
+                    arena.go_on(when);
+                    arena.ground.is_new(&format!("{when}, resumed"));
+                }
+            }
+        }
+        _ => panic!("{when}: {traced:?}"),
+    }
+}
+
+/// What failed, on which path, why, and what to do next.
+fn speaks(traced: &Traced, when: &str) {
+    let document: Value = serde_json::from_str(&traced.stdout)
+        .unwrap_or_else(|error| panic!("{when}: no document ({error}): {traced:?}"));
+    let error = &document["error"];
+    let texts = |key: &str| -> Vec<&str> {
+        error[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    };
+    let said = format!("{}: {}", error["message"].as_str().unwrap_or_default(), texts("causes").join(": "));
+    let names_a_path = said.contains('/') || said.contains(".sh") || said.contains(".db");
+    assert!(names_a_path, "{when}: no path: {said}");
+    let why = ["os error", "No space left", "exit status", "disk", "full", "read-only", "readonly", "I/O"];
+    assert!(why.iter().any(|why| said.contains(why)), "{when}: no cause: {said}");
+    assert!(!texts("hints").is_empty(), "{when}: no hint: {document:#}");
+}
