@@ -2,8 +2,10 @@
 //! wants follows its events.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::Read;
 use std::io::Seek;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,13 +18,19 @@ use crate::app::failure::Failure;
 use crate::base::exit::Exit;
 use crate::site::state::State;
 use crate::sys::clock;
+use crate::sys::disk;
 use crate::sys::env;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 use crate::sys::process;
 use crate::sys::signal::Interrupt;
+use crate::update::reserve;
+use crate::update::run;
 
 const TICK: Duration = Duration::from_millis(40);
+/// As much is kept free for a runner's events and for its answer.
+const EVENTS_BYTES: u64 = 64 << 10;
+const ANSWER_BYTES: u64 = 16 << 10;
 
 /// Where one detached process writes, and which it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,25 +47,47 @@ pub struct Runner {
 /// What a detached process answered, as its JSON document.
 pub struct Answered(pub String);
 
-/// Starts `arguments` (the verb first) on the site's state, detached.
+/// Starts `arguments` (the verb first) on the site's state, detached. Where
+/// the disk is full an open run gives back the room that it kept for this.
 pub fn start(state: &State, arguments: &[OsString]) -> Result<Runner, Failure> {
+    match launch(state, arguments) {
+        Err(error) if reserve::would_help(&error) && give_room_back(state)? => Ok(launch(state, arguments)?),
+        started => Ok(started?),
+    }
+}
+
+fn give_room_back(state: &State) -> Result<bool, Failure> {
+    match run::open_run(&state.runs())? {
+        Some((id, _)) => Ok(reserve::give_back(&run::folder_of(&state.runs(), &id)?)?),
+        None => Ok(false),
+    }
+}
+
+fn launch(state: &State, arguments: &[OsString]) -> Result<Runner, IoError> {
     let id = format!("{}-{}", clock::now().as_millisecond(), env::process_id());
     let folder = state.runner();
     sweep(&folder)?;
     let (events, answer) = (folder.join(format!("{id}.events")), folder.join(format!("{id}.json")));
-    fs::create(&events)?;
-    let log = fs::create(&answer)?;
+    with_room(&events, EVENTS_BYTES)?;
+    let output = with_room(&answer, ANSWER_BYTES)?;
     let mut all: Vec<OsString> =
         ["--state".into(), state.folder().into(), "--json".into(), "--events".into()].into();
     all.push(events.clone().into());
     all.extend(arguments.iter().cloned());
     all.push("--detached".into());
-    let pid = process::start_detached(&all, log, fs::create(&folder.join(format!("{id}.log")))?)?;
+    let pid = process::start_detached(&all, output, fs::create(&folder.join(format!("{id}.log")))?)?;
     let verb = arguments.first().map(|verb| verb.to_string_lossy().into_owned()).unwrap_or_default();
     let runner = Runner { pid, boot: clock::boot_id(), verb, events, answer };
-    // Structs of strings always serialise.
-    fs::write_durable(&current(state), &serde_json::to_vec(&runner).unwrap_or_default())?;
+    // Structs of strings always serialise; without this file nobody else can follow, and no more.
+    let _ = fs::write_durable(&current(state), &serde_json::to_vec(&runner).unwrap_or_default());
     Ok(runner)
+}
+
+/// A new file with its room taken: what is said of a run shall not be lost.
+fn with_room(path: &Path, bytes: u64) -> Result<File, IoError> {
+    let file = fs::create(path)?;
+    disk::reserve(&file, path, bytes)?;
+    Ok(file)
 }
 
 /// The process that was started last, if any.
@@ -72,7 +102,7 @@ fn current(state: &State) -> PathBuf {
 }
 
 /// What ended runners wrote is kept by their runs; only the last few stay here.
-fn sweep(folder: &std::path::Path) -> Result<(), IoError> {
+fn sweep(folder: &Path) -> Result<(), IoError> {
     fs::create_folders(folder, 0o700)?;
     let mut files = fs::list(folder)?;
     files.retain(|path| {
@@ -108,11 +138,7 @@ pub fn follow(
     }
 }
 
-fn read_on(
-    file: &mut std::fs::File,
-    rest: &mut Vec<u8>,
-    take: &mut dyn FnMut(&EventLine),
-) -> std::io::Result<()> {
+fn read_on(file: &mut File, rest: &mut Vec<u8>, take: &mut dyn FnMut(&EventLine)) -> std::io::Result<()> {
     file.stream_position()?;
     file.read_to_end(rest)?;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {

@@ -2,7 +2,8 @@
 //!
 //! `ENTRACTE_FAULT=NAME[:N]=ACTION` acts on the N-th visit (from 1) of the
 //! point; ACTION is `kill` (SIGKILL to ourselves), `enospc` or `eio` (the point
-//! reports that error), or `wait` (stand still for a minute). Release builds
+//! reports that error), `wait` (stand still for a minute), or `pause` (stand
+//! still until SIGCONT). Release builds
 //! have no such points.
 
 use std::io;
@@ -23,6 +24,10 @@ pub fn point(name: &'static str) -> io::Result<()> {
     match action {
         "kill" => {
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            Ok(())
+        }
+        "pause" => {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
             Ok(())
         }
         "enospc" => Err(rustix::io::Errno::NOSPC.into()),

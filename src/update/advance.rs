@@ -6,6 +6,7 @@ use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::update::error::StepError;
 use crate::update::journal::Entry;
+use crate::update::reserve;
 use crate::update::standing::End;
 use crate::update::steps;
 use crate::update::work::Work;
@@ -37,7 +38,7 @@ pub fn advance(work: &mut Work, watch: Watch) -> Result<Option<Step>, StepError>
     };
     work.note(Entry::Started { step })?;
     watch(Some(step), Event::StepStarted);
-    match steps::forward(step, work, watch) {
+    match with_room(work, |work| steps::forward(step, work, watch)) {
         Ok(note) => {
             work.note(Entry::Done { step, note: note.clone() })?;
             watch(Some(step), Event::StepDone { note });
@@ -53,6 +54,23 @@ pub fn advance(work: &mut Work, watch: Watch) -> Result<Option<Step>, StepError>
             watch(Some(step), Event::StepFailed { message });
             Err(error)
         }
+    }
+}
+
+/// A step that wants for room after the first exchange gets what the run kept,
+/// and is begun again.
+pub(super) fn with_room<T>(
+    work: &mut Work,
+    mut task: impl FnMut(&mut Work) -> Result<T, StepError>,
+) -> Result<T, StepError> {
+    match task(work) {
+        Err(error) if work.run.standing().was_started(Step::Swap) && reserve::would_help(&error) => {
+            match reserve::give_back(&work.run.folder)? {
+                true => task(work),
+                false => Err(error),
+            }
+        }
+        ended => ended,
     }
 }
 

@@ -17,6 +17,7 @@ pub mod operations;
 pub mod php;
 pub mod place;
 pub mod plan;
+pub mod reserve;
 pub mod restore_text;
 pub mod review;
 pub mod rollback;

@@ -16,6 +16,7 @@ use crate::update::journal::Entry;
 use crate::update::php;
 use crate::update::place;
 use crate::update::plan::DatabaseScope;
+use crate::update::reserve;
 use crate::update::standing::Direction;
 use crate::update::steps;
 use crate::update::steps::reopen;
@@ -37,6 +38,7 @@ pub enum NewerData {
 
 /// Brings the site back to exactly what it was before the run.
 pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> Result<(), StepError> {
+    reserve::give_back(&work.run.folder)?;
     if work.run.standing().direction == Direction::Forward {
         let database = decide_database(work, newer, watch)?;
         prove_backup(work)?;

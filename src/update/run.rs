@@ -103,6 +103,11 @@ impl RunFolder {
         self.0.join("dump.json")
     }
 
+    /// Room that is kept free for the end.
+    pub fn reserve(&self) -> PathBuf {
+        self.0.join("reserve")
+    }
+
     /// What the database held when the site was opened again.
     pub fn sums_at_reopen(&self) -> PathBuf {
         self.0.join("sums.json")

@@ -40,3 +40,12 @@ pub fn tried(what: &str, points: u64) {
     fs::write(Path::new(TRIED).join(name), &line).unwrap();
     eprint!("{line}");
 }
+
+/// Says aloud that a part cannot be tried on this machine.
+pub fn skipped(reason: &str) {
+    let test = std::thread::current().name().expect("tests have names").to_owned();
+    fs::create_dir_all(TRIED).unwrap();
+    let line = format!("  SKIPPED  {test}: {reason}\n");
+    fs::write(Path::new(TRIED).join(format!("skipped.{}", test.replace("::", "."))), &line).unwrap();
+    eprint!("{line}");
+}

@@ -30,6 +30,15 @@ impl Ground {
     pub fn with(spoil: impl FnOnce(&SmallSite)) -> Ground {
         let small = SmallSite::new();
         spoil(&small);
+        Ground::of(small)
+    }
+
+    /// See [`SmallSite::in_memory`].
+    pub fn in_memory() -> Ground {
+        Ground::of(SmallSite::in_memory())
+    }
+
+    fn of(small: SmallSite) -> Ground {
         let entracte = small.ready();
         let old = small.look();
         let version = entracte.json(&["status"]).result["installed"]["version"].clone();

@@ -100,3 +100,9 @@ fn keep(command: Command) -> Child {
     orders.lock().unwrap().send((command, reply)).unwrap();
     child.recv().expect("the program was started")
 }
+
+/// The letter that the kernel has for what a process does; `None` when it is gone.
+pub fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}

@@ -86,7 +86,18 @@ pub struct Look {
 
 impl SmallSite {
     pub fn new() -> SmallSite {
-        let folder = tempfile::Builder::new().prefix("entracte-small-").tempdir_in("/tmp").unwrap();
+        SmallSite::in_folder(Path::new("/tmp"))
+    }
+
+    /// On a file system in memory, where thousands of sites are laid down and
+    /// synced in no time; on the disk where there is none.
+    pub fn in_memory() -> SmallSite {
+        let memory = Path::new("/dev/shm");
+        SmallSite::in_folder(if memory.is_dir() { memory } else { Path::new("/tmp") })
+    }
+
+    fn in_folder(above: &Path) -> SmallSite {
+        let folder = tempfile::Builder::new().prefix("entracte-small-").tempdir_in(above).unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let small = SmallSite { folder };
         lay_down(&small.release(1), OLD);

@@ -20,7 +20,7 @@ pub struct Arena {
 
 impl Arena {
     pub fn new() -> Arena {
-        let ground = Ground::new();
+        let ground = Ground::in_memory();
         let template = ground.small.folder.path().join("template");
         process::run("cp", &["-a", ground.parent().to_str().unwrap(), template.to_str().unwrap()]);
         Arena { ground, template }

@@ -11,6 +11,7 @@ use crate::support::effort;
 use crate::support::tracer::Ended;
 use crate::support::tracer::Fault;
 use crate::support::tracer::Traced;
+use crate::support::tracer::trace;
 
 /// Points a day for each kind of failure.
 const DAILY: usize = 40;
@@ -122,4 +123,17 @@ fn speaks(traced: &Traced, when: &str) {
     let why = ["os error", "No space left", "exit status", "disk", "full", "read-only", "readonly", "I/O"];
     assert!(why.iter().any(|why| said.contains(why)), "{when}: no cause: {said}");
     assert!(!texts("hints").is_empty(), "{when}: no hint: {document:#}");
+}
+
+/// The control: a program that does not look how its calls ended.
+#[test]
+fn a_careless_updater_is_seen() {
+    let arena = Arena::new();
+    let (new, site) = (arena.ground.small.release(2), arena.ground.small.root());
+    let copy = format!("cp -a {}/. {} 2>/dev/null; exit 0", new.display(), site.display());
+    let mut careless = std::process::Command::new("sh");
+    careless.args(["-c", &copy]);
+    let traced = trace(careless, Fault::EverAfter { at: 20, errno: Errno::ENOSPC });
+    assert!(traced.struck > 0 && traced.ended == Ended::Status(0), "{traced:?}");
+    assert!(effort::failure(|| judge(&arena, &traced, 0, "careless")).is_some());
 }

@@ -5,6 +5,7 @@
 
 mod arena;
 mod failed;
+mod full_disk;
 mod killed;
 #[path = "../support/mod.rs"]
 mod support;

@@ -14,6 +14,7 @@ use crate::sys::fs;
 use crate::update::error::StepError;
 use crate::update::journal::Entry;
 use crate::update::operations::operations;
+use crate::update::reserve;
 use crate::update::saved::Saved;
 use crate::update::swap::forward::check_drift;
 use crate::update::work::Work;
@@ -28,6 +29,7 @@ pub fn close(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     check_drift(&work.workshop()?, &record)?;
     measure_baseline(work, watch)?;
     save_unlocked(work, &live)?;
+    reserve::take(&work.run.folder)?;
     work.note(Entry::Closing)?;
     work.gate.close(&closing(work))?;
     prove_closed(work)?;

@@ -12,6 +12,7 @@ use crate::sys::fs;
 use crate::update::baseline::install_baseline;
 use crate::update::error::StepError;
 use crate::update::journal::Entry;
+use crate::update::reserve;
 use crate::update::steps::close;
 use crate::update::steps::save::dump_record;
 use crate::update::steps::save::put_back_baseline;
@@ -26,6 +27,7 @@ pub fn reopen(work: &mut Work) -> Result<String, StepError> {
     }
     install_baseline(work)?;
     close::open(work)?;
+    reserve::give_back(&work.run.folder)?;
     let health = judge_open(work)?;
     Ok(format!("visitors are back{health}"))
 }
