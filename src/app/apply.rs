@@ -1,7 +1,8 @@
-//! `apply`, `resume`, `rollback`, `commit`.
+//! `apply` and `resume`: a run goes forward.
 
 use std::time::Duration;
 
+use crate::app::abandoned;
 use crate::app::desk::Held;
 use crate::app::desk::Listener;
 use crate::app::desk::Place;
@@ -10,7 +11,6 @@ use crate::app::report::Answer;
 use crate::app::report::RunView;
 use crate::app::stage::forget_plan;
 use crate::base::exit::Exit;
-use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::step::Step;
 use crate::release::stage::verify_objects;
@@ -27,15 +27,13 @@ pub use crate::update::compose::Reinstall;
 use crate::update::error::StepError;
 use crate::update::journal::EffectState;
 use crate::update::journal::Entry;
-use crate::update::place;
 use crate::update::plan::Plan;
 use crate::update::review;
-pub use crate::update::rollback::NewerData;
+use crate::update::rollback::NewerData;
 use crate::update::rollback::roll_back;
 use crate::update::run;
 use crate::update::run::Run;
 use crate::update::standing::Direction;
-use crate::update::standing::End;
 use crate::update::swap::SwapError;
 use crate::update::work::Stop;
 use crate::update::work::Work;
@@ -55,6 +53,7 @@ pub fn apply(
     listener: Listener,
 ) -> Result<Answer<RunView>, Failure> {
     let held = Held::take(place, "apply")?;
+    abandoned::recover(&held)?;
     let run = match run::open_run(&held.site.state.runs())? {
         Some((id, standing)) if standing.direction == Direction::Forward && standing.halted.is_some() => {
             Run::open(&held.site.state.runs(), &id)?
@@ -65,7 +64,7 @@ pub fn apply(
     go_on(&held, run, request, interrupt, listener)
 }
 
-fn not_over(id: &str) -> Failure {
+pub(super) fn not_over(id: &str) -> Failure {
     Failure::new(Exit::Refused, format!("run {id} is not over"))
         .hint("`entracte resume` goes on with it, `entracte rollback` takes it back")
 }
@@ -226,105 +225,9 @@ fn stuck(failure: Failure) -> Failure {
         .hint("`entracte resume` tries again from where it stands")
 }
 
-pub fn rollback(
-    place: &Place,
-    id: Option<&str>,
-    newer: NewerData,
-    listener: Listener,
-) -> Result<Answer<RunView>, Failure> {
-    let held = Held::take(place, "rollback")?;
-    let runs = held.site.state.runs();
-    let id = match id {
-        Some(id) => id.to_owned(),
-        None => {
-            last(&held)?.ok_or_else(|| Failure::new(Exit::NothingToDo, "no run is there to take back"))?
-        }
-    };
-    let run = Run::open(&runs, &id)?;
-    check_may_go_back(&held, &run)?;
-    let stop = Stop::new(Interrupt::default(), None);
-    let database = held.site.database().map_err(SiteError::from)?;
-    let address = database.as_ref().map(|found| &found.address);
-    let mut work = Work { site: &held.site, gate: &held.gate, database: address, stop: &stop, run };
-    held.lock.share_with_children()?;
-    let watch = &mut |step, event| listener(Some(&id), step, event);
-    let began = work.run.standing().direction == Direction::Back;
-    match roll_back(&mut work, "asked", newer, watch) {
-        Ok(()) => Ok(Answer::done(told(&work, "rolled-back"))),
-        // Refused before anything was written.
-        Err(error) if !began && work.run.standing().direction == Direction::Forward => {
-            let exit = match &error {
-                // What is needed to go back is not there, or not what it was.
-                StepError::Dump(_) | StepError::Swap(_) | StepError::Saved(_) => Exit::Stuck,
-                error if error.exit() == Exit::Refused => Exit::Refused,
-                _ => Exit::Stuck,
-            };
-            Err(Failure::from(error).ending(exit))
-        }
-        Err(error) => Ok(Answer::failing(
-            Failure::from(error)
-                .ending(Exit::Stuck)
-                .hint("`entracte rollback` again goes on from where it stands"),
-            view(&work.run),
-        )),
-    }
-}
-
-/// Only the last run can be taken back, and only until it is committed.
-fn check_may_go_back(held: &Held, run: &Run) -> Result<(), Failure> {
-    if run.standing().end == Some(End::RolledBack) {
-        return Err(Failure::new(Exit::NothingToDo, format!("run {} is rolled back already", run.id)));
-    }
-    if run.standing().committed {
-        return Err(Failure::new(Exit::NothingToDo, format!("run {} is committed", run.id)));
-    }
-    match last(held)? {
-        Some(last) if last != run.id => {
-            Err(Failure::new(Exit::Refused, format!("run {last} came after run {}", run.id))
-                .hint("take the later one back first"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The last run that has not been rolled back.
-fn last(held: &Held) -> Result<Option<String>, Failure> {
-    let runs = held.site.state.runs();
-    for id in run::list(&runs)?.into_iter().rev() {
-        let (_, standing) = crate::update::journal::read(&runs.join(&id).join("journal.jsonl"))?;
-        if standing.end != Some(End::RolledBack) {
-            return Ok(if standing.committed { None } else { Some(id) });
-        }
-    }
-    Ok(None)
-}
-
-/// Keeps the result: the backup set is no longer needed.
-pub fn commit(place: &Place, id: Option<&str>) -> Result<Answer<RunView>, Failure> {
-    let held = Held::take(place, "commit")?;
-    let id = match id {
-        Some(id) => id.to_owned(),
-        None => {
-            last(&held)?.ok_or_else(|| Failure::new(Exit::NothingToDo, "no run waits to be committed"))?
-        }
-    };
-    let mut run = Run::open(&held.site.state.runs(), &id)?;
-    match run.standing().end {
-        Some(End::Finished) if !run.standing().committed => {}
-        Some(_) => return Err(Failure::new(Exit::NothingToDo, format!("run {id} is over already"))),
-        None => return Err(not_over(&id)),
-    }
-    run.journal.write(Entry::Committed)?;
-    let news =
-        News { event: "committed", run: Some(&id), by: None, detail: run.plan.sealed.to.version.clone() };
-    let untold = history::append(&held.site.state.history(), news).err();
-    let left = place::clear(&held.site.root, &run).err();
-    Ok(Answer::done(view(&run).with_warning(untold).with_warning(left)))
-}
-
 /// What a run came to, which the history is told. That this fails changes
 /// nothing about the run.
-fn told(work: &Work, event: &str) -> RunView {
+pub(super) fn told(work: &Work, event: &str) -> RunView {
     let plan = &work.run.plan.sealed;
     let detail = format!("{} -> {}", plan.from.version, plan.to.version);
     let news = News { event, run: Some(&work.run.id), by: None, detail };

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::app::abandoned;
 use crate::app::failure::Failure;
 use crate::base::event::Event;
 use crate::base::exit::Exit;
@@ -69,9 +70,11 @@ impl Held {
         Ok(Held { site, gate, lock })
     }
 
-    /// Takes the lock for something that must not happen in the middle of a run.
+    /// Takes the lock for something that must not happen in the middle of a run,
+    /// once a run that was abandoned has been taken back.
     pub fn take_idle(place: &Place, doing: &str) -> Result<Held, Failure> {
         let held = Held::take(place, doing)?;
+        abandoned::recover(&held)?;
         match open_run(&held.site.state.runs())? {
             None => Ok(held),
             Some((id, _)) => Err(Failure::new(Exit::Refused, format!("run {id} is not over"))

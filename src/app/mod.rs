@@ -1,6 +1,7 @@
 //! One function per use case: opens, locks, calls, reports. The only thing
 //! that the faces see.
 
+mod abandoned;
 pub mod apply;
 mod baseline;
 pub mod desk;
@@ -12,6 +13,7 @@ mod look;
 pub mod manifest;
 pub mod plan;
 pub mod report;
+pub mod rollback;
 pub mod runner;
 pub mod scripts;
 pub mod stage;

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 use clap::Parser;
 
-use crate::app::apply;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::gate;
@@ -16,6 +15,7 @@ use crate::app::plan;
 use crate::app::plan::Diff;
 use crate::app::plan::Memory;
 use crate::app::report::Answer;
+use crate::app::rollback;
 use crate::app::scripts;
 use crate::app::stage;
 use crate::app::status;
@@ -116,7 +116,7 @@ impl Session {
             Verb::Resume(args) => work::resume(self, args),
             Verb::Rollback(args) => work::rollback(self, args),
             Verb::Commit { run } => {
-                self.show("commit", apply::commit(&self.place, run.as_deref()), text::run)
+                self.show("commit", rollback::commit(&self.place, run.as_deref()), text::run)
             }
             Verb::Close { reason } => {
                 self.show("close", gate::close(&self.place, reason.as_deref()), text::gate_status)

@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::app::apply;
-use crate::app::apply::NewerData;
 use crate::app::apply::Reinstall;
 use crate::app::apply::Request;
 use crate::app::apply::Until;
@@ -18,6 +17,8 @@ use crate::app::failure::Failure;
 use crate::app::report::Answer;
 use crate::app::report::PlanView;
 use crate::app::report::RunView;
+use crate::app::rollback;
+use crate::app::rollback::NewerData;
 use crate::app::runner;
 use crate::app::runner::Runner;
 use crate::app::scripts;
@@ -105,7 +106,7 @@ pub(super) fn rollback(session: &mut Session, args: RollbackArgs) -> Exit {
     let place = session.place.clone();
     // Going back is not stopped half-way: the next rollback would only go on with it.
     let _interrupt = new_interrupt(session.global.detached);
-    let answer = apply::rollback(&place, args.run.as_deref(), newer, &mut session.listener());
+    let answer = rollback::rollback(&place, args.run.as_deref(), newer, &mut session.listener());
     session.show("rollback", answer, text::run)
 }
 

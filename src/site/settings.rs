@@ -57,6 +57,8 @@ pub struct Settings {
     pub php: Php,
     #[serde(default)]
     pub limits: LimitSettings,
+    #[serde(default)]
+    pub recovery: Recovery,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -215,6 +217,20 @@ pub struct Php {
 impl Default for Php {
     fn default() -> Php {
         Php { revalidate_seconds: 2.0, reload: Vec::new(), fpm: None }
+    }
+}
+
+/// What becomes of a run whose process died.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recovery {
+    /// So long after its last word the next verb takes it back; 0: never.
+    pub after_seconds: u64,
+}
+
+impl Default for Recovery {
+    fn default() -> Recovery {
+        Recovery { after_seconds: 600 }
     }
 }
 

@@ -12,6 +12,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::io::Read;
+use std::io::Seek;
+use std::io::SeekFrom;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
@@ -26,6 +28,7 @@ use std::time::Instant;
 use rustix::process::Pid;
 use rustix::process::Signal;
 
+use crate::base::escape;
 use crate::sys::env;
 use crate::sys::fs::IoError;
 
@@ -34,6 +37,9 @@ pub const CHILD_VERB: &str = "__child";
 
 /// Variables that a child inherits; everything else it must be given.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER"];
+
+/// As much of the end of a log is looked at for its last line.
+const LAST_BYTES: u64 = 4096;
 
 /// A program to run.
 #[derive(Clone, Debug)]
@@ -52,6 +58,33 @@ pub enum Ended {
     Signal(i32),
     /// It was killed because its time was up.
     TimedOut,
+}
+
+impl Ended {
+    /// For messages, after the program's name: how it ended within `limit`, and
+    /// the last line of what it wrote to `log`, made safe to show.
+    pub fn told(&self, limit: Duration, log: &Path) -> String {
+        let how = match self {
+            Ended::Status(status) => format!("ended with status {status}"),
+            Ended::Signal(signal) => format!("was ended by signal {signal}"),
+            Ended::TimedOut => format!("took longer than {} s and was ended", limit.as_secs()),
+        };
+        match last_line(log) {
+            Ok(line) if !line.is_empty() => format!("{how}: {line}"),
+            // A log that cannot be read says nothing more.
+            _ => how,
+        }
+    }
+}
+
+fn last_line(log: &Path) -> io::Result<String> {
+    let mut file = File::open(log)?;
+    let start = file.metadata()?.len().saturating_sub(LAST_BYTES);
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(LAST_BYTES).read_to_end(&mut bytes)?;
+    let line = bytes.trim_ascii().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(escape::bytes(line).chars().take(300).collect())
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::Seek;
+use std::io::SeekFrom;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
@@ -183,6 +184,8 @@ pub struct Journal {
     file: File,
     records: Vec<Record>,
     standing: Standing,
+    /// Why nothing can be written any more.
+    broken: Option<std::io::ErrorKind>,
 }
 
 impl Journal {
@@ -190,8 +193,7 @@ impl Journal {
     pub fn create(path: &Path, opened: Entry) -> Result<Journal, JournalError> {
         let file = fs::create_new(path)?;
         disk::reserve(&file, path, RESERVED_BYTES)?;
-        let mut journal =
-            Journal { path: path.to_owned(), file, records: Vec::new(), standing: Standing::default() };
+        let mut journal = Journal::over(path, file, Vec::new(), Standing::default());
         journal.write(opened)?;
         fs::sync_folder(path.parent().unwrap_or(Path::new(".")))?;
         Ok(journal)
@@ -205,9 +207,13 @@ impl Journal {
         let mut file = fs::open_to_change(path)?;
         let cut = |source| IoError::new("cut the torn last line of", path, source);
         file.set_len(whole as u64).map_err(cut)?;
-        file.seek(std::io::SeekFrom::End(0)).map_err(cut)?;
+        file.seek(SeekFrom::End(0)).map_err(cut)?;
         disk::reserve(&file, path, RESERVED_BYTES)?;
-        Ok(Journal { path: path.to_owned(), file, records, standing })
+        Ok(Journal::over(path, file, records, standing))
+    }
+
+    fn over(path: &Path, file: File, records: Vec<Record>, standing: Standing) -> Journal {
+        Journal { path: path.to_owned(), file, records, standing, broken: None }
     }
 
     /// Writes one line and waits until it is on the disk.
@@ -225,10 +231,19 @@ impl Journal {
         Ok(())
     }
 
+    /// A line that may not last is taken out again, so that what is read later
+    /// is what was believed here; where that fails too, nothing follows it.
     fn append(&mut self, text: &[u8]) -> std::io::Result<()> {
         crate::sys::fault::point("journal.write")?;
-        self.file.write_all(text)?;
-        self.file.sync_data()?;
+        if let Some(kind) = self.broken {
+            return Err(kind.into());
+        }
+        let end = self.file.stream_position()?;
+        if let Err(error) = self.file.write_all(text).and_then(|()| self.file.sync_data()) {
+            let cut = self.file.set_len(end).and_then(|()| self.file.seek(SeekFrom::Start(end)));
+            self.broken = cut.is_err().then(|| error.kind());
+            return Err(error);
+        }
         crate::sys::fault::point("journal.written")
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -42,6 +43,8 @@ pub enum Direction {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Standing {
     opened: bool,
+    /// When the last entry was written.
+    moved: Option<Timestamp>,
     pub direction: Direction,
     pub marks: BTreeMap<Step, Mark>,
     pub end: Option<End>,
@@ -115,6 +118,17 @@ impl Standing {
         self.end.is_none()
     }
 
+    /// Whether whoever worked on the run left it in the middle, neither stopped
+    /// nor failed, `patience` ago or more. Once visitors are back there is no
+    /// hurry; no patience means endless patience.
+    pub fn is_abandoned(&self, now: Timestamp, patience: Duration) -> bool {
+        // A clock that was set back must not keep a site closed.
+        let idle = self.moved.map(|moved| now.duration_since(moved).unsigned_abs());
+        let visitors_are_back = self.reopened && self.direction == Direction::Forward;
+        let in_the_middle = self.is_open() && self.halted.is_none() && !visitors_are_back;
+        in_the_middle && !patience.is_zero() && idle.is_some_and(|idle| idle >= patience)
+    }
+
     /// Scripts that were begun and of which nobody knows how they ended.
     pub fn unknown_scripts(&self) -> BTreeSet<&SitePath> {
         self.scripts
@@ -130,6 +144,7 @@ impl Standing {
             return Err(IllegalEntry::NotOpened);
         }
         self.opened = true;
+        self.moved = Some(at);
         match entry {
             Entry::Started { step } => self.start(*step)?,
             Entry::Done { step, .. } => self.end_step(*step, Mark::Done)?,
@@ -322,6 +337,31 @@ mod tests {
             ),
         ] {
             assert_eq!(followed(&entries), Err(error), "{entries:?}");
+        }
+    }
+
+    #[test]
+    fn abandoned_is_what_died_in_the_middle_long_ago() {
+        let failed = Entry::Failed { step: Step::Close, message: "no".into() };
+        let stopped = Entry::Stopped { before: Step::Swap };
+        let back = Entry::UndoOpened { why: "asked".into(), database: DatabaseBack::Restore };
+        let mut opened_again: Vec<Entry> = all_done()[..14].to_vec();
+        opened_again.extend([started(Step::Reopen), Entry::Opening]);
+        let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
+        for (entries, later, patience, abandoned) in [
+            (vec![started(Step::Close)], hour, minute, true),
+            (vec![started(Step::Close)], minute, hour, false),
+            (vec![started(Step::Close)], hour, Duration::ZERO, false),
+            (vec![started(Step::Close), back.clone()], hour, minute, true),
+            (vec![started(Step::Close), failed], hour, minute, false),
+            (vec![stopped], hour, minute, false),
+            (opened_again, hour, minute, false),
+            ([all_done(), vec![Entry::Finished]].concat(), hour, minute, false),
+        ] {
+            let standing = followed(&entries).unwrap();
+            for now in [Timestamp::UNIX_EPOCH + later, Timestamp::UNIX_EPOCH - later] {
+                assert_eq!(standing.is_abandoned(now, patience), abandoned, "{entries:?}");
+            }
         }
     }
 

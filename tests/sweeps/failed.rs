@@ -120,7 +120,17 @@ fn speaks(traced: &Traced, when: &str) {
     let said = format!("{}: {}", error["message"].as_str().unwrap_or_default(), texts("causes").join(": "));
     let names_a_path = said.contains('/') || said.contains(".sh") || said.contains(".db");
     assert!(names_a_path, "{when}: no path: {said}");
-    let why = ["os error", "No space left", "exit status", "disk", "full", "read-only", "readonly", "I/O"];
+    let why = [
+        "os error",
+        "No space left",
+        "exit status",
+        "disk",
+        "full",
+        "read-only",
+        "readonly",
+        "I/O",
+        "database file",
+    ];
     assert!(why.iter().any(|why| said.contains(why)), "{when}: no cause: {said}");
     assert!(!texts("hints").is_empty(), "{when}: no hint: {document:#}");
 }

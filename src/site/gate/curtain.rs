@@ -64,8 +64,8 @@ pub enum GateError {
     },
     #[error("the application is locked already: {} is not entracte's", fs::shown(path))]
     LockedByOther { path: PathBuf },
-    #[error("{program} {ended}{}", after_colon(said))]
-    Command { program: String, ended: String, said: String },
+    #[error("{program} {ended}")]
+    Command { program: String, ended: String },
     #[error("{} names another auto_prepend_file", fs::shown(path))]
     Prepended { path: PathBuf },
     #[error("the site is still closed: {} cannot be taken away", fs::shown(path))]
@@ -105,10 +105,6 @@ impl Fault for GateError {
             _ => Vec::new(),
         }
     }
-}
-
-fn after_colon(said: &str) -> String {
-    if said.is_empty() { String::new() } else { format!(": {said}") }
 }
 
 impl Gate {

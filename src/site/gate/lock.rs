@@ -1,11 +1,9 @@
 //! The application's own lock, for its cron jobs and workers, which never pass
 //! through the web server.
 
-use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::base::escape;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::secret::Secret;
@@ -91,29 +89,6 @@ pub fn run(argv: &[String], site: &Root, log: &Path) -> Result<(), GateError> {
     program.limit = LIMIT;
     match program.run(fs::create(log)?)? {
         Ended::Status(0) => Ok(()),
-        ended => Err(GateError::Command { program: program.name(), ended: words(&ended), said: tail(log) }),
-    }
-}
-
-fn words(ended: &Ended) -> String {
-    match ended {
-        Ended::Status(status) => format!("ended with status {status}"),
-        Ended::Signal(signal) => format!("was ended by signal {signal}"),
-        Ended::TimedOut => format!("did not end within {} seconds", LIMIT.as_secs()),
-    }
-}
-
-/// The last line that a program printed, made safe to show.
-fn tail(log: &Path) -> String {
-    let mut bytes = Vec::new();
-    let read = fs::open(log).map(|file| file.take(1 << 16).read_to_end(&mut bytes));
-    match read {
-        Ok(Ok(_)) => {
-            escape::bytes(bytes.trim_ascii().rsplit(|byte| *byte == b'\n').next().unwrap_or_default())
-                .chars()
-                .take(300)
-                .collect()
-        }
-        _ => String::new(),
+        ended => Err(GateError::Command { program: program.name(), ended: ended.told(program.limit, log) }),
     }
 }

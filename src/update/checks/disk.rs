@@ -47,7 +47,11 @@ pub fn quota(subject: &Subject) -> Check {
         Ok(()) => Check::ok("quota", format!("room for {needed} bytes could be taken")),
         Err(error) => Check::error(
             "quota",
-            format!("room for {needed} bytes could not be taken: {}", error.source),
+            format!(
+                "room for {needed} bytes could not be taken in {}: {}",
+                fs::shown(subject.site.state.folder()),
+                error.source
+            ),
             "free space of this account, or raise its quota (`quota -s` shows it)",
         ),
     }

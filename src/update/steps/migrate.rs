@@ -111,9 +111,7 @@ fn start_upgrade(work: &Work, call: &UpgradeCall, argv: &[String], log: &Path) -
     let said = fs::read(log).unwrap_or_default();
     Ok(match ended {
         Ended::Status(status) if call.success.contains(&status) => expected(call, &said),
-        Ended::Status(status) => Err(format!("ended with status {status}")),
-        Ended::Signal(signal) => Err(format!("was ended by signal {signal}")),
-        Ended::TimedOut => Err(format!("took longer than {} s and was ended", call.limit_seconds)),
+        ended => Err(ended.told(program.limit, log)),
     })
 }
 

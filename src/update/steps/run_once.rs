@@ -62,7 +62,7 @@ fn run_one(work: &mut Work, script: &RunOnce, watch: Watch) -> Result<(), StepEr
     let state = if status == Some(0) { EffectState::Done } else { EffectState::Failed };
     work.note(Entry::Script { path: path.clone(), state, status })?;
     if state == EffectState::Failed {
-        let ended = described(&ended, program.limit);
+        let ended = ended.told(program.limit, &log);
         return Err(StepError::Script { path: path.clone(), ended, log: fs::shown(&log) });
     }
     point("run-once.ended", path)?;
@@ -71,14 +71,6 @@ fn run_one(work: &mut Work, script: &RunOnce, watch: Watch) -> Result<(), StepEr
     match paths.is_empty() {
         true => Ok(()),
         false => Err(StepError::Undeclared { what: format!("script {path}"), paths }),
-    }
-}
-
-fn described(ended: &Ended, limit: Duration) -> String {
-    match ended {
-        Ended::Status(status) => format!("ended with status {status}"),
-        Ended::Signal(signal) => format!("was ended by signal {signal}"),
-        Ended::TimedOut => format!("took longer than {} s and was ended", limit.as_secs()),
     }
 }
 

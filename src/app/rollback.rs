@@ -1,0 +1,134 @@
+//! `rollback` and `commit`: the two ways in which a run is over for good.
+
+use crate::app::apply::not_over;
+use crate::app::apply::told;
+use crate::app::apply::view;
+use crate::app::desk::Held;
+use crate::app::desk::Listener;
+use crate::app::desk::Place;
+use crate::app::failure::Failure;
+use crate::app::report::Answer;
+use crate::app::report::RunView;
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::site::SiteError;
+use crate::site::history;
+use crate::site::history::News;
+use crate::sys::signal::Interrupt;
+use crate::update::error::StepError;
+use crate::update::journal::Entry;
+use crate::update::place;
+pub use crate::update::rollback::NewerData;
+use crate::update::rollback::roll_back;
+use crate::update::run;
+use crate::update::run::Run;
+use crate::update::standing::Direction;
+use crate::update::standing::End;
+use crate::update::work::Stop;
+use crate::update::work::Work;
+
+pub fn rollback(
+    place: &Place,
+    id: Option<&str>,
+    newer: NewerData,
+    listener: Listener,
+) -> Result<Answer<RunView>, Failure> {
+    let held = Held::take(place, "rollback")?;
+    let id = match id {
+        Some(id) => id.to_owned(),
+        None => {
+            last(&held)?.ok_or_else(|| Failure::new(Exit::NothingToDo, "no run is there to take back"))?
+        }
+    };
+    take_back(&held, &id, "asked", newer, listener)
+}
+
+/// Takes the run back, or goes on with that.
+pub(super) fn take_back(
+    held: &Held,
+    id: &str,
+    why: &str,
+    newer: NewerData,
+    listener: Listener,
+) -> Result<Answer<RunView>, Failure> {
+    let run = Run::open(&held.site.state.runs(), id)?;
+    check_may_go_back(held, &run)?;
+    let stop = Stop::new(Interrupt::default(), None);
+    let database = held.site.database().map_err(SiteError::from)?;
+    let address = database.as_ref().map(|found| &found.address);
+    let mut work = Work { site: &held.site, gate: &held.gate, database: address, stop: &stop, run };
+    held.lock.share_with_children()?;
+    let watch = &mut |step, event| listener(Some(id), step, event);
+    let began = work.run.standing().direction == Direction::Back;
+    match roll_back(&mut work, why, newer, watch) {
+        Ok(()) => Ok(Answer::done(told(&work, "rolled-back"))),
+        // Refused before anything was written.
+        Err(error) if !began && work.run.standing().direction == Direction::Forward => {
+            let exit = match &error {
+                // What is needed to go back is not there, or not what it was.
+                StepError::Dump(_) | StepError::Swap(_) | StepError::Saved(_) => Exit::Stuck,
+                error if error.exit() == Exit::Refused => Exit::Refused,
+                _ => Exit::Stuck,
+            };
+            Err(Failure::from(error).ending(exit))
+        }
+        Err(error) => Ok(Answer::failing(
+            Failure::from(error)
+                .ending(Exit::Stuck)
+                .hint("`entracte rollback` again goes on from where it stands"),
+            view(&work.run),
+        )),
+    }
+}
+
+/// Only the last run can be taken back, and only until it is committed.
+fn check_may_go_back(held: &Held, run: &Run) -> Result<(), Failure> {
+    if run.standing().end == Some(End::RolledBack) {
+        return Err(Failure::new(Exit::NothingToDo, format!("run {} is rolled back already", run.id)));
+    }
+    if run.standing().committed {
+        return Err(Failure::new(Exit::NothingToDo, format!("run {} is committed", run.id)));
+    }
+    match last(held)? {
+        Some(last) if last != run.id => {
+            Err(Failure::new(Exit::Refused, format!("run {last} came after run {}", run.id))
+                .hint("take the later one back first"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The last run that has not been rolled back.
+fn last(held: &Held) -> Result<Option<String>, Failure> {
+    let runs = held.site.state.runs();
+    for id in run::list(&runs)?.into_iter().rev() {
+        let (_, standing) = crate::update::journal::read(&runs.join(&id).join("journal.jsonl"))?;
+        if standing.end != Some(End::RolledBack) {
+            return Ok(if standing.committed { None } else { Some(id) });
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps the result: the backup set is no longer needed.
+pub fn commit(place: &Place, id: Option<&str>) -> Result<Answer<RunView>, Failure> {
+    let held = Held::take(place, "commit")?;
+    let id = match id {
+        Some(id) => id.to_owned(),
+        None => {
+            last(&held)?.ok_or_else(|| Failure::new(Exit::NothingToDo, "no run waits to be committed"))?
+        }
+    };
+    let mut run = Run::open(&held.site.state.runs(), &id)?;
+    match run.standing().end {
+        Some(End::Finished) if !run.standing().committed => {}
+        Some(_) => return Err(Failure::new(Exit::NothingToDo, format!("run {id} is over already"))),
+        None => return Err(not_over(&id)),
+    }
+    run.journal.write(Entry::Committed)?;
+    let news =
+        News { event: "committed", run: Some(&id), by: None, detail: run.plan.sealed.to.version.clone() };
+    let untold = history::append(&held.site.state.history(), news).err();
+    let left = place::clear(&held.site.root, &run).err();
+    Ok(Answer::done(view(&run).with_warning(untold).with_warning(left)))
+}
