@@ -14,6 +14,7 @@ use crate::base::exit::Fault;
 use crate::site::SiteError;
 use crate::site::history;
 use crate::site::history::News;
+use crate::sys::fs;
 use crate::sys::signal::Interrupt;
 use crate::update::error::StepError;
 use crate::update::journal::Entry;
@@ -62,15 +63,8 @@ pub(super) fn take_back(
     let began = work.run.standing().direction == Direction::Back;
     match roll_back(&mut work, why, newer, watch) {
         Ok(()) => Ok(Answer::done(told(&work, "rolled-back"))),
-        // Refused before anything was written.
         Err(error) if !began && work.run.standing().direction == Direction::Forward => {
-            let exit = match &error {
-                // What is needed to go back is not there, or not what it was.
-                StepError::Dump(_) | StepError::Swap(_) | StepError::Saved(_) => Exit::Stuck,
-                error if error.exit() == Exit::Refused => Exit::Refused,
-                _ => Exit::Stuck,
-            };
-            Err(Failure::from(error).ending(exit))
+            Err(refused_to_begin(&work, error))
         }
         Err(error) => Ok(Answer::failing(
             Failure::from(error)
@@ -79,6 +73,24 @@ pub(super) fn take_back(
             view(&work.run),
         )),
     }
+}
+
+/// Nothing was written. When what is needed to go back is not there, or not
+/// what it was, a person has to choose among what is still possible.
+fn refused_to_begin(work: &Work, error: StepError) -> Failure {
+    let harmed = matches!(error, StepError::Dump(_) | StepError::Swap(_) | StepError::Saved(_));
+    if !harmed && error.exit() == Exit::Refused {
+        return error.into();
+    }
+    let forward = match work.run.standing().end {
+        Some(End::Finished) => "nothing was written: the new release stands; `entracte commit` keeps it",
+        _ => "nothing was written; `entracte resume` still ends in the new release",
+    };
+    let by_hand = fs::shown(&work.run.folder.restore_text());
+    Failure::from(error)
+        .ending(Exit::Stuck)
+        .hint(forward)
+        .hint(format!("{by_hand} says how to put back by hand what is unharmed, or copy it from a backup of your own and roll back again"))
 }
 
 /// Only the last run can be taken back, and only until it is committed.

@@ -6,6 +6,7 @@
 mod abandoned;
 mod arena;
 mod failed;
+mod flipped;
 mod full_disk;
 mod killed;
 #[path = "../support/mod.rs"]
