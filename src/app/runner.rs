@@ -14,6 +14,7 @@ use crate::app::desk::Place;
 use crate::app::event_line::EventLine;
 use crate::app::failure::Failure;
 use crate::base::exit::Exit;
+use crate::base::json;
 use crate::site::state::State;
 use crate::sys::clock;
 use crate::sys::env;
@@ -56,7 +57,7 @@ pub fn start(state: &State, arguments: &[OsString]) -> Result<Runner, Failure> {
     let verb = arguments.first().map(|verb| verb.to_string_lossy().into_owned()).unwrap_or_default();
     let runner = Runner { pid, boot: clock::boot_id(), verb, events, answer };
     // Structs of strings always serialise.
-    fs::write_durable(&current(state), &serde_json::to_vec(&runner).unwrap_or_default())?;
+    fs::write_durable(&current(state), &json::line(&runner).unwrap_or_default())?;
     Ok(runner)
 }
 
@@ -64,7 +65,7 @@ pub fn start(state: &State, arguments: &[OsString]) -> Result<Runner, Failure> {
 pub fn last(place: &Place) -> Result<Option<Runner>, Failure> {
     let path = current(&place.state()?);
     let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
-    Ok(serde_json::from_slice(&bytes).ok())
+    Ok(json::read(&bytes).ok())
 }
 
 fn current(state: &State) -> PathBuf {
@@ -117,7 +118,7 @@ fn read_on(
     file.read_to_end(rest)?;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let line: Vec<u8> = rest.drain(..=end).collect();
-        if let Ok(line) = serde_json::from_slice(&line) {
+        if let Ok(line) = json::read(&line) {
             take(&line);
         }
     }
