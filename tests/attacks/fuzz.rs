@@ -195,7 +195,7 @@ fn paths() {
 fn hook_files() {
     let seeds = [
         "<?php\nglobal $hooks;\n$hooks[] = array('id' => 'one', 'type' => 'link', 'script' => 'a.php', 'n' => 1 . \"x\");\n",
-        "<?php $hooks[] = ['id' => "one", 'type' => 'call', 'a' => ['b' => array(true, -1.5)]]; /* c */ # d\n?>",
+        "<?php $hooks[] = ['id' => 'two', 'type' => 'call', 'a' => ['b' => array(true, -1.5)]]; /* c */ # d\n?>",
     ];
     let words: &[&[u8]] = &[
         b"$hooks[] = ",
