@@ -20,14 +20,12 @@ use std::sync::atomic::Ordering;
 
 use rustix::fs::AtFlags;
 use rustix::fs::FileType;
-use rustix::fs::Gid;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::fs::RenameFlags;
 use rustix::fs::ResolveFlags;
 use rustix::fs::Timespec;
 use rustix::fs::Timestamps;
-use rustix::fs::Uid;
 use rustix::io::Errno;
 
 use crate::base::path::SitePath;
@@ -276,32 +274,6 @@ impl Root {
         tried().map_err(|errno| target.error("link", to, errno))
     }
 
-    /// Sets permission bits of a file or folder (never through a link).
-    pub fn set_mode(&self, path: &impl Beneath, mode: u32) -> Result<()> {
-        let tried = || {
-            let (parent, name) = self.parent(path)?;
-            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            match rustix::fs::openat(&parent, name, flags, Mode::empty()) {
-                Ok(file) => rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)),
-                // No permission to read it does not mean none to change its mode.
-                Err(Errno::ACCESS) => {
-                    rustix::fs::chmodat(&parent, name, Mode::from_raw_mode(mode), AtFlags::empty())
-                }
-                Err(errno) => Err(errno),
-            }
-        };
-        tried().map_err(|errno| self.error("set the mode of", path, errno))
-    }
-
-    pub fn set_owner(&self, path: &impl Beneath, uid: u32, gid: u32) -> Result<()> {
-        let tried = || {
-            let (parent, name) = self.parent(path)?;
-            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-            rustix::fs::chownat(&parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
-        };
-        tried().map_err(|errno| self.error("set the owner of", path, errno))
-    }
-
     /// Sets access and modification time of a file, folder or link itself.
     pub fn set_mtime(&self, path: &impl Beneath, seconds: i64, nanos: u32) -> Result<()> {
         let time = Timespec { tv_sec: seconds, tv_nsec: nanos.into() };
@@ -393,6 +365,7 @@ impl Rename {
     }
 }
 
+mod looks;
 mod probe;
 
 #[cfg(test)]
