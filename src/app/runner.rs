@@ -16,6 +16,7 @@ use crate::app::desk::Place;
 use crate::app::event_line::EventLine;
 use crate::app::failure::Failure;
 use crate::base::exit::Exit;
+use crate::base::json;
 use crate::site::state::State;
 use crate::sys::clock;
 use crate::sys::disk;
@@ -78,8 +79,13 @@ fn launch(state: &State, arguments: &[OsString]) -> Result<Runner, IoError> {
     let pid = process::start_detached(&all, output, fs::create(&folder.join(format!("{id}.log")))?)?;
     let verb = arguments.first().map(|verb| verb.to_string_lossy().into_owned()).unwrap_or_default();
     let runner = Runner { pid, boot: clock::boot_id(), verb, events, answer };
+<<<<<<< HEAD
     // Structs of strings always serialise; without this file nobody else can follow, and no more.
     let _ = fs::write_durable(&current(state), &serde_json::to_vec(&runner).unwrap_or_default());
+=======
+    // Structs of strings always serialise.
+    fs::write_durable(&current(state), &json::line(&runner).unwrap_or_default())?;
+>>>>>>> room-hostile
     Ok(runner)
 }
 
@@ -94,7 +100,7 @@ fn with_room(path: &Path, bytes: u64) -> Result<File, IoError> {
 pub fn last(place: &Place) -> Result<Option<Runner>, Failure> {
     let path = current(&place.state()?);
     let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
-    Ok(serde_json::from_slice(&bytes).ok())
+    Ok(json::read(&bytes).ok())
 }
 
 fn current(state: &State) -> PathBuf {
@@ -143,7 +149,7 @@ fn read_on(file: &mut File, rest: &mut Vec<u8>, take: &mut dyn FnMut(&EventLine)
     file.read_to_end(rest)?;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let line: Vec<u8> = rest.drain(..=end).collect();
-        if let Ok(line) = serde_json::from_slice(&line) {
+        if let Ok(line) = json::read(&line) {
             take(&line);
         }
     }

@@ -48,11 +48,14 @@ pub fn block(raw: &str) -> String {
         .join("\n")
 }
 
-fn is_dangerous(c: char) -> bool {
+/// Whether a terminal or a page would act upon it instead of showing it.
+pub fn is_dangerous(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
         || ('\u{202a}'..='\u{202e}').contains(&c)
         || ('\u{2066}'..='\u{2069}').contains(&c)
+        // Letters that are never seen, and that some programs read all the same.
+        || ('\u{e0000}'..='\u{e007f}').contains(&c)
 }
 
 #[cfg(test)]

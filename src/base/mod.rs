@@ -7,6 +7,7 @@ pub mod digest;
 pub mod escape;
 pub mod event;
 pub mod exit;
+pub mod json;
 pub mod path;
 pub mod pattern;
 pub mod secret;

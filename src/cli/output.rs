@@ -11,6 +11,7 @@ use crate::app::failure::Failure;
 use crate::app::report::Answer;
 use crate::base::escape;
 use crate::base::exit::Exit;
+use crate::base::json;
 use crate::cli::args::Global;
 
 /// How to talk, from the global options and the terminal.
@@ -103,7 +104,7 @@ impl Manner {
         let document = Document { format: 1, verb, ok: exit == Exit::Done, exit, result, error };
         let mut out = BufWriter::new(std::io::stdout().lock());
         // Who closed the pipe wants no more of it.
-        let _ = serde_json::to_writer(&mut out, &document)
+        let _ = json::write(&mut out, &document)
             .map_err(Into::into)
             .and_then(|()| writeln!(out))
             .and_then(|()| out.flush());

@@ -12,6 +12,7 @@ use indicatif::ProgressStyle;
 use crate::app::event_line::EventLine;
 use crate::base::escape;
 use crate::base::event::Event;
+use crate::base::json;
 use crate::base::step::Step;
 use crate::cli::output::Manner;
 use crate::cli::output::Paint;
@@ -112,7 +113,7 @@ impl Progress {
 
     fn write_event(&mut self, line: &EventLine) {
         let Some(sink) = &mut self.events else { return };
-        let Ok(mut text) = serde_json::to_vec(line) else { return };
+        let Ok(mut text) = json::line(line) else { return };
         text.push(b'\n');
         // A reader that went away must not stop the work.
         let _ = match sink {

@@ -25,6 +25,7 @@ use crate::app::scripts;
 use crate::app::stage;
 use crate::app::update;
 use crate::base::exit::Exit;
+use crate::base::json;
 use crate::base::step::Step;
 use crate::cli::args::ApplyArgs;
 use crate::cli::args::DatabaseChoice;
@@ -183,7 +184,7 @@ fn understood(text: &str) -> Result<Answer<RunView>, Failure> {
         causes: Vec<String>,
         hints: Vec<String>,
     }
-    let document: Document = serde_json::from_str(text).map_err(|error| {
+    let document: Document = json::read(text.as_bytes()).map_err(|error| {
         Failure::new(Exit::Stuck, format!("the answer of the detached process cannot be read: {error}"))
     })?;
     let exit = Exit::from_code(document.exit).unwrap_or(Exit::Stuck);

@@ -16,6 +16,7 @@ use crate::base::digest::Hasher;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::base::json;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::ManifestError;
@@ -172,7 +173,7 @@ impl Staging {
     pub fn staged(&self) -> Result<Option<Staged>, StagingError> {
         let path = self.folder.join("release.json");
         let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
-        let origin: Origin = serde_json::from_slice(&bytes)
+        let origin: Origin = json::read_format(&bytes, FORMAT)
             .map_err(|source| StagingError::Damaged { path: fs::shown(&path), source })?;
         let path = self.manifest_path(&origin.manifest);
         let bytes = fs::read(&path)?;
@@ -190,7 +191,7 @@ impl Staging {
         objects.sync_file_system()?;
         fs::write_durable(&self.manifest_path(&staged.origin.manifest), &staged.manifest.to_json())?;
         let path = self.folder.join("release.json");
-        let text = serde_json::to_vec_pretty(&staged.origin)
+        let text = json::pretty(&staged.origin)
             .map_err(|source| StagingError::Damaged { path: fs::shown(&path), source })?;
         fs::write_durable(&path, &text)?;
         // Left-overs cost space, nothing else: the release is staged.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::base::json;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::pattern::Patterns;
@@ -210,13 +211,13 @@ pub fn vanished(previous: &[Extension], now: &[Extension]) -> Vec<String> {
 
 pub fn to_json(extensions: &[Extension]) -> Vec<u8> {
     // Structs of strings always serialise.
-    serde_json::to_vec_pretty(&Stored { format: FORMAT, extensions: extensions.to_vec() }).unwrap_or_default()
+    json::pretty(&Stored { format: FORMAT, extensions: extensions.to_vec() }).unwrap_or_default()
 }
 
 /// The stored list; empty when there is none.
 pub fn load(path: &Path) -> Result<Vec<Extension>, ExtensionError> {
     let Some(bytes) = fs::read_if_present(path)? else { return Ok(Vec::new()) };
-    let stored: Stored = serde_json::from_slice(&bytes)
+    let stored: Stored = json::read_format(&bytes, FORMAT)
         .map_err(|source| ExtensionError::Damaged { path: fs::shown(path), source })?;
     Ok(stored.extensions)
 }

@@ -13,6 +13,7 @@ use sha2::Digest as _;
 
 use crate::base::digest::Algorithms;
 use crate::base::digest::Md5;
+use crate::base::json;
 use crate::base::path::SitePath;
 use crate::base::tree::Tree;
 use crate::integrity::scan::hash_file;
@@ -133,7 +134,7 @@ fn signature(text: &str) -> Option<BTreeMap<SitePath, Listed>> {
     struct Document {
         hashes: BTreeMap<String, String>,
     }
-    let document: Document = serde_json::from_str(text).ok()?;
+    let document: Document = json::read(text.as_bytes()).ok()?;
     let entry = |(path, digest): (String, String)| {
         let mut bytes = [0; 64];
         hex::decode_to_slice(digest, &mut bytes).ok()?;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::base::digest::Sha256;
+use crate::base::json;
 use crate::sys::clock;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
@@ -48,7 +49,7 @@ pub fn append(path: &Path, news: News) -> Result<(), IoError> {
         previous: last.map_or(Sha256::from_bytes([0; 32]), Sha256::of),
     };
     // Structs of strings always serialise.
-    let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
+    let mut bytes = json::line(&line).unwrap_or_default();
     bytes.push(b'\n');
     let mut file = fs::append(path)?;
     std::io::Write::write_all(&mut file, &bytes).map_err(|source| IoError::new("write", path, source))?;
@@ -60,7 +61,7 @@ pub fn is_unaltered(path: &Path) -> Result<bool, IoError> {
     let text = fs::read_if_present(path)?.unwrap_or_default();
     let mut previous = Sha256::from_bytes([0; 32]);
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        match serde_json::from_slice::<Line>(line) {
+        match json::read::<Line>(line) {
             Ok(read) if read.previous == previous => previous = Sha256::of(line),
             _ => return Ok(false),
         }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::base::json;
 use crate::base::path::SitePath;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::ManifestError;
@@ -150,7 +151,12 @@ impl Installed<'_> {
     }
 
     pub fn ledger(&self) -> Result<Ledger, InstalledError> {
-        Ok(self.read("ledger.json")?.unwrap_or(Ledger { format: FORMAT, ..Ledger::default() }))
+        match self.read::<Ledger>("ledger.json")?.unwrap_or(Ledger { format: FORMAT, ..Ledger::default() }) {
+            ledger if ledger.format == FORMAT => Ok(ledger),
+            Ledger { format: found, .. } => {
+                Err(InstalledError::Format { path: fs::shown(&self.0.join("ledger.json")), found })
+            }
+        }
     }
 
     pub fn save_ledger(&self, ledger: &Ledger) -> Result<(), InstalledError> {
@@ -165,12 +171,12 @@ impl Installed<'_> {
         let path = self.0.join(name);
         let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
         let damaged = |source| InstalledError::Damaged { path: fs::shown(&path), source };
-        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+        json::read(&bytes).map(Some).map_err(damaged)
     }
 
     fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), InstalledError> {
         let path = self.0.join(name);
-        let text = serde_json::to_vec_pretty(value)
+        let text = json::pretty(value)
             .map_err(|source| InstalledError::Damaged { path: fs::shown(&path), source })?;
         Ok(fs::write_durable(&path, &text)?)
     }

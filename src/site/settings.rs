@@ -288,7 +288,12 @@ impl Fault for SettingsError {
 impl Settings {
     pub fn load(path: &Path) -> Result<Settings, SettingsError> {
         check_private(path)?;
-        let settings: Settings = toml::from_str(&fs::read_text(path, 1 << 20)?)
+        Settings::parse(path, &fs::read_text(path, 1 << 20)?)
+    }
+
+    /// Reads the text of a settings file; `path` is for messages.
+    pub fn parse(path: &Path, text: &str) -> Result<Settings, SettingsError> {
+        let settings: Settings = toml::from_str(text)
             .map_err(|source| SettingsError::Damaged { path: fs::shown(path), source: Box::new(source) })?;
         if settings.format != FORMAT {
             return Err(SettingsError::Format { path: fs::shown(path), found: settings.format });

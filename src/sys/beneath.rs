@@ -17,13 +17,11 @@ use std::path::PathBuf;
 
 use rustix::fs::AtFlags;
 use rustix::fs::FileType;
-use rustix::fs::Gid;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::fs::RenameFlags;
 use rustix::fs::Timespec;
 use rustix::fs::Timestamps;
-use rustix::fs::Uid;
 use rustix::io::Errno;
 
 use crate::base::path::SitePath;
@@ -256,6 +254,7 @@ impl Root {
         tried().map_err(|errno| target.error("link", to, errno))
     }
 
+<<<<<<< HEAD
     /// Sets permission bits of a file or folder (never through a link).
     pub fn set_mode(&self, path: &impl Beneath, mode: u32) -> Result<()> {
         let tried = || {
@@ -282,6 +281,8 @@ impl Root {
         tried().map_err(|errno| self.error("set the owner of", path, errno))
     }
 
+=======
+>>>>>>> room-hostile
     /// Sets access and modification time of a file, folder or link itself.
     pub fn set_mtime(&self, path: &impl Beneath, seconds: i64, nanos: u32) -> Result<()> {
         let time = Timespec { tv_sec: seconds, tv_nsec: nanos.into() };
@@ -326,6 +327,7 @@ impl Rename {
     }
 }
 
+mod looks;
 mod probe;
 mod resolve;
 

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::base::json;
 use crate::sys::clock;
 use crate::sys::env;
 use crate::sys::fs::IoError;
@@ -114,7 +115,7 @@ impl Lock {
             doing: doing.to_owned(),
             since: clock::now(),
         };
-        let text = serde_json::to_vec(&holder).unwrap_or_default();
+        let text = json::line(&holder).unwrap_or_default();
         let write = |file: &mut File| {
             file.rewind()?;
             file.write_all(&text)?;
@@ -149,7 +150,7 @@ fn read_holder(mut file: &File) -> Option<Holder> {
     let mut text = String::new();
     file.rewind().ok()?;
     file.take(4096).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    json::read(text.as_bytes()).ok()
 }
 
 fn unknown_holder() -> Holder {

@@ -9,10 +9,13 @@ use serde::Serialize;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::base::json;
 use crate::sys::clock;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
+/// The one version of the format that this program writes.
+pub const FORMAT: u32 = 1;
 /// Shortest beginning of an id that names a plan.
 pub const MIN_PREFIX: usize = 12;
 
@@ -70,9 +73,9 @@ impl Approval {
             let asked = crate::base::escape::text(asked).into_owned();
             return Err(ApprovalError::OtherPlan { asked, current: *current });
         }
-        let approval = Approval { format: 1, plan: *current, by: by.to_owned(), at: clock::now() };
+        let approval = Approval { format: FORMAT, plan: *current, by: by.to_owned(), at: clock::now() };
         // Plain structs and strings always serialise.
-        fs::write_durable(path, &serde_json::to_vec_pretty(&approval).unwrap_or_default())?;
+        fs::write_durable(path, &json::pretty(&approval).unwrap_or_default())?;
         Ok(approval)
     }
 
@@ -80,7 +83,7 @@ impl Approval {
     pub fn load(path: &Path) -> Result<Option<Approval>, ApprovalError> {
         let Some(bytes) = fs::read_if_present(path)? else { return Ok(None) };
         let damaged = |source| ApprovalError::Damaged { path: fs::shown(path), source };
-        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+        json::read_format(&bytes, FORMAT).map(Some).map_err(damaged)
     }
 }
 

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::base::json;
 use crate::base::path::SitePath;
 use crate::base::step::Step;
 use crate::sys::clock;
@@ -223,7 +224,7 @@ impl Journal {
         standing.follow(&entry, clock::now()).map_err(|source| self.illegal(line, source))?;
         let record = Record { at: clock::now(), entry };
         // Plain enums and strings always serialise.
-        let mut text = serde_json::to_vec(&record).unwrap_or_default();
+        let mut text = json::line(&record).unwrap_or_default();
         text.push(b'\n');
         self.append(&text).map_err(|source| IoError::new("write", &self.path, source))?;
         self.records.push(record);
@@ -267,12 +268,13 @@ pub fn read(path: &Path) -> Result<(Vec<Record>, Standing), JournalError> {
     parse(path, &text[..whole])
 }
 
-fn parse(path: &Path, text: &[u8]) -> Result<(Vec<Record>, Standing), JournalError> {
+/// Reads the whole lines of a journal; `path` is for messages.
+pub fn parse(path: &Path, text: &[u8]) -> Result<(Vec<Record>, Standing), JournalError> {
     let (mut records, mut standing) = (Vec::new(), Standing::default());
     let lines = text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
     for (at, line) in lines {
         let (path, line_number) = (fs::shown(path), at + 1);
-        let record: Record = serde_json::from_slice(line).map_err(|source| JournalError::Damaged {
+        let record: Record = json::read(line).map_err(|source| JournalError::Damaged {
             path: path.clone(),
             line: line_number,
             source,

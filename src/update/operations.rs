@@ -116,7 +116,8 @@ fn emptied_folders(wanted: &[Operation], live: &Tree) -> Vec<Operation> {
         .filter(|(folder, empty)| *empty && !gone.contains(folder))
         .filter_map(|(path, _)| {
             let old = Thing::of_node(live.get(&TreePath::from(&path))?);
-            Some(Operation { path, act: Act::RemoveFolder, new: None, old: Some(old) })
+            // What came in place of the folder meanwhile is not ours, nor is its mode the folder's.
+            old.is_folder().then_some(Operation { path, act: Act::RemoveFolder, new: None, old: Some(old) })
         })
         .collect()
 }
@@ -224,6 +225,12 @@ mod tests {
         let remove = |at| change(at, ChangeKind::Remove, Some(file("x")), None);
         let found = operations(&[remove("a/b/x"), remove("c/x")], &live);
         assert_eq!(shown(&found), ["Withdraw c/x", "Withdraw a/b/x", "RemoveFolder a/b", "RemoveFolder a"]);
+    }
+
+    #[test]
+    fn what_came_in_place_of_a_folder_is_no_folder_that_was_emptied() {
+        let found = operations(&[change("a/x", ChangeKind::Remove, Some(file("x")), None)], &tree(&["a"]));
+        assert_eq!(shown(&found), ["Withdraw a/x"]);
     }
 
     #[test]

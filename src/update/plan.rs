@@ -12,6 +12,7 @@ use crate::base::check::Check;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::base::json;
 use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
 use crate::base::tree::Kind;
@@ -234,8 +235,7 @@ impl Plan {
     pub fn load(path: &Path) -> Result<Plan, PlanError> {
         let bytes = fs::read_if_present(path)?.ok_or(PlanError::Missing)?;
         let shown = || fs::shown(path);
-        let plan: Plan =
-            serde_json::from_slice(&bytes).map_err(|source| PlanError::Damaged { path: shown(), source })?;
+        let plan: Plan = json::read(&bytes).map_err(|source| PlanError::Damaged { path: shown(), source })?;
         if plan.format != FORMAT {
             return Err(PlanError::Format { path: shown(), found: plan.format });
         }
@@ -246,8 +246,8 @@ impl Plan {
     }
 
     pub fn save(&self, path: &Path) -> Result<(), PlanError> {
-        let mut text = serde_json::to_vec_pretty(self)
-            .map_err(|source| PlanError::Damaged { path: fs::shown(path), source })?;
+        let mut text =
+            json::pretty(self).map_err(|source| PlanError::Damaged { path: fs::shown(path), source })?;
         text.push(b'\n');
         Ok(fs::write_durable(path, &text)?)
     }
@@ -284,7 +284,7 @@ impl Plan {
 impl Sealed {
     fn digest(&self) -> Sha256 {
         // Plain structs and string keys always serialise.
-        Sha256::of(&serde_json::to_vec(self).unwrap_or_default())
+        Sha256::of(&json::line(self).unwrap_or_default())
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::base::event::Event;
 use crate::base::event::Watch;
+use crate::base::json;
 use crate::base::step::Step;
 use crate::database::TableSum;
 use crate::database::dump;
@@ -121,8 +122,8 @@ fn written_since(work: &Work) -> Result<Vec<String>, StepError> {
     }
     let path = work.run.folder.sums_at_reopen();
     let Some(bytes) = fs::read_if_present(&path)? else { return Ok(Vec::new()) };
-    let then: BTreeMap<String, TableSum> = serde_json::from_slice(&bytes)
-        .map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
+    let then: BTreeMap<String, TableSum> =
+        json::read(&bytes).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
     let now = reopen::sums(work)?.unwrap_or_default();
     let rows = |sum: Option<&TableSum>| sum.map_or("no".to_owned(), |sum| sum.rows.to_string());
     let names: std::collections::BTreeSet<&String> = then.keys().chain(now.keys()).collect();

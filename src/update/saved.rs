@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::base::digest::Algorithms;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::base::json;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::pattern::Patterns;
@@ -106,12 +107,12 @@ impl Saved {
         let path = list_path(folder);
         let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
         let damaged = |source| SavedError::Damaged { path: fs::shown(&path), source };
-        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+        json::read_format(&bytes, FORMAT).map(Some).map_err(damaged)
     }
 
     fn save(&self, path: &Path) -> Result<(), SavedError> {
-        let text = serde_json::to_vec(self)
-            .map_err(|source| SavedError::Damaged { path: fs::shown(path), source })?;
+        let text =
+            json::line(self).map_err(|source| SavedError::Damaged { path: fs::shown(path), source })?;
         Ok(fs::write_durable(path, &text)?)
     }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::base::json;
 use crate::base::path::TreePath;
 use crate::base::pattern::Patterns;
 use crate::base::tree::Tree;
@@ -61,7 +62,7 @@ impl Snapshot {
             let name = std::str::from_utf8(at.as_bytes()).ok().map(str::to_owned);
             let hex = name.is_none().then(|| hex::encode(at.as_bytes()));
             // Plain structs and strings always serialise.
-            let _ = serde_json::to_writer(&mut text, &Line { path: name, hex, thing: thing.clone() });
+            let _ = json::write(&mut text, &Line { path: name, hex, thing: thing.clone() });
             text.push(b'\n');
         }
         Ok(fs::write_durable(path, &text)?)
@@ -72,7 +73,7 @@ impl Snapshot {
         let mut entries = BTreeMap::new();
         for (at, line) in text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
             let damaged = || SnapshotError::Damaged { path: fs::shown(path), line: at + 1 };
-            let line: Line = serde_json::from_slice(line).map_err(|_| damaged())?;
+            let line: Line = json::read(line).map_err(|_| damaged())?;
             let name = match (line.path, line.hex) {
                 (Some(path), _) => path.into_bytes(),
                 (None, Some(hex)) => hex::decode(hex).map_err(|_| damaged())?,

@@ -41,11 +41,11 @@ pub fn tried(what: &str, points: u64) {
     eprint!("{line}");
 }
 
-/// Says aloud that a part cannot be tried on this machine.
-pub fn skipped(reason: &str) {
-    let test = std::thread::current().name().expect("tests have names").to_owned();
+/// Says loudly that something was not tried, and why; `./test` counts such lines.
+pub fn skipped(what: &str, reason: &str) {
+    let test = std::thread::current().name().expect("tests have names").replace("::", ".");
     fs::create_dir_all(TRIED).unwrap();
-    let line = format!("  SKIPPED  {test}: {reason}\n");
-    fs::write(Path::new(TRIED).join(format!("skipped.{}", test.replace("::", "."))), &line).unwrap();
+    let line = format!("  SKIPPED: {what}: {reason}\n");
+    fs::write(Path::new(TRIED).join(format!("{test}.skipped")), &line).unwrap();
     eprint!("{line}");
 }

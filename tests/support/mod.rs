@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod bed;
+pub mod chance;
 pub mod dokuwiki;
 pub mod effort;
 pub mod ground;

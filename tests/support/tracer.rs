@@ -30,6 +30,8 @@ pub enum Fault {
     Once { at: u64, errno: Errno },
     /// The N-th one and all that follow fail.
     EverAfter { at: u64, errno: Errno },
+    /// This call always fails, as where the kernel or a sandbox has none.
+    Lacking { call: i64, errno: Errno },
     /// The N-th one, if it writes, writes half of what it was asked to.
     Short { at: u64 },
 }
@@ -151,9 +153,13 @@ impl Tracer {
         // SAFETY: `op` says that this is the variant that is filled in.
         let entry = unsafe { info.u.entry };
         let call = Call { pid, number: entry.nr as i64, arguments: entry.args };
-        if call.changes_something() {
-            self.calls += 1;
-            self.strike(&call);
+        match self.fault {
+            Fault::Lacking { call: lacking, errno } if call.number == lacking => self.refuse(&call, errno),
+            _ if call.changes_something() => {
+                self.calls += 1;
+                self.strike(&call);
+            }
+            _ => {}
         }
     }
 
@@ -175,10 +181,14 @@ impl Tracer {
             _ => return,
         };
         if call.can_fail_with(errno) {
-            self.struck += 1;
-            call.skip();
-            self.answers.insert(call.pid, -(errno as i64));
+            self.refuse(call, errno);
         }
+    }
+
+    fn refuse(&mut self, call: &Call, errno: Errno) {
+        self.struck += 1;
+        call.skip();
+        self.answers.insert(call.pid, -(errno as i64));
     }
 }
 

@@ -30,7 +30,7 @@ impl Disk<'_> {
         match mounted {
             Ok(()) => Some(Disk(folder)),
             Err(error) => {
-                effort::skipped(&format!("no file system can be mounted here: {error}"));
+                effort::skipped("full disks", &format!("no file system can be mounted here: {error}"));
                 None
             }
         }

@@ -16,6 +16,7 @@ use crate::base::digest::Md5;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::base::json;
 use crate::base::path::SitePath;
 use crate::integrity::manifest::Content;
 use crate::integrity::manifest::Extent;
@@ -183,7 +184,7 @@ impl Manifest {
             return Err(ManifestError::TooLarge);
         }
         check_format(bytes)?;
-        let document: Document = serde_json::from_slice(bytes).map_err(ManifestError::Json)?;
+        let document: Document = json::read(bytes).map_err(ManifestError::Json)?;
         let mut manifest = Manifest {
             product: document.product,
             version: document.version,
@@ -365,7 +366,10 @@ mod erased {
     impl<T: serde::Serialize> Json for T {
         fn json(&self) -> String {
             // Structs of strings and numbers always serialise.
-            serde_json::to_string(self).unwrap_or_default()
+            crate::base::json::line(self)
+                .ok()
+                .and_then(|text| String::from_utf8(text).ok())
+                .unwrap_or_default()
         }
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::base::json;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
@@ -60,7 +61,7 @@ pub fn write(folder: &Path, closing: &Closing) -> Result<(), IoError> {
         retry_after: closing.retry_after_seconds,
     };
     let path = path(folder);
-    let text = serde_json::to_vec(&stored).map_err(|error| IoError::new("write", &path, error))?;
+    let text = json::line(&stored).map_err(|error| IoError::new("write", &path, error))?;
     fs::write_durable_with(&path, &text, 0o644)
 }
 
@@ -73,7 +74,7 @@ pub fn remove(folder: &Path) -> Result<(), IoError> {
 /// What the flag says. A flag that cannot be understood still closes.
 pub fn read(folder: &Path) -> Result<GateState, IoError> {
     let Some(bytes) = fs::read_if_present(&path(folder))? else { return Ok(GateState::default()) };
-    Ok(match serde_json::from_slice::<Stored>(&bytes) {
+    Ok(match json::read::<Stored>(&bytes) {
         Ok(stored) => GateState {
             closed: true,
             by: Some(stored.by),

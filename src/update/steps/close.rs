@@ -3,6 +3,7 @@
 
 use crate::base::event::Event;
 use crate::base::event::Watch;
+use crate::base::json;
 use crate::base::step::Step;
 use crate::base::tree::Tree;
 use crate::site::gate::Closing;
@@ -128,8 +129,8 @@ fn measure_baseline(work: &mut Work, watch: Watch) -> Result<(), StepError> {
 
 fn store_health(work: &Work, health: &Health) -> Result<(), StepError> {
     let path = work.run.folder.health();
-    let text = serde_json::to_vec_pretty(health)
-        .map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
+    let text =
+        json::pretty(health).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
     Ok(fs::write_durable(&path, &text)?)
 }
 
@@ -137,7 +138,7 @@ fn store_health(work: &Work, health: &Health) -> Result<(), StepError> {
 pub fn baseline(work: &Work) -> Result<Option<Health>, StepError> {
     let path = work.run.folder.health();
     let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
-    let health = serde_json::from_slice(&bytes)
-        .map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
+    let health =
+        json::read(&bytes).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
     Ok(Some(health))
 }

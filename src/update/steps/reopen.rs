@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::json;
 use crate::database;
 use crate::database::TableSum;
 use crate::site::health::Verdict;
@@ -42,8 +43,8 @@ pub fn undo(work: &mut Work) -> Result<String, StepError> {
 fn remember_sums(work: &Work) -> Result<(), StepError> {
     if let Some(sums) = sums(work)? {
         let path = work.run.folder.sums_at_reopen();
-        let text = serde_json::to_vec_pretty(&sums)
-            .map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
+        let text =
+            json::pretty(&sums).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
         fs::write_durable(&path, &text)?;
     }
     Ok(())

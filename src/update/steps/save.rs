@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::base::event::Watch;
+use crate::base::json;
 use crate::base::step::Step;
 use crate::database::dump;
 use crate::database::dump::DumpRecord;
@@ -69,8 +70,7 @@ fn save_database(work: &Work, watch: Watch) -> Result<Option<DumpRecord>, StepEr
 }
 
 fn store_record(path: &Path, record: &DumpRecord) -> Result<(), StepError> {
-    let text = serde_json::to_vec_pretty(record)
-        .map_err(|source| StepError::Damaged { path: fs::shown(path), source })?;
+    let text = json::pretty(record).map_err(|source| StepError::Damaged { path: fs::shown(path), source })?;
     Ok(fs::write_durable(path, &text)?)
 }
 
@@ -78,8 +78,8 @@ fn store_record(path: &Path, record: &DumpRecord) -> Result<(), StepError> {
 pub fn dump_record(work: &Work) -> Result<Option<DumpRecord>, StepError> {
     let path = work.run.folder.dump_record();
     let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
-    let record = serde_json::from_slice(&bytes)
-        .map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
+    let record =
+        json::read(&bytes).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
     Ok(Some(record))
 }
 

@@ -183,11 +183,10 @@ fn remake_folder(workshop: &Workshop, this: &Move, live: Option<Stat>) -> Result
     if live.is_none() {
         workshop.live.create_folder(path, 0o700)?;
     }
-    let now = workshop.live.stat(path)?;
-    if now.is_none_or(|now| now.kind != StatKind::Folder) {
-        return Ok(());
-    }
-    if let (Some((uid, gid)), Some(now)) = (old.owner, now)
+    // Somebody put something else there: without the folder the site is not the old one.
+    let now = workshop.live.stat(path)?.filter(|now| now.kind == StatKind::Folder);
+    let now = now.ok_or_else(|| SwapError::Drift { path: path.clone() })?;
+    if let Some((uid, gid)) = old.owner
         && (now.meta.uid, now.meta.gid) != (uid, gid)
     {
         workshop.live.set_owner(path, uid, gid)?;

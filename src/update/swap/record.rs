@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::base::json;
 use crate::base::tree::Identity;
 use crate::sys::beneath::Stat;
 use crate::sys::fs;
@@ -70,14 +71,13 @@ impl Record {
     /// The stored record; `None` when preparation never came to its end.
     pub fn load(path: &Path) -> Result<Option<Record>, SwapError> {
         let Some(bytes) = fs::read_if_present(path)? else { return Ok(None) };
-        let record = serde_json::from_slice(&bytes)
+        let record = json::read_format(&bytes, FORMAT)
             .map_err(|source| SwapError::Record { path: fs::shown(path), source })?;
         Ok(Some(record))
     }
 
     pub fn save(&self, path: &Path) -> Result<(), SwapError> {
-        let text =
-            serde_json::to_vec(self).map_err(|source| SwapError::Record { path: fs::shown(path), source })?;
+        let text = json::line(self).map_err(|source| SwapError::Record { path: fs::shown(path), source })?;
         Ok(fs::write_durable(path, &text)?)
     }
 }

@@ -1,0 +1,115 @@
+//! What is fuzzed: everything that reads bytes which others wrote. Each target
+//! takes any bytes and must neither panic nor contradict itself.
+//!
+//! `cargo fuzz run NAME` uses them, and so does the bounded run in `./test`.
+
+use std::path::Path;
+
+use entracte::base::path::SitePath;
+use entracte::base::pattern::Patterns;
+use entracte::database::lexer;
+use entracte::database::lexer::Dialect;
+use entracte::integrity::manifest::Manifest;
+use entracte::release::archive::Archive;
+use entracte::release::archive::Limits;
+use entracte::site::extension;
+use entracte::site::settings::Settings;
+use entracte::update::journal;
+
+/// Whether the bytes were taken as what they should be.
+pub type Target = fn(&[u8]) -> bool;
+
+#[allow(dead_code, reason = "cargo fuzz names the one that it runs")]
+pub const ALL: [(&str, Target); 8] = [
+    ("manifest", manifest),
+    ("journal", journal),
+    ("archive", archive),
+    ("sql", sql),
+    ("path", path),
+    ("hooks", hooks),
+    ("extension", extension_file),
+    ("settings", settings),
+];
+
+/// What is taken is written as it was read.
+pub fn manifest(bytes: &[u8]) -> bool {
+    let Ok(manifest) = Manifest::parse(bytes) else { return false };
+    let again = Manifest::parse(&manifest.to_json()).expect("a manifest that was read can be written");
+    assert!(again == manifest, "a manifest changes by being written");
+    true
+}
+
+/// The same lines leave a run where it stands.
+pub fn journal(bytes: &[u8]) -> bool {
+    let path = Path::new("journal.jsonl");
+    let Ok((records, standing)) = journal::parse(path, bytes) else { return false };
+    let again: Vec<u8> = records.iter().flat_map(line).collect();
+    let (_, twice) = journal::parse(path, &again).expect("a journal that was read can be written");
+    assert!(standing == twice, "a journal changes by being written");
+    true
+}
+
+fn line(record: &journal::Record) -> Vec<u8> {
+    let mut line = entracte::base::json::line(record).expect("a record that was read can be written");
+    line.push(b'\n');
+    line
+}
+
+/// What is taken has clean paths and reads the same a second time.
+pub fn archive(bytes: &[u8]) -> bool {
+    let mut file = std::env::temp_dir();
+    file.push(format!("entracte-fuzz-{}-{:?}", std::process::id(), std::thread::current().id()));
+    std::fs::write(&file, bytes).expect("the temporary folder can be written");
+    let limits = Limits { total_bytes: 16 << 20, file_bytes: 8 << 20, entries: 2000, ..Limits::default() };
+    let opened = Archive::open(&file, &limits);
+    if let Ok(archive) = &opened {
+        assert!(archive.members().iter().all(|member| path(member.path.as_str().as_bytes())));
+        archive.each(&mut |_, _| Ok(())).expect("an archive that was judged reads the same again");
+    }
+    let _ = std::fs::remove_file(&file);
+    opened.is_ok()
+}
+
+/// Statements are pieces of the text, in their order.
+pub fn sql(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let _ = lexer::is_compound(&text);
+    let taken = [Dialect::MySql, Dialect::Sqlite].map(|dialect| {
+        let Ok(statements) = lexer::split(&text, dialect) else { return false };
+        let lines: Vec<usize> = statements.iter().map(|statement| statement.line).collect();
+        assert!(lines.is_sorted() && statements.iter().all(|statement| !statement.text.is_empty()));
+        true
+    });
+    taken.contains(&true)
+}
+
+pub fn path(bytes: &[u8]) -> bool {
+    let Ok(path) = SitePath::parse_bytes(bytes) else { return false };
+    let text = path.as_str();
+    let is_plain = |part: &str| !matches!(part, "" | "." | "..") && part.len() <= 255;
+    assert!(text.split('/').all(is_plain) && text.len() <= 1024, "{text:?}");
+    assert!(!text.contains(['\\', '\0', '\n', '\r', '\x1b']), "{text:?}");
+    assert!(!text.starts_with(".entracte-") && !text.starts_with(".entracte/"), "{text:?}");
+    true
+}
+
+pub fn hooks(bytes: &[u8]) -> bool {
+    find("shared/hook.php", bytes)
+}
+
+pub fn extension_file(bytes: &[u8]) -> bool {
+    find("mail/extension.toml", bytes)
+}
+
+fn find(name: &str, bytes: &[u8]) -> bool {
+    let path = SitePath::parse(name).expect("a plain name");
+    let patterns = Patterns::new(["**/hook.php", "**/extension.toml"]).expect("plain patterns");
+    let found = extension::find([&path].into_iter(), &patterns, &|_| Some(bytes.to_vec()), &|_| false);
+    assert!(found.extensions.iter().all(|one| !one.id.is_empty() && one.source == path));
+    !found.extensions.is_empty()
+}
+
+pub fn settings(bytes: &[u8]) -> bool {
+    let settings = Settings::parse(Path::new("entracte.toml"), &String::from_utf8_lossy(bytes));
+    settings.is_ok_and(|settings| settings.format == 1)
+}
