@@ -27,8 +27,9 @@ pub fn point(name: &'static str) -> io::Result<()> {
         }
         "enospc" => Err(rustix::io::Errno::NOSPC.into()),
         "eio" => Err(rustix::io::Errno::IO.into()),
-        "wait" => {
-            std::thread::sleep(std::time::Duration::from_secs(60));
+        "wait" | "pause" => {
+            let seconds = if action == "wait" { 60 } else { 2 };
+            std::thread::sleep(std::time::Duration::from_secs(seconds));
             Ok(())
         }
         _ => Ok(()),

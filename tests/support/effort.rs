@@ -32,3 +32,12 @@ pub fn tried(what: &str, points: u64) {
     fs::write(Path::new(TRIED).join(name), &line).unwrap();
     eprint!("{line}");
 }
+
+/// Says loudly that something was not tried, and why; `./test` counts such lines.
+pub fn skipped(what: &str, reason: &str) {
+    let test = std::thread::current().name().expect("tests have names").replace("::", ".");
+    fs::create_dir_all(TRIED).unwrap();
+    let line = format!("  SKIPPED: {what}: {reason}\n");
+    fs::write(Path::new(TRIED).join(format!("{test}.skipped")), &line).unwrap();
+    eprint!("{line}");
+}

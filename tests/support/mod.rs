@@ -16,6 +16,7 @@ pub mod servers;
 pub mod site;
 pub mod small;
 pub mod snapshot;
+pub mod template;
 pub mod tracer;
 pub mod update;
 pub mod visitors;
