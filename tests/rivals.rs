@@ -373,7 +373,8 @@ fn something_else_stands_in_the_locks_place() {
         lay();
         for verb in [&["status"][..], &["apply"], &["apply", "--foreground"], &["rollback"]] {
             let said = refused_soon(&ground.entracte, verb, what);
-            assert!(said.contains("lock"), "{what}, {verb:?}: {said}");
+            let is_clear = said.contains(lock.to_str().unwrap()) && said.contains("no file");
+            assert!(is_clear, "{what}, {verb:?}: {said}");
             ground.old.assert_same(&ground.small.look(), what);
         }
         assert_eq!(fs::read_to_string(&victim).unwrap(), "a file of somebody else\n", "{what}");

@@ -189,7 +189,6 @@ pub(super) fn go_on(
     let address = database.as_ref().map(|found| &found.address);
     let id = run.id.clone();
     let mut work = Work { site: &held.site, gate: &held.gate, database: address, stop: &stop, run };
-    held.lock.share_with_children()?;
     let watch = &mut |step, event| listener(Some(&id), step, event);
     match advance::run(&mut work, request.until, watch) {
         Ok(Outcome::Finished) => {
@@ -248,7 +247,6 @@ pub fn rollback(
     let database = held.site.database().map_err(SiteError::from)?;
     let address = database.as_ref().map(|found| &found.address);
     let mut work = Work { site: &held.site, gate: &held.gate, database: address, stop: &stop, run };
-    held.lock.share_with_children()?;
     let watch = &mut |step, event| listener(Some(&id), step, event);
     let began = work.run.standing().direction == Direction::Back;
     match roll_back(&mut work, "asked", newer, watch) {
