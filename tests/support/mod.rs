@@ -8,6 +8,7 @@
 pub mod bed;
 pub mod dokuwiki;
 pub mod effort;
+pub mod faketime;
 pub mod ground;
 pub mod process;
 pub mod releases;

@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use super::ground::Ground;
 use super::process;
 
-/// A copy of the site and of everything beside it.
+/// A copy of the site and of everything beside it. No run may be begun: it knows
+/// its files by their inodes, and copies have others.
 pub struct Template {
     from: PathBuf,
     to: PathBuf,
