@@ -79,7 +79,7 @@ fn scan_a_tree(criterion: &mut Criterion) {
         let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache };
         scan::scan(&root, &options, &mut |_, _| {}).unwrap()
     };
-    let cache = StatCache::of(&look(None));
+    let cache = StatCache::of(&look(None), jiff::Timestamp::now());
     assert_eq!(look(Some(&cache)).rehashed, 0);
     let mut group = criterion.benchmark_group("scan");
     group.sample_size(20).throughput(Throughput::Bytes((FILES * FILE_BYTES) as u64));

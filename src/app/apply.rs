@@ -188,7 +188,6 @@ pub(super) fn go_on(
     let address = database.as_ref().map(|found| &found.address);
     let id = run.id.clone();
     let mut work = Work { site: &held.site, gate: &held.gate, database: address, stop: &stop, run };
-    held.lock.share_with_children()?;
     let watch = &mut |step, event| listener(Some(&id), step, event);
     match advance::run(&mut work, request.until, watch) {
         Ok(Outcome::Finished) => {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::app::abandoned;
 use crate::app::failure::Failure;
+use crate::app::runner;
 use crate::base::event::Event;
 use crate::base::exit::Exit;
 use crate::base::step::Step;
@@ -14,17 +15,20 @@ use crate::site::gate::Gate;
 use crate::site::state::State;
 use crate::sys::env;
 use crate::sys::fs;
+use crate::sys::guard::Role;
 use crate::sys::lock::Lock;
 use crate::sys::process;
 pub use crate::sys::signal::Interrupt;
 use crate::sys::term;
 use crate::update::run::open_run;
 
-/// Which site is meant.
+/// Which site is meant, and from where.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
     pub site: Option<PathBuf>,
     pub state: Option<PathBuf>,
+    /// Where this process writes its events when it works in the background.
+    pub background: Option<PathBuf>,
 }
 
 /// Who listens, with the run that an event belongs to.
@@ -66,6 +70,9 @@ impl Held {
     pub fn take(place: &Place, doing: &str) -> Result<Held, Failure> {
         let site = place.open()?;
         let lock = Lock::take(&site.state.lock(), doing)?;
+        if let Some(events) = &place.background {
+            runner::announce(&site.state, doing, events);
+        }
         let gate = site.gate()?;
         Ok(Held { site, gate, lock })
     }
@@ -107,21 +114,15 @@ pub fn patient_interrupt() -> Interrupt {
     Interrupt::listen_patiently()
 }
 
-/// When this process is to become one of our children (`__child PID -- ARGV…`),
-/// it does; what comes back is the exit status of the failure to.
+/// When this process is one of our children or its guard, it becomes that; what
+/// comes back is its exit status.
 pub fn child(arguments: &[OsString]) -> Option<u8> {
-    let [_, verb, parent, dashes, argv @ ..] = arguments else { return None };
-    if verb != process::CHILD_VERB || dashes != "--" {
-        return None;
-    }
-    let parent = parent.to_str()?.parse().ok()?;
-    let error = process::become_child(parent, argv);
-    let program = argv.first().map(|name| fs::shown(Path::new(name))).unwrap_or_default();
-    let _ = std::io::Write::write_all(
-        &mut std::io::stderr(),
-        format!("failed to start {program}: {error}\n").as_bytes(),
-    );
-    Some(127)
+    let role = Role::of(arguments)?;
+    Some(role.play().unwrap_or_else(|error| {
+        let said = format!("failed to start {}: {error}\n", role.program());
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
+        127
+    }))
 }
 
 /// One line that the person at the terminal types; `None` when there is none.

@@ -58,7 +58,6 @@ pub(super) fn take_back(
     let database = held.site.database().map_err(SiteError::from)?;
     let address = database.as_ref().map(|found| &found.address);
     let mut work = Work { site: &held.site, gate: &held.gate, database: address, stop: &stop, run };
-    held.lock.share_with_children()?;
     let watch = &mut |step, event| listener(Some(id), step, event);
     let began = work.run.standing().direction == Direction::Back;
     match roll_back(&mut work, why, newer, watch) {

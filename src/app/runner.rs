@@ -37,6 +37,9 @@ const ANSWER_BYTES: u64 = 16 << 10;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Runner {
     pub pid: u32,
+    /// In ticks since the boot; another process may have the same id later.
+    #[serde(default)]
+    started: Option<u64>,
     pub boot: String,
     pub verb: String,
     /// Its events, one JSON object a line.
@@ -67,25 +70,19 @@ fn give_room_back(state: &State) -> Result<bool, Failure> {
 fn launch(state: &State, arguments: &[OsString]) -> Result<Runner, IoError> {
     let id = format!("{}-{}", clock::now().as_millisecond(), env::process_id());
     let folder = state.runner();
-    sweep(&folder)?;
-    let (events, answer) = (folder.join(format!("{id}.events")), folder.join(format!("{id}.json")));
+    fs::create_folders(&folder, 0o700)?;
+    let events = folder.join(format!("{id}.events"));
     with_room(&events, EVENTS_BYTES)?;
-    let output = with_room(&answer, ANSWER_BYTES)?;
+    let verb = arguments.first().map(|verb| verb.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut runner = Runner::new(0, verb, &events);
     let mut all: Vec<OsString> =
         ["--state".into(), state.folder().into(), "--json".into(), "--events".into()].into();
-    all.push(events.clone().into());
+    all.push(events.into());
     all.extend(arguments.iter().cloned());
     all.push("--detached".into());
-    let pid = process::start_detached(&all, output, fs::create(&folder.join(format!("{id}.log")))?)?;
-    let verb = arguments.first().map(|verb| verb.to_string_lossy().into_owned()).unwrap_or_default();
-    let runner = Runner { pid, boot: clock::boot_id(), verb, events, answer };
-<<<<<<< HEAD
-    // Structs of strings always serialise; without this file nobody else can follow, and no more.
-    let _ = fs::write_durable(&current(state), &serde_json::to_vec(&runner).unwrap_or_default());
-=======
-    // Structs of strings always serialise.
-    fs::write_durable(&current(state), &json::line(&runner).unwrap_or_default())?;
->>>>>>> room-hostile
+    let answer = with_room(&runner.answer, ANSWER_BYTES)?;
+    runner.pid = process::start_detached(&all, answer, fs::create(&runner.answer.with_extension("log"))?)?;
+    runner.started = process::started_at(runner.pid);
     Ok(runner)
 }
 
@@ -96,7 +93,36 @@ fn with_room(path: &Path, bytes: u64) -> Result<File, IoError> {
     Ok(file)
 }
 
-/// The process that was started last, if any.
+/// Called by a detached process that has the lock: it is the one that `attach`
+/// follows. One that was refused never is.
+/// Where that cannot be written nobody else can follow, and no more.
+pub fn announce(state: &State, verb: &str, events: &Path) {
+    let runner = Runner::new(env::process_id(), verb.to_owned(), events);
+    // Structs of strings always serialise.
+    let text = json::line(&runner).unwrap_or_default();
+    let _ = sweep(&state.runner(), events).and_then(|()| fs::write_durable(&current(state), &text));
+}
+
+impl Runner {
+    fn new(pid: u32, verb: String, events: &Path) -> Runner {
+        Runner {
+            pid,
+            started: process::started_at(pid),
+            boot: clock::boot_id(),
+            verb,
+            events: events.to_owned(),
+            answer: events.with_extension("json"),
+        }
+    }
+
+    fn lives(&self) -> bool {
+        self.boot == clock::boot_id()
+            && process::is_alive(self.pid)
+            && self.started == process::started_at(self.pid)
+    }
+}
+
+/// The process that worked last, if any.
 pub fn last(place: &Place) -> Result<Option<Runner>, Failure> {
     let path = current(&place.state()?);
     let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
@@ -108,13 +134,9 @@ fn current(state: &State) -> PathBuf {
 }
 
 /// What ended runners wrote is kept by their runs; only the last few stay here.
-fn sweep(folder: &Path) -> Result<(), IoError> {
-    fs::create_folders(folder, 0o700)?;
+fn sweep(folder: &Path, mine: &Path) -> Result<(), IoError> {
     let mut files = fs::list(folder)?;
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension != "json" || path.file_stem() != Some("current".as_ref()))
-    });
+    files.retain(|path| path.file_stem() != Some("current".as_ref()) && path.file_stem() != mine.file_stem());
     for old in files.iter().rev().skip(12) {
         fs::remove_file_if_present(old)?;
     }
@@ -130,10 +152,9 @@ pub fn follow(
 ) -> Result<Answered, Failure> {
     let mut file = fs::open(&runner.events)?;
     let mut rest = Vec::new();
-    let same_boot = runner.boot == clock::boot_id();
     loop {
-        let lives = same_boot && process::is_alive(runner.pid);
-        if interrupt.take() {
+        let lives = runner.lives();
+        if lives && interrupt.take() {
             process::interrupt(runner.pid);
         }
         read_on(&mut file, &mut rest, take).map_err(|source| IoError::new("read", &runner.events, source))?;

@@ -254,7 +254,8 @@ fn step_view(step: Step, records: &[Record], standing: &Standing) -> StepView {
         Some(Mark::Undoing) => "undoing",
         Some(Mark::Undone) => "undone",
     };
-    let seconds = started.zip(ended).map(|(from, to)| to.duration_since(from).as_secs_f64());
+    // A clock that was put back tells nothing of how long it took.
+    let seconds = started.zip(ended).map(|(from, to)| to.duration_since(from).as_secs_f64().max(0.0));
     StepView {
         step: step.name().into(),
         state: state.into(),

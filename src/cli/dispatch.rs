@@ -50,7 +50,9 @@ pub fn run(arguments: Vec<OsString>, demo: Demo) -> Exit {
         Err(error) => return not_understood(&error, &arguments),
     };
     let manner = output::manner(&cli.global);
-    let place = Place { site: cli.global.site.clone(), state: cli.global.state.clone() };
+    let Global { site, state, events, detached, .. } = &cli.global;
+    let background = events.clone().filter(|_| *detached);
+    let place = Place { site: site.clone(), state: state.clone(), background };
     if let Some(failure) = become_owner(&place, &cli, &arguments) {
         manner.complain(&failure);
         return failure.exit;

@@ -117,7 +117,7 @@ fn adopt(folder: &Path, site: &Path, server: &Server) -> Result<(), Failure> {
 }
 
 fn update(folder: &Path, site: &Path, server: &Server) -> Result<(), Failure> {
-    let place = Place { site: Some(site.to_owned()), state: None };
+    let place = Place { site: Some(site.to_owned()), ..Place::default() };
     let mut listener = |_: Option<&str>, step: Option<Step>, event: Event| tell(step, &event);
     let from = folder.join("release-2.0").to_string_lossy().into_owned();
     let request = stage::Request { from, version: Some(Release::New.version().into()), complete: true };

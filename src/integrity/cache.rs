@@ -9,6 +9,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use crate::base::digest::Md5;
 use crate::base::digest::Sha256;
 use crate::base::path::TreePath;
@@ -42,9 +44,11 @@ struct Entry {
 }
 
 impl StatCache {
-    /// What a scan learnt, as far as it can be believed later.
-    pub fn of(scan: &Scan) -> StatCache {
-        let started = scan.started.as_nanosecond();
+    /// What a scan learnt, as far as it can be believed later. `file_time` is when
+    /// it began by the clock that sets the times of files, which need not be ours:
+    /// a server's on the network, or ours before it was put right.
+    pub fn of(scan: &Scan, file_time: Timestamp) -> StatCache {
+        let started = scan.started.min(file_time).as_nanosecond();
         let entry = |(path, ctime): &(TreePath, (i64, u32))| {
             let node = scan.tree.get(path)?;
             let Kind::File { size, sha256, md5 } = node.kind else { return None };

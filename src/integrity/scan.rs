@@ -356,7 +356,7 @@ mod tests {
         std::fs::write(folder.path().join("b"), "two").unwrap();
         // Older than the scan by more than the margin of doubt.
         std::thread::sleep(Duration::from_millis(150));
-        let cache = StatCache::of(&scanned(folder.path(), None));
+        let cache = StatCache::of(&scanned(folder.path(), None), clock::now());
         assert_eq!(scanned(folder.path(), Some(&cache)).rehashed, 0);
         std::fs::write(&path, "six").unwrap();
         let again = scanned(folder.path(), Some(&cache));
@@ -368,7 +368,7 @@ mod tests {
     fn a_file_written_just_before_the_scan_is_not_trusted() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), "one").unwrap();
-        let cache = StatCache::of(&scanned(folder.path(), None));
+        let cache = StatCache::of(&scanned(folder.path(), None), clock::now());
         assert_eq!(scanned(folder.path(), Some(&cache)).rehashed, 1);
     }
 }

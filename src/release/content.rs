@@ -124,7 +124,7 @@ fn from_folder(
     let before = scan_release(&root, &mut notes, watch)?;
     if source.may_be_in_the_making() {
         let newest = before.values().map(|node| node.meta.mtime).max().unwrap_or_default();
-        if clock::now().as_second() - newest < QUIET_SECONDS {
+        if is_recent(newest) {
             return Err(StageError::StillChanging { source_name: source.text() });
         }
     }
@@ -159,6 +159,12 @@ pub(super) fn scan_release(root: &Root, notes: &mut Vec<String>, watch: Watch) -
     Ok(scan::scan(root, &options, watch)?.tree)
 }
 
+/// Whether that second is about now, by a clock that need not be the one that set
+/// it: what is to come is no sign of somebody who writes.
+fn is_recent(second: i64) -> bool {
+    (clock::now().as_second() - second).abs() < QUIET_SECONDS
+}
+
 /// What changes when somebody writes: kind, size, digest, time.
 fn marks(tree: &Tree) -> BTreeMap<&TreePath, (&Kind, i64, u32)> {
     tree.iter().map(|(path, node)| (path, (&node.kind, node.meta.mtime, node.meta.mtime_nanos))).collect()
@@ -183,7 +189,7 @@ impl Mark {
     }
 
     fn must_be_quiet(&self, source: &Source) -> Result<(), StageError> {
-        match clock::now().as_second() - self.mtime.0 < QUIET_SECONDS {
+        match is_recent(self.mtime.0) {
             true => Err(StageError::StillChanging { source_name: source.text() }),
             false => Ok(()),
         }

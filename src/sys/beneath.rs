@@ -254,35 +254,6 @@ impl Root {
         tried().map_err(|errno| target.error("link", to, errno))
     }
 
-<<<<<<< HEAD
-    /// Sets permission bits of a file or folder (never through a link).
-    pub fn set_mode(&self, path: &impl Beneath, mode: u32) -> Result<()> {
-        let tried = || {
-            let (parent, name) = self.parent(path)?;
-            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            match openat(&parent, name, flags, Mode::empty()) {
-                Ok(file) => rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)),
-                // No permission to read it does not mean none to change its mode.
-                Err(Errno::ACCESS) => {
-                    rustix::fs::chmodat(&parent, name, Mode::from_raw_mode(mode), AtFlags::empty())
-                }
-                Err(errno) => Err(errno),
-            }
-        };
-        tried().map_err(|errno| self.error("set the mode of", path, errno))
-    }
-
-    pub fn set_owner(&self, path: &impl Beneath, uid: u32, gid: u32) -> Result<()> {
-        let tried = || {
-            let (parent, name) = self.parent(path)?;
-            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-            rustix::fs::chownat(&parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
-        };
-        tried().map_err(|errno| self.error("set the owner of", path, errno))
-    }
-
-=======
->>>>>>> room-hostile
     /// Sets access and modification time of a file, folder or link itself.
     pub fn set_mtime(&self, path: &impl Beneath, seconds: i64, nanos: u32) -> Result<()> {
         let time = Timespec { tv_sec: seconds, tv_nsec: nanos.into() };

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+
+use crate::sys::fs;
 use crate::sys::fs::IoError;
 
 /// What a file system has left for us.
@@ -24,6 +27,17 @@ pub fn space(path: &Path) -> Result<Space, IoError> {
         block_size: stat.f_frsize.max(1),
         read_only: stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
     })
+}
+
+/// Now, by the clock that sets the times of files in `folder`.
+pub fn file_time(folder: &Path) -> Result<Timestamp, IoError> {
+    let path = folder.join(".time");
+    fs::remove_file_if_present(&path)?;
+    let file = fs::create_new(&path)?;
+    let told = file.metadata().and_then(|metadata| metadata.modified());
+    fs::remove_file_if_present(&path)?;
+    let told = told.and_then(|time| Timestamp::try_from(time).map_err(std::io::Error::other));
+    told.map_err(|source| IoError::new("read the time of", path, source))
 }
 
 /// Takes `bytes` of room for a file now, so that a later write cannot fail for

@@ -2,9 +2,9 @@
 //!
 //! `ENTRACTE_FAULT=NAME[:N]=ACTION` acts on the N-th visit (from 1) of the
 //! point; ACTION is `kill` (SIGKILL to ourselves), `enospc` or `eio` (the point
-//! reports that error), `wait` (stand still for a minute), or `pause` (stand
-//! still until SIGCONT). Release builds
-//! have no such points.
+//! reports that error), `wait` or `pause` (stand still for a minute, for two
+//! seconds), or `halt` (stand still until SIGCONT). Release builds have no such
+//! points.
 
 use std::io;
 
@@ -26,14 +26,15 @@ pub fn point(name: &'static str) -> io::Result<()> {
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
             Ok(())
         }
-        "pause" => {
+        "halt" => {
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
             Ok(())
         }
         "enospc" => Err(rustix::io::Errno::NOSPC.into()),
         "eio" => Err(rustix::io::Errno::IO.into()),
-        "wait" => {
-            std::thread::sleep(std::time::Duration::from_secs(60));
+        "wait" | "pause" => {
+            let seconds = if action == "wait" { 60 } else { 2 };
+            std::thread::sleep(std::time::Duration::from_secs(seconds));
             Ok(())
         }
         _ => Ok(()),

@@ -1,5 +1,8 @@
-//! The lock of one site: a kernel lock that dies with its holder, and beside
-//! it, for people, who holds it.
+//! The lock of one site: a kernel lock that dies with its holder, and in the
+//! file, for people, who holds it. What is written there decides nothing.
+//!
+//! A second one beside it is held by the guards of the programs that the holder
+//! started: when the holder is killed, the next one waits until they are gone.
 
 use std::fs::File;
 use std::fs::TryLockError;
@@ -21,6 +24,7 @@ use crate::base::json;
 use crate::sys::clock;
 use crate::sys::env;
 use crate::sys::fs::IoError;
+use crate::sys::guard;
 
 /// Somebody who only looks whether the lock is free has it for an instant.
 const LOOKER_TRIES: u32 = 10;
@@ -37,7 +41,10 @@ pub struct Holder {
     pub since: Timestamp,
 }
 
-/// A held lock; the kernel frees it when this and every inheriting child is gone.
+/// How long guards may take to end what they guard, in pauses.
+const GUARD_TRIES: u32 = 250;
+
+/// A held lock; the kernel frees it when its holder is gone.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -48,6 +55,8 @@ pub struct Lock {
 pub enum LockError {
     #[error("another entracte works on this site{}", described(.holder))]
     Held { holder: Option<Holder> },
+    #[error("programs of an earlier entracte still run on this site")]
+    StillEnding,
     #[error(transparent)]
     Io(#[from] IoError),
 }
@@ -55,7 +64,7 @@ pub enum LockError {
 impl Fault for LockError {
     fn exit(&self) -> Exit {
         match self {
-            LockError::Held { .. } => Exit::Locked,
+            LockError::Held { .. } | LockError::StillEnding => Exit::Locked,
             LockError::Io(error) => error.exit(),
         }
     }
@@ -66,6 +75,7 @@ impl Fault for LockError {
                 "`entracte attach` follows a run that goes on in the background".into(),
                 "the lock goes away with its holder; there is no file to delete".into(),
             ],
+            LockError::StillEnding => vec!["they are being ended; try again in a moment".into()],
             LockError::Io(error) => error.hints(),
         }
     }
@@ -81,27 +91,19 @@ fn described(holder: &Option<Holder>) -> String {
 }
 
 impl Lock {
-    /// Takes the lock at `path` now, or says who has it. The file is its owner's
-    /// alone: who can open it can hold it against us.
+    /// Takes the lock at `path` now, or says who has it.
     pub fn take(path: &Path, doing: &str) -> Result<Lock, LockError> {
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(|source| IoError::new("open the lock", path, source))?;
-        let mut tries = 0;
-        while let Err(error) = file.try_lock() {
-            match error {
-                TryLockError::WouldBlock if tries < LOOKER_TRIES => clock::sleep(LOOKER_PAUSE),
-                TryLockError::WouldBlock => return Err(LockError::Held { holder: read_holder(&file) }),
-                TryLockError::Error(source) => return Err(IoError::new("lock", path, source).into()),
-            }
-            tries += 1;
+        let file = open(path, Access::Change)?;
+        if !wait_for(LOOKER_TRIES, path, || file.try_lock())? {
+            return Err(LockError::Held { holder: read_holder(&file) });
         }
         let mut lock = Lock { file, path: path.to_owned() };
+        let guards = guards(path);
+        let all = open(&guards, Access::Change)?;
+        if !wait_for(GUARD_TRIES, &guards, || all.try_lock())? {
+            return Err(LockError::StillEnding);
+        }
+        guard::hold(Some(&guards));
         lock.now_doing(doing)?;
         Ok(lock)
     }
@@ -123,27 +125,88 @@ impl Lock {
         };
         write(&mut self.file).map_err(|source| IoError::new("write the lock", &self.path, source))
     }
+}
 
-    /// Lets children started from now on inherit the lock: it stays held until
-    /// the last of them is gone, so that nobody else starts beside an orphan.
-    pub fn share_with_children(&self) -> Result<(), IoError> {
-        rustix::io::fcntl_setfd(&self.file, rustix::io::FdFlags::empty())
-            .map_err(|errno| IoError::new("share the lock", &self.path, errno))
+impl Drop for Lock {
+    fn drop(&mut self) {
+        guard::hold(None);
+        // Closing the file frees it as well, unless somebody inherited it.
+        let _ = self.file.unlock();
     }
 }
 
 /// Who holds the lock at `path` now; `None` when it is free.
 pub fn holder(path: &Path) -> Result<Option<Holder>, IoError> {
-    let file = match File::open(path) {
+    let file = match open(path, Access::Look) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(IoError::new("open the lock", path, source)),
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(error),
     };
     match file.try_lock_shared() {
         Ok(()) => Ok(None),
         Err(TryLockError::WouldBlock) => Ok(Some(read_holder(&file).unwrap_or_else(unknown_holder))),
         Err(TryLockError::Error(source)) => Err(IoError::new("look at the lock", path, source)),
     }
+}
+
+/// Holds the lock at `path` together with others, for as long as the file is open.
+pub fn hold_shared(path: &Path) -> Result<File, IoError> {
+    let file = open(path, Access::Change)?;
+    file.lock_shared().map_err(|source| IoError::new("lock", path, source))?;
+    Ok(file)
+}
+
+/// The lock of the guards.
+fn guards(path: &Path) -> PathBuf {
+    path.with_extension("guards")
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Access {
+    Look,
+    Change,
+}
+
+/// Opens a lock, which is a file: nothing that stands there instead is followed
+/// or waited for. It is its owner's alone: who can open it can hold it against us.
+fn open(path: &Path, access: Access) -> Result<File, IoError> {
+    let change = access == Access::Change;
+    let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32;
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).write(change).create(change).truncate(false).mode(0o600).custom_flags(flags);
+    let failed = |source| IoError::new("open the lock", path, source);
+    let file = options.open(path).map_err(|error| failed(explained(error)))?;
+    match file.metadata().map_err(failed)?.is_file() {
+        true => Ok(file),
+        false => Err(failed(std::io::Error::other(NOT_A_FILE))),
+    }
+}
+
+const NOT_A_FILE: &str = "what stands there is no file; move it away";
+
+fn explained(error: std::io::Error) -> std::io::Error {
+    match rustix::io::Errno::from_io_error(&error) {
+        Some(rustix::io::Errno::LOOP | rustix::io::Errno::ISDIR | rustix::io::Errno::NXIO) => {
+            std::io::Error::new(error.kind(), NOT_A_FILE)
+        }
+        _ => error,
+    }
+}
+
+/// Tries a few times, as those who only look go again at once.
+fn wait_for(
+    tries: u32,
+    path: &Path,
+    mut lock: impl FnMut() -> Result<(), TryLockError>,
+) -> Result<bool, IoError> {
+    for _ in 0..tries {
+        match lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => clock::sleep(LOOKER_PAUSE),
+            Err(TryLockError::Error(source)) => return Err(IoError::new("lock", path, source)),
+        }
+    }
+    Ok(false)
 }
 
 fn read_holder(mut file: &File) -> Option<Holder> {

@@ -13,6 +13,7 @@ pub mod disk;
 pub mod env;
 pub mod fault;
 pub mod fs;
+pub mod guard;
 pub mod lock;
 pub mod process;
 pub mod random;

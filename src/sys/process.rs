@@ -1,11 +1,9 @@
 //! Programs we start: an argument list, never a shell; an environment that is
 //! named, never inherited whole; a time limit; and no orphans.
 //!
-//! A child is started through this very program (`entracte __child PID --
-//! ARGV…`), which asks the kernel to kill it when we die, checks that we still
-//! live, and becomes the program. It stands in a process group of its own, so
-//! that a Ctrl-C on our terminal does not reach it and a time limit reaches
-//! its own children.
+//! Each is started behind a guard (`sys/guard.rs`), which ends it and all that
+//! it started when we die. It stands in a process group of its own, so that a
+//! Ctrl-C on our terminal does not reach it and a time limit reaches its own children.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -31,9 +29,7 @@ use rustix::process::Signal;
 use crate::base::escape;
 use crate::sys::env;
 use crate::sys::fs::IoError;
-
-/// The hidden verb that a child starts with.
-pub const CHILD_VERB: &str = "__child";
+use crate::sys::guard;
 
 /// Variables that a child inherits; everything else it must be given.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER"];
@@ -149,12 +145,8 @@ impl Program {
     }
 
     fn spawn(&self, out: Stdio, err: Stdio) -> Result<Child, ProcessError> {
-        let mut command = ourselves();
+        let mut command = guard::command(&self.argv);
         command
-            .arg(CHILD_VERB)
-            .arg(env::process_id().to_string())
-            .arg("--")
-            .args(&self.argv)
             .current_dir(&self.folder)
             .env_clear()
             .envs(INHERITED.iter().filter_map(|name| Some((name, env::variable(name)?))))
@@ -186,7 +178,7 @@ impl Program {
                 });
             }
             if started.elapsed() >= self.limit {
-                kill_group(child.id());
+                guard::end(child.id());
                 let _ = child.wait();
                 return Ok(Ended::TimedOut);
             }
@@ -206,30 +198,11 @@ impl Program {
 /// This very program, wherever it stands and whoever may go there.
 const OURSELVES: &str = "/proc/self/exe";
 
-fn ourselves() -> Command {
+/// This very program, to be started once more.
+pub(super) fn ourselves() -> Command {
     let mut command = Command::new(OURSELVES);
     command.arg0("entracte");
     command
-}
-
-fn kill_group(id: u32) {
-    if let Some(pid) = Pid::from_raw(id as i32) {
-        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-    }
-}
-
-/// Becomes the program of `argv`, to be killed with its parent. Returns only
-/// when that fails.
-pub fn become_child(parent: u32, argv: &[OsString]) -> io::Error {
-    if let Err(errno) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
-        return errno.into();
-    }
-    let lives = rustix::process::getppid().is_some_and(|pid| pid.as_raw_nonzero().get() as u32 == parent);
-    match (lives, argv) {
-        (true, [program, arguments @ ..]) => Command::new(program).args(arguments).exec(),
-        (true, []) => io::Error::from(io::ErrorKind::InvalidInput),
-        (false, _) => io::Error::other("the parent is gone"),
-    }
 }
 
 /// Starts this program again with `arguments` in a session of its own, which
@@ -281,8 +254,19 @@ pub fn is_alive(id: u32) -> bool {
 }
 
 fn is_zombie(id: u32) -> bool {
-    let stat = crate::sys::fs::read_text(Path::new(&format!("/proc/{id}/stat")), 4096).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
+    fields(id).is_some_and(|fields| fields.starts_with('Z'))
+}
+
+/// When a process started, in ticks since the boot: with its id it is one
+/// process and never a later one. `None` where `/proc` does not say.
+pub fn started_at(id: u32) -> Option<u64> {
+    fields(id)?.split(' ').nth(19)?.parse().ok()
+}
+
+/// What `/proc` says of a process after its name, from its state on.
+fn fields(id: u32) -> Option<String> {
+    let stat = crate::sys::fs::read_text(Path::new(&format!("/proc/{id}/stat")), 4096).ok()?;
+    Some(stat.rsplit_once(") ")?.1.to_owned())
 }
 
 /// The folder that holds the program `name`, searched as a shell would.

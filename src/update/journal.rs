@@ -185,8 +185,8 @@ pub struct Journal {
     file: File,
     records: Vec<Record>,
     standing: Standing,
-    /// Why nothing can be written any more.
-    broken: Option<std::io::ErrorKind>,
+    /// Why nothing can be written any more: the system's error number.
+    broken: Option<i32>,
 }
 
 impl Journal {
@@ -236,13 +236,13 @@ impl Journal {
     /// is what was believed here; where that fails too, nothing follows it.
     fn append(&mut self, text: &[u8]) -> std::io::Result<()> {
         crate::sys::fault::point("journal.write")?;
-        if let Some(kind) = self.broken {
-            return Err(kind.into());
+        if let Some(code) = self.broken {
+            return Err(std::io::Error::from_raw_os_error(code));
         }
         let end = self.file.stream_position()?;
         if let Err(error) = self.file.write_all(text).and_then(|()| self.file.sync_data()) {
             let cut = self.file.set_len(end).and_then(|()| self.file.seek(SeekFrom::Start(end)));
-            self.broken = cut.is_err().then(|| error.kind());
+            self.broken = cut.is_err().then(|| error.raw_os_error().unwrap_or_default());
             return Err(error);
         }
         crate::sys::fault::point("journal.written")

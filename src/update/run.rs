@@ -4,6 +4,10 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use jiff::ToSpan;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::sys::clock;
@@ -143,7 +147,7 @@ impl RunFolder {
 impl Run {
     /// Begins a run of `plan` below `runs`.
     pub fn create(runs: &Path, plan: Plan) -> Result<Run, RunError> {
-        let id = new_id();
+        let id = new_id(list(runs)?.last());
         let folder = RunFolder(runs.join(&id));
         fs::create_folders(&folder.0.join("log"), 0o700)?;
         plan.save(&folder.plan())?;
@@ -208,8 +212,37 @@ pub fn open_run(runs: &Path) -> Result<Option<(String, Standing)>, RunError> {
     Ok(None)
 }
 
-/// Sorts by time, and is no two runs' at once.
-fn new_id() -> String {
-    let now = clock::now().to_zoned(jiff::tz::TimeZone::UTC);
-    format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), random::hex(2))
+/// Sorts after `last`, the newest there is, and is no two runs' at once. Where the
+/// clock has gone back since, or stands in the same second, it counts on from there.
+fn new_id(last: Option<&String>) -> String {
+    let now = clock::now().to_zoned(TimeZone::UTC).datetime();
+    let after = last.and_then(|id| DateTime::strptime(TIME, id.get(..TIME_LENGTH)?).ok());
+    let next = after.and_then(|after| after.checked_add(1.second()).ok());
+    format!("{}-{}", next.map_or(now, |next| now.max(next)).strftime(TIME), random::hex(2))
+}
+
+const TIME: &str = "%Y%m%d-%H%M%S";
+const TIME_LENGTH: usize = "20261121-050000".len();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_in_the_order_in_which_runs_begin() {
+        let first = new_id(None);
+        let second = new_id(Some(&first));
+        assert!(first[..TIME_LENGTH] < second[..TIME_LENGTH], "{first} {second}");
+        for (last, next) in [
+            ("29991231-235959-ffff", "30000101-000000-"),
+            ("20991231-235959", "21000101-000000-"),
+            ("20000101-000000-0000", &first[..4]),
+            ("strange", &first[..4]),
+            ("", &first[..4]),
+            ("99991231-235959-ffff", &first[..4]),
+        ] {
+            let id = new_id(Some(&last.to_owned()));
+            assert!(id.starts_with(next), "{last}: {id}");
+        }
+    }
 }

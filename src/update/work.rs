@@ -19,6 +19,7 @@ use crate::site::gate::Kind;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
 use crate::sys::clock::Stopwatch;
+use crate::sys::disk;
 use crate::sys::fs;
 use crate::sys::signal::Interrupt;
 use crate::update::error::StepError;
@@ -139,9 +140,12 @@ pub fn scan_site(site: &Site, gate: &Gate, watch: Watch) -> Result<Tree, StepErr
     let root = Root::open(&site.root)?;
     let nothing = Patterns::default();
     let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: Some(&cache) };
+    let began = disk::file_time(site.state.folder());
     let mut scan = scan::scan(&root, &options, watch)?;
     // A cache that cannot be written only costs time.
-    let _ = StatCache::of(&scan).save(&cache_path);
+    if let Ok(began) = began {
+        let _ = StatCache::of(&scan, began).save(&cache_path);
+    }
     for path in gate.paths_in_site()? {
         scan.tree.remove(&(&path).into());
     }

@@ -11,13 +11,21 @@ mod lock;
 mod look;
 mod nginx;
 
-/// Every child of the program starts through this verb; here it is a test's
-/// name, since the program that runs is the tests'.
+/// Every child of the program starts through these verbs; here they are names
+/// of tests, since the program that runs is the tests'.
 #[test]
 fn __child() {
+    become_one_of_ours();
+}
+
+#[test]
+fn __guard() {
+    become_one_of_ours();
+}
+
+fn become_one_of_ours() {
     let arguments: Vec<_> = std::env::args_os().collect();
-    if arguments.get(1).is_some_and(|verb| verb == entracte::sys::process::CHILD_VERB) {
-        let parent = arguments[2].to_str().unwrap().parse().unwrap();
-        panic!("{}", entracte::sys::process::become_child(parent, &arguments[4..]));
+    if let Some(status) = entracte::app::desk::child(&arguments) {
+        std::process::exit(status.into());
     }
 }

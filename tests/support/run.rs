@@ -19,7 +19,7 @@ use super::releases;
 pub struct Entracte {
     site: PathBuf,
     home: TempDir,
-    faults: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
 }
 
 /// How one call ended.
@@ -45,14 +45,18 @@ impl Entracte {
         // entracte works as the owner of the site.
         let owner = fs::metadata(site).map_or(0, |meta| std::os::unix::fs::MetadataExt::uid(&meta));
         std::os::unix::fs::chown(home.path(), Some(owner), Some(owner)).unwrap();
-        Entracte { site: site.to_owned(), home, faults: Vec::new() }
+        Entracte { site: site.to_owned(), home, environment: Vec::new() }
     }
 
     /// The same site with a fault: `swap.operation:3=kill`.
     pub fn with_fault(site: &Path, fault: &str) -> Entracte {
-        let mut entracte = Entracte::new(site);
-        entracte.faults.push(("ENTRACTE_FAULT".to_owned(), fault.to_owned()));
-        entracte
+        Entracte::new(site).with("ENTRACTE_FAULT", fault)
+    }
+
+    /// The same program with one variable more in its environment.
+    pub fn with(mut self, name: &str, value: &str) -> Entracte {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Runs a verb of the site in the usual way.
@@ -80,7 +84,7 @@ impl Entracte {
         command.args(arguments).env_clear().stdin(Stdio::null()).current_dir(self.home.path());
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("HOME", self.home.path()).env("LANG", "C.UTF-8");
-        command.envs(self.faults.iter().map(|(name, value)| (name, value)));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 }

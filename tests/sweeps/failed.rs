@@ -129,6 +129,7 @@ fn speaks(traced: &Traced, when: &str) {
         "read-only",
         "readonly",
         "I/O",
+        "error",
         "database file",
     ];
     assert!(why.iter().any(|why| said.contains(why)), "{when}: no cause: {said}");

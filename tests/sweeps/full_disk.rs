@@ -189,7 +189,7 @@ fn filled_and_killed_then_taken_back_or_on() {
 
 /// Stands still at the point until every byte of the disk is taken.
 fn filled_at(ground: &Ground, point: &str, before: impl FnOnce()) -> std::process::Output {
-    let paused = Entracte::with_fault(&ground.small.root(), &format!("{point}=pause"));
+    let paused = Entracte::with_fault(&ground.small.root(), &format!("{point}=halt"));
     let mut command = paused.command(APPLY);
     let child =
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::Beneath;
 use super::Result;
 use super::Root;
+use super::resolve::openat;
 
 impl Root {
     /// Sets permission bits of a file or folder (never through a link).
@@ -21,7 +22,7 @@ impl Root {
         let tried = || {
             let (parent, name) = self.parent(path)?;
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            match rustix::fs::openat(&parent, name, flags, Mode::empty()) {
+            match openat(&parent, name, flags, Mode::empty()) {
                 Ok(file) => rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)),
                 // No permission to read it does not mean none to change its mode.
                 Err(Errno::ACCESS) => set_unreadable_mode(&parent, name, mode),
