@@ -8,6 +8,7 @@
 
 pub mod advance;
 pub mod approval;
+pub mod aside;
 pub mod baseline;
 pub mod checks;
 pub mod compose;

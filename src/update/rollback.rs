@@ -59,12 +59,14 @@ pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> 
     work.note(Entry::RolledBack)
 }
 
-/// Whether visitors are let in while something they see is still to be undone.
-/// Once only the gate is left to open, nobody closes it again.
+/// Whether visitors may be in while something they see is still to be undone: a
+/// reopening that was cut off has let them in before it could say so. Once only
+/// the gate is left to open, nobody closes it again.
 fn is_open_with_work_left(work: &Work) -> bool {
     let standing = work.run.standing();
     let is_left = standing.next_undo().is_some_and(|step| step > Step::Close);
-    standing.closed_since.is_none() && standing.was_started(Step::Swap) && is_left
+    let may_be_open = standing.closed_since.is_none() || standing.was_started(Step::Reopen);
+    may_be_open && standing.was_started(Step::Swap) && is_left
 }
 
 /// Everything is back: what is left over costs room and nothing else.
@@ -112,11 +114,9 @@ fn decide_database(work: &Work, newer: NewerData, watch: Watch) -> Result<Databa
 }
 
 /// Tables that differ from what they held when the site was opened again, each
-/// with how many rows it had and has.
+/// with how many rows it had and has. The sums are there before visitors are, so
+/// they say it, whatever the journal came to say.
 fn written_since(work: &Work) -> Result<Vec<String>, StepError> {
-    if !work.run.standing().reopened {
-        return Ok(Vec::new());
-    }
     let path = work.run.folder.sums_at_reopen();
     let Some(bytes) = fs::read_if_present(&path)? else { return Ok(Vec::new()) };
     let then: BTreeMap<String, TableSum> = serde_json::from_slice(&bytes)

@@ -55,8 +55,6 @@ pub struct Standing {
     pub sql: BTreeMap<(SitePath, usize), EffectState>,
     pub upgrade: Option<EffectState>,
     pub scripts: BTreeMap<SitePath, EffectState>,
-    /// The site was opened to visitors after the swap.
-    pub reopened: bool,
     pub database_back: Option<DatabaseBack>,
 }
 
@@ -247,7 +245,6 @@ impl Standing {
         if let Some(since) = self.closed_since.take() {
             self.closed_seconds += at.duration_since(since).as_secs_f64().max(0.0);
         }
-        self.reopened = self.direction == Direction::Forward && self.was_started(Step::Swap);
     }
 }
 

@@ -21,7 +21,7 @@ use crate::update::work::Work;
 const TRIES: u32 = 3;
 
 pub fn reopen(work: &mut Work) -> Result<String, StepError> {
-    if !work.run.standing().reopened {
+    if !fs::exists(&work.run.folder.sums_at_reopen()) {
         remember_sums(work)?;
     }
     install_baseline(work)?;

@@ -49,9 +49,10 @@ pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let now = work.scan(watch)?;
     let workshop = work.workshop()?;
     let changed = saved.put_back(&workshop.live, &now, &folder, &workshop.undone)?;
+    work.tell_aside(Step::Save, &changed, watch)?;
     Ok(match changed.len() {
         0 => String::new(),
-        count => format!("{count} files that scripts had changed were put back"),
+        count => format!("{count} files that had changed were put back"),
     })
 }
 
