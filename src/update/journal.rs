@@ -223,10 +223,7 @@ impl Journal {
         let line = self.records.len() + 1;
         standing.follow(&entry, clock::now()).map_err(|source| self.illegal(line, source))?;
         let record = Record { at: clock::now(), entry };
-        // Plain enums and strings always serialise.
-        let mut text = json::line(&record).unwrap_or_default();
-        text.push(b'\n');
-        self.append(&text).map_err(|source| IoError::new("write", &self.path, source))?;
+        self.append(&summed(&record)).map_err(|source| IoError::new("write", &self.path, source))?;
         self.records.push(record);
         self.standing = standing;
         Ok(())
@@ -274,11 +271,9 @@ pub fn parse(path: &Path, text: &[u8]) -> Result<(Vec<Record>, Standing), Journa
     let lines = text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
     for (at, line) in lines {
         let (path, line_number) = (fs::shown(path), at + 1);
-        let record: Record = json::read(line).map_err(|source| JournalError::Damaged {
-            path: path.clone(),
-            line: line_number,
-            source,
-        })?;
+        let damaged = |source| JournalError::Damaged { path: path.clone(), line: line_number, source };
+        check_sum(line).map_err(damaged)?;
+        let record: Record = json::read(line).map_err(damaged)?;
         if let Entry::Opened { format, .. } = record.entry
             && format != FORMAT
         {
@@ -292,6 +287,32 @@ pub fn parse(path: &Path, text: &[u8]) -> Result<(Vec<Record>, Standing), Journa
         records.push(record);
     }
     Ok((records, standing))
+}
+
+/// The line of a record: at its end stands a sum of what comes before.
+fn summed(record: &Record) -> Vec<u8> {
+    // Plain enums and strings always serialise.
+    let mut text = json::line(record).unwrap_or_default();
+    text.pop();
+    let sum = sum(&text);
+    text.extend(sum.bytes().chain(*b"\n"));
+    text
+}
+
+fn sum(body: &[u8]) -> String {
+    let digest = Sha256::of(body).to_string();
+    format!(",\"sum\":\"{}\"}}", &digest[..16])
+}
+
+/// A line without a sum is taken as it is.
+fn check_sum(line: &[u8]) -> Result<(), serde_json::Error> {
+    let Some((body, end)) = line.len().checked_sub(sum(b"").len()).map(|at| line.split_at(at)) else {
+        return Ok(());
+    };
+    match end.starts_with(b",\"sum\":\"") && end != sum(body).as_bytes() {
+        true => Err(serde::de::Error::custom("it is no longer what was written")),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 pub mod advance;
 pub mod approval;
+pub mod aside;
 pub mod baseline;
 pub mod checks;
 pub mod compose;
@@ -23,6 +24,7 @@ pub mod review;
 pub mod rollback;
 pub mod run;
 pub mod saved;
+pub mod sealed;
 pub mod snapshot;
 pub mod standing;
 pub mod steps;

@@ -18,6 +18,7 @@ use crate::update::php;
 use crate::update::place;
 use crate::update::plan::DatabaseScope;
 use crate::update::reserve;
+use crate::update::sealed;
 use crate::update::standing::Direction;
 use crate::update::steps;
 use crate::update::steps::reopen;
@@ -62,12 +63,14 @@ pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> 
     work.note(Entry::RolledBack)
 }
 
-/// Whether visitors are let in while something they see is still to be undone.
-/// Once only the gate is left to open, nobody closes it again.
+/// Whether visitors may be in while something they see is still to be undone: a
+/// reopening that was cut off has let them in before it could say so. Once only
+/// the gate is left to open, nobody closes it again.
 fn is_open_with_work_left(work: &Work) -> bool {
     let standing = work.run.standing();
     let is_left = standing.next_undo().is_some_and(|step| step > Step::Close);
-    standing.closed_since.is_none() && standing.was_started(Step::Swap) && is_left
+    let may_be_open = standing.closed_since.is_none() || standing.was_started(Step::Reopen);
+    may_be_open && standing.was_started(Step::Swap) && is_left
 }
 
 /// Everything is back: what is left over costs room and nothing else.
@@ -115,13 +118,11 @@ fn decide_database(work: &Work, newer: NewerData, watch: Watch) -> Result<Databa
 }
 
 /// Tables that differ from what they held when the site was opened again, each
-/// with how many rows it had and has.
+/// with how many rows it had and has. The sums are there before visitors are, so
+/// they say it, whatever the journal came to say.
 fn written_since(work: &Work) -> Result<Vec<String>, StepError> {
-    if !work.run.standing().reopened {
-        return Ok(Vec::new());
-    }
     let path = work.run.folder.sums_at_reopen();
-    let Some(bytes) = fs::read_if_present(&path)? else { return Ok(Vec::new()) };
+    let Some(bytes) = sealed::read(&path)? else { return Ok(Vec::new()) };
     let then: BTreeMap<String, TableSum> =
         json::read(&bytes).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
     let now = reopen::sums(work)?.unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Copies of the files that a script, the application's own upgrade call or its
 //! lock says it may change, taken before it runs; rollback puts them back.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use crate::base::json;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::pattern::Patterns;
+use crate::base::tree::Kind;
+use crate::base::tree::Node;
 use crate::base::tree::Tree;
 use crate::integrity::scan::hash_file;
 use crate::sys::beneath::Rename;
@@ -22,8 +25,10 @@ use crate::sys::beneath::Root;
 use crate::sys::beneath::StatKind;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
+use crate::update::aside;
 use crate::update::plan::Thing;
 use crate::update::plan::What;
+use crate::update::sealed;
 
 const FORMAT: u32 = 1;
 
@@ -105,7 +110,7 @@ impl Saved {
     /// What was saved in `folder`; `None` when nothing was, or not to the end.
     pub fn load(folder: &Path) -> Result<Option<Saved>, SavedError> {
         let path = list_path(folder);
-        let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
+        let Some(bytes) = sealed::read(&path)? else { return Ok(None) };
         let damaged = |source| SavedError::Damaged { path: fs::shown(&path), source };
         json::read_format(&bytes, FORMAT).map(Some).map_err(damaged)
     }
@@ -113,7 +118,7 @@ impl Saved {
     fn save(&self, path: &Path) -> Result<(), SavedError> {
         let text =
             json::line(self).map_err(|source| SavedError::Damaged { path: fs::shown(path), source })?;
-        Ok(fs::write_durable(path, &text)?)
+        Ok(sealed::write(path, &text)?)
     }
 
     /// Proves that every copy in `folder` is what it was. Writes nothing.
@@ -128,8 +133,31 @@ impl Saved {
         Ok(())
     }
 
+    /// Keeps a copy in `undone` of every file that `patterns` match and that is not
+    /// what was saved, since what runs next may change it; returns their paths.
+    pub fn keep_edits(
+        &self,
+        live: &Root,
+        now: &Tree,
+        patterns: &Patterns,
+        undone: &Root,
+    ) -> Result<Vec<SitePath>, SavedError> {
+        let known: BTreeMap<&SitePath, &SavedFile> =
+            self.files.iter().map(|file| (&file.path, file)).collect();
+        let mut kept = Vec::new();
+        for (path, node) in now.iter().filter(|(path, _)| patterns.matches_bytes(path.as_bytes())) {
+            let Ok(path) = path.to_site_path() else { continue };
+            let is_saved = known.get(&path).is_some_and(|file| file.is_same(node));
+            if matches!(node.kind, Kind::File { .. }) && !is_saved {
+                aside::copy(live, undone, &path)?;
+                kept.push(path);
+            }
+        }
+        Ok(kept)
+    }
+
     /// Brings every path that the patterns match back to what was saved; what
-    /// stands there now and did not then goes to `undone`.
+    /// stands there now and did not then goes to `undone`. Returns what went there.
     pub fn put_back(
         &self,
         live: &Root,
@@ -162,7 +190,7 @@ impl Saved {
                 // One that still holds something stays.
                 let _ = live.remove_folder(&path);
             } else {
-                set_aside(live, undone, &path)?;
+                aside::put(live, undone, &path)?;
                 changed.push(path);
             }
         }
@@ -177,26 +205,39 @@ impl Saved {
 }
 
 impl SavedFile {
+    /// Whether `node` is what was saved, whatever its time.
+    fn is_same(&self, node: &Node) -> bool {
+        Thing::of_node(node) == self.thing
+    }
+
+    /// Whether what stood there now had to be set aside.
     fn put_back(&self, live: &Root, now: &Tree, place: &Root, undone: &Root) -> Result<bool, SavedError> {
         let here = now.get(&TreePath::from(&self.path));
-        let same = here.is_some_and(|node| {
-            let time = (node.meta.mtime, node.meta.mtime_nanos);
-            Thing::of_node(node) == self.thing && (time == self.mtime || node.is_folder())
-        });
-        if same {
-            return Ok(false);
-        }
-        match &self.thing.what {
-            What::Folder => {
-                if here.is_none() {
+        match (&self.thing.what, here) {
+            (What::Other, _) => Ok(false),
+            (_, Some(node)) if self.is_same(node) => {
+                let has_time = (node.meta.mtime, node.meta.mtime_nanos) == self.mtime;
+                if !has_time && !node.is_folder() {
+                    self.dress(live, &self.path)?;
+                }
+                Ok(false)
+            }
+            (What::Folder, _) => {
+                let is_other = here.is_some_and(|node| !node.is_folder());
+                if is_other {
+                    aside::put(live, undone, &self.path)?;
+                }
+                if is_other || here.is_none() {
                     live.create_folder(&self.path, 0o700)?;
                 }
                 self.dress(live, &self.path)?;
+                Ok(is_other)
             }
-            What::File { .. } | What::Link { .. } => self.put_back_file(live, place, undone)?,
-            What::Other => return Ok(false),
+            (What::File { .. } | What::Link { .. }, _) => {
+                self.put_back_file(live, place, undone)?;
+                Ok(here.is_some())
+            }
         }
-        Ok(true)
     }
 
     fn put_back_file(&self, live: &Root, place: &Root, undone: &Root) -> Result<(), SavedError> {
@@ -216,8 +257,10 @@ impl SavedFile {
             }
         }
         self.dress(live, &temporary)?;
-        if live.stat(&self.path)?.is_some_and(|stat| stat.kind == StatKind::Folder) {
-            set_aside(live, undone, &self.path)?;
+        match live.stat(&self.path)?.map(|stat| stat.kind) {
+            Some(StatKind::Folder) => aside::put(live, undone, &self.path)?,
+            Some(_) => aside::link(live, undone, &self.path)?,
+            None => {}
         }
         Ok(live.rename(&temporary, live, &self.path, Rename::Replace)?)
     }
@@ -251,11 +294,6 @@ fn copy(live: &Root, place: &Root, path: &SitePath, thing: &Thing) -> Result<(),
 fn holds(place: &Root, path: &SitePath, thing: &Thing) -> Result<bool, SavedError> {
     let (_, sha256, _) = hash_file(place, path, Algorithms::Sha256)?;
     Ok(Some(sha256) == thing.sha256())
-}
-
-fn set_aside(live: &Root, undone: &Root, path: &SitePath) -> Result<(), SavedError> {
-    undone.create_folders_above(path, 0o700)?;
-    Ok(live.rename(path, undone, path, Rename::Replace)?)
 }
 
 fn list_path(folder: &Path) -> std::path::PathBuf {

@@ -19,6 +19,7 @@ use crate::update::operations::Act;
 use crate::update::operations::Operation;
 use crate::update::plan::Thing;
 use crate::update::plan::What;
+use crate::update::sealed;
 
 /// What stands at each path.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,11 +66,11 @@ impl Snapshot {
             let _ = json::write(&mut text, &Line { path: name, hex, thing: thing.clone() });
             text.push(b'\n');
         }
-        Ok(fs::write_durable(path, &text)?)
+        Ok(sealed::write(path, &text)?)
     }
 
     pub fn load(path: &Path) -> Result<Snapshot, SnapshotError> {
-        let text = fs::read(path)?;
+        let text = sealed::read(path)?.unwrap_or_default();
         let mut entries = BTreeMap::new();
         for (at, line) in text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
             let damaged = || SnapshotError::Damaged { path: fs::shown(path), line: at + 1 };

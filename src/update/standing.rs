@@ -58,8 +58,6 @@ pub struct Standing {
     pub sql: BTreeMap<(SitePath, usize), EffectState>,
     pub upgrade: Option<EffectState>,
     pub scripts: BTreeMap<SitePath, EffectState>,
-    /// The site was opened to visitors after the swap.
-    pub reopened: bool,
     pub database_back: Option<DatabaseBack>,
 }
 
@@ -124,7 +122,8 @@ impl Standing {
     pub fn is_abandoned(&self, now: Timestamp, patience: Duration) -> bool {
         // A clock that was set back must not keep a site closed.
         let idle = self.moved.map(|moved| now.duration_since(moved).unsigned_abs());
-        let visitors_are_back = self.reopened && self.direction == Direction::Forward;
+        let opened_again = self.was_started(Step::Reopen) && self.closed_since.is_none();
+        let visitors_are_back = opened_again && self.direction == Direction::Forward;
         let in_the_middle = self.is_open() && self.halted.is_none() && !visitors_are_back;
         in_the_middle && !patience.is_zero() && idle.is_some_and(|idle| idle >= patience)
     }
@@ -262,7 +261,6 @@ impl Standing {
         if let Some(since) = self.closed_since.take() {
             self.closed_seconds += at.duration_since(since).as_secs_f64().max(0.0);
         }
-        self.reopened = self.direction == Direction::Forward && self.was_started(Step::Swap);
     }
 }
 

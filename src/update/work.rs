@@ -8,6 +8,7 @@ use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
+use crate::base::step::Step;
 use crate::base::tree::Tree;
 use crate::database::address::Address;
 use crate::integrity::cache::StatCache;
@@ -22,11 +23,13 @@ use crate::sys::clock::Stopwatch;
 use crate::sys::disk;
 use crate::sys::fs;
 use crate::sys::signal::Interrupt;
+use crate::update::aside;
 use crate::update::error::StepError;
 use crate::update::journal::Entry;
 use crate::update::operations::Operation;
 use crate::update::place;
 use crate::update::run::Run;
+use crate::update::saved::Saved;
 use crate::update::snapshot::Snapshot;
 use crate::update::swap::prepare;
 use crate::update::swap::record::Record;
@@ -63,6 +66,28 @@ impl Work<'_> {
     /// Writes one entry to the journal and waits until it is on the disk.
     pub fn note(&mut self, entry: Entry) -> Result<(), StepError> {
         Ok(self.run.journal.write(entry)?)
+    }
+
+    /// Tells a person which versions were set aside, now and in the run's journal.
+    pub fn tell_aside(&mut self, step: Step, paths: &[SitePath], watch: Watch) -> Result<(), StepError> {
+        for path in paths {
+            let message = aside::told(path);
+            self.note(Entry::Warning { step: Some(step), message: message.clone() })?;
+            watch(Some(step), Event::Warning { message });
+        }
+        Ok(())
+    }
+
+    /// What is not as it was saved, somebody's edit perhaps, is kept before a
+    /// program runs that may change it.
+    pub fn keep_edits(&mut self, step: Step, patterns: &Patterns, watch: Watch) -> Result<(), StepError> {
+        let Some(saved) = Saved::load(&self.run.folder.saved())? else { return Ok(()) };
+        if patterns.is_empty() {
+            return Ok(());
+        }
+        let (now, workshop) = (self.scan(watch)?, self.workshop()?);
+        let kept = saved.keep_edits(&workshop.live, &now, patterns, &workshop.undone)?;
+        self.tell_aside(step, &kept, watch)
     }
 
     /// The live tree and the folders of the run that take part in the swap.

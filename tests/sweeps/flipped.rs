@@ -85,6 +85,7 @@ fn a_record_is_found_damaged_or_no_harm_is_done() {
         "saved.json",
         "dump.json",
         "before.jsonl",
+        "sums.json",
         "installed-before",
     ];
     let mut refused = 0;

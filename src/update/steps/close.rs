@@ -14,9 +14,13 @@ use crate::sys::clock;
 use crate::sys::fs;
 use crate::update::error::StepError;
 use crate::update::journal::Entry;
+use crate::update::operations::Act;
+use crate::update::operations::Operation;
 use crate::update::operations::operations;
+use crate::update::plan::Thing;
 use crate::update::reserve;
 use crate::update::saved::Saved;
+use crate::update::swap::SwapError;
 use crate::update::swap::forward::check_drift;
 use crate::update::work::Work;
 
@@ -26,6 +30,7 @@ const MIN_RETRY_SECONDS: u32 = 30;
 pub fn close(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let live = work.scan(watch)?;
     let operations = operations(&work.run.plan.sealed.changes, &live);
+    check_planned(&operations, &live)?;
     let record = work.prepare(&operations, watch)?;
     check_drift(&work.workshop()?, &record)?;
     measure_baseline(work, watch)?;
@@ -36,6 +41,18 @@ pub fn close(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     prove_closed(work)?;
     work.drain();
     Ok(format!("{} operations prepared, visitors get 503", record.moves.len()))
+}
+
+/// Refuses where somebody has changed what is to be replaced or removed since the
+/// plan was proved: from here on only the marks of inodes are compared.
+fn check_planned(operations: &[Operation], live: &Tree) -> Result<(), StepError> {
+    for operation in operations.iter().filter(|this| matches!(this.act, Act::Exchange | Act::Withdraw)) {
+        let path = &operation.path;
+        if live.get(&path.into()).map(Thing::of_node) != operation.old {
+            return Err(SwapError::Drift { path: path.clone() }.into());
+        }
+    }
+    Ok(())
 }
 
 /// Opens the gate again; what the application's lock had changed is put back
@@ -69,12 +86,12 @@ fn save_unlocked(work: &Work, live: &Tree) -> Result<(), StepError> {
     Ok(())
 }
 
-fn put_back_unlocked(work: &Work, watch: Watch) -> Result<(), StepError> {
+fn put_back_unlocked(work: &mut Work, watch: Watch) -> Result<(), StepError> {
     let folder = work.run.folder.saved_lock();
     let Some(saved) = Saved::load(&folder)? else { return Ok(()) };
     let (now, workshop) = (work.scan(watch)?, work.workshop()?);
-    saved.put_back(&workshop.live, &now, &folder, &workshop.undone)?;
-    Ok(())
+    let changed = saved.put_back(&workshop.live, &now, &folder, &workshop.undone)?;
+    work.tell_aside(Step::Close, &changed, watch)
 }
 
 fn opened_to_visitors(work: &mut Work, opened: Opened) -> Result<(), StepError> {

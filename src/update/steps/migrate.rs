@@ -78,6 +78,7 @@ fn apply(
 }
 
 fn run_upgrade(work: &mut Work, call: &UpgradeCall, watch: Watch) -> Result<(), StepError> {
+    work.keep_edits(Step::Migrate, &call.changes, watch)?;
     work.note(Entry::Upgrade { state: EffectState::Started })?;
     fault("migrate.upgrade", &work.run.plan.sealed.to.version)?;
     watch(Some(Step::Migrate), Event::Log { line: "the application upgrades itself".into() });
@@ -155,14 +156,14 @@ pub fn restore_dump(work: &Work, watch: Watch) -> Result<(), StepError> {
 /// What the upgrade call changed in files becomes what it was before that call,
 /// as the database does: many keep the version of their database in a file.
 /// What the swap brought stays.
-fn put_back_unplanned(work: &Work, watch: Watch) -> Result<(), StepError> {
+fn put_back_unplanned(work: &mut Work, watch: Watch) -> Result<(), StepError> {
     let folder = work.run.folder.saved();
     let Some(saved) = Saved::load(&folder)? else { return Ok(()) };
     let moves = work.record()?.map(|record| record.moves).unwrap_or_default();
     let planned: BTreeSet<SitePath> = moves.into_iter().map(|this| this.operation.path).collect();
     let (now, workshop) = (work.scan(watch)?, work.workshop()?);
-    saved.put_back_except(&workshop.live, &now, &folder, &workshop.undone, &planned)?;
-    Ok(())
+    let changed = saved.put_back_except(&workshop.live, &now, &folder, &workshop.undone, &planned)?;
+    work.tell_aside(Step::Migrate, &changed, watch)
 }
 
 /// Connections with a statement of which nobody knows how it ended.

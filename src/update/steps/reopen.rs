@@ -14,6 +14,7 @@ use crate::update::baseline::install_baseline;
 use crate::update::error::StepError;
 use crate::update::journal::Entry;
 use crate::update::reserve;
+use crate::update::sealed;
 use crate::update::steps::close;
 use crate::update::steps::save::dump_record;
 use crate::update::steps::save::put_back_baseline;
@@ -23,7 +24,7 @@ use crate::update::work::Work;
 const TRIES: u32 = 3;
 
 pub fn reopen(work: &mut Work) -> Result<String, StepError> {
-    if !work.run.standing().reopened {
+    if !fs::exists(&work.run.folder.sums_at_reopen()) {
         remember_sums(work)?;
     }
     install_baseline(work)?;
@@ -45,7 +46,7 @@ fn remember_sums(work: &Work) -> Result<(), StepError> {
         let path = work.run.folder.sums_at_reopen();
         let text =
             json::pretty(&sums).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
-        fs::write_durable(&path, &text)?;
+        sealed::write(&path, &text)?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::base::digest::Algorithms;
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::path::SitePath;
+use crate::base::pattern::Patterns;
 use crate::base::step::Step;
 use crate::integrity::manifest::RunOnce;
 use crate::integrity::scan::hash_file;
@@ -28,6 +29,10 @@ use crate::update::work::Work;
 
 pub fn run_once(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let scripts = work.run.plan.sealed.scripts.clone();
+    let done = &work.run.standing().scripts;
+    let to_run = scripts.iter().filter(|script| done.get(&script.path) != Some(&EffectState::Done));
+    let changes = to_run.fold(Patterns::default(), |all, script| all.and(&script.changes));
+    work.keep_edits(Step::RunOnce, &changes, watch)?;
     for script in &scripts {
         if work.stop.is_asked() {
             return Err(StepError::Stopped);

@@ -14,6 +14,7 @@ use crate::update::error::StepError;
 use crate::update::plan::DatabaseScope;
 use crate::update::restore_text;
 use crate::update::saved::Saved;
+use crate::update::sealed;
 use crate::update::snapshot::Snapshot;
 use crate::update::work::Work;
 
@@ -40,6 +41,9 @@ pub fn prove_saved(work: &Work) -> Result<(), StepError> {
             saved.check(&folder)?;
         }
     }
+    for name in BASELINE_FILES {
+        sealed::read(&work.run.folder.installed_before().join(name))?;
+    }
     Ok(())
 }
 
@@ -50,9 +54,10 @@ pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let now = work.scan(watch)?;
     let workshop = work.workshop()?;
     let changed = saved.put_back(&workshop.live, &now, &folder, &workshop.undone)?;
+    work.tell_aside(Step::Save, &changed, watch)?;
     Ok(match changed.len() {
         0 => String::new(),
-        count => format!("{count} files that scripts had changed were put back"),
+        count => format!("{count} files that had changed were put back"),
     })
 }
 
@@ -71,13 +76,13 @@ fn save_database(work: &Work, watch: Watch) -> Result<Option<DumpRecord>, StepEr
 
 fn store_record(path: &Path, record: &DumpRecord) -> Result<(), StepError> {
     let text = json::pretty(record).map_err(|source| StepError::Damaged { path: fs::shown(path), source })?;
-    Ok(fs::write_durable(path, &text)?)
+    Ok(sealed::write(path, &text)?)
 }
 
 /// What the dump holds; `None` when none was made.
 pub fn dump_record(work: &Work) -> Result<Option<DumpRecord>, StepError> {
     let path = work.run.folder.dump_record();
-    let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
+    let Some(bytes) = sealed::read(&path)? else { return Ok(None) };
     let record =
         json::read(&bytes).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
     Ok(Some(record))
@@ -89,7 +94,7 @@ fn keep_baseline(installed: &Path, kept: &Path) -> Result<(), StepError> {
     fs::create_folders(kept, 0o700)?;
     for name in BASELINE_FILES {
         if let Some(bytes) = fs::read_if_present(&installed.join(name))? {
-            fs::write_durable(&kept.join(name), &bytes)?;
+            sealed::write(&kept.join(name), &bytes)?;
         }
     }
     Ok(())
@@ -102,7 +107,7 @@ pub fn put_back_baseline(work: &Work) -> Result<(), StepError> {
         return Ok(());
     }
     for name in BASELINE_FILES {
-        match fs::read_if_present(&kept.join(name))? {
+        match sealed::read(&kept.join(name))? {
             Some(bytes) => fs::write_durable(&installed.join(name), &bytes)?,
             None => fs::remove_file_if_present(&installed.join(name))?,
         }

@@ -1,6 +1,5 @@
 //! Step 5: the new files trade places with the old ones.
 
-use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::integrity::scan::hash_file;
@@ -8,6 +7,7 @@ use crate::update::error::StepError;
 use crate::update::operations::operations;
 use crate::update::restore_text;
 use crate::update::swap::SwapError;
+use crate::update::swap::back::Reached;
 use crate::update::swap::back::check_backup;
 use crate::update::swap::back::swap_back;
 use crate::update::swap::forward;
@@ -36,12 +36,8 @@ pub fn swap(work: &mut Work, watch: Watch) -> Result<String, StepError> {
 pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let Some(record) = work.record()? else { return Ok(String::new()) };
     let workshop = work.workshop()?;
-    let set_aside = swap_back(&workshop, &record, watch)?;
-    for path in &set_aside {
-        let message =
-            format!("{path} was changed after the swap; that version is in undone/ of the run's folder");
-        watch(Some(Step::Swap), Event::Warning { message });
-    }
+    let set_aside = swap_back(&workshop, &record, reached(work), watch)?;
+    work.tell_aside(Step::Swap, &set_aside, watch)?;
     Ok(format!("{} operations undone", record.moves.len()))
 }
 
@@ -51,5 +47,9 @@ pub fn prove_backup(work: &Work) -> Result<(), StepError> {
     let prove = |root: &crate::sys::beneath::Root, path: &crate::base::path::SitePath| {
         Ok(hash_file(root, path, crate::base::digest::Algorithms::Sha256)?.1)
     };
-    Ok(check_backup(&work.workshop()?, &record, &prove)?)
+    Ok(check_backup(&work.workshop()?, &record, reached(work), &prove)?)
+}
+
+fn reached(work: &Work) -> Reached {
+    if work.run.standing().is_done(Step::Swap) { Reached::End } else { Reached::Somewhere }
 }

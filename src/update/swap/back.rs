@@ -11,6 +11,7 @@ use crate::sys::beneath::Root;
 use crate::sys::beneath::Stat;
 use crate::sys::beneath::StatKind;
 use crate::sys::fs::IoError;
+use crate::update::aside;
 use crate::update::operations::Act;
 use crate::update::swap::SwapError;
 use crate::update::swap::forward::point;
@@ -23,14 +24,28 @@ use crate::update::swap::workshop::Workshop;
 /// How the content of a file is proved.
 pub type Prove<'a> = &'a dyn Fn(&Root, &SitePath) -> Result<Sha256, IoError>;
 
+/// How far the swap had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    Somewhere,
+    /// Every operation was done.
+    End,
+}
+
 /// Proves that every saved copy that going back needs is there and has the
 /// digest that the plan recorded. Writes nothing.
-pub fn check_backup(workshop: &Workshop, record: &Record, prove: Prove) -> Result<(), SwapError> {
+pub fn check_backup(
+    workshop: &Workshop,
+    record: &Record,
+    reached: Reached,
+    prove: Prove,
+) -> Result<(), SwapError> {
     for this in record.moves.iter().filter(|this| matches!(this.operation.act, Act::Exchange | Act::Withdraw))
     {
         let path = &this.operation.path;
         let live = workshop.live(path)?;
-        if live.is_some_and(|live| this.old.is_some_and(|old| old.is(&live))) {
+        let is_back = live.is_some_and(|live| this.old.is_some_and(|old| old.is(&live)));
+        if is_back || was_never_done(workshop, this, live.as_ref(), reached)? {
             continue;
         }
         let (root, saved) = saved_copy(workshop, this)?;
@@ -41,6 +56,25 @@ pub fn check_backup(workshop: &Workshop, record: &Record, prove: Prove) -> Resul
         }
     }
     Ok(())
+}
+
+/// Whether the live name was left alone, so that what stands there now, or no
+/// longer does, is somebody's doing: another file was renamed over it, or it was
+/// deleted, before its turn came.
+fn was_never_done(
+    workshop: &Workshop,
+    this: &Move,
+    live: Option<&Stat>,
+    reached: Reached,
+) -> Result<bool, SwapError> {
+    let path = &this.operation.path;
+    if let Some(new) = this.new {
+        let rests = workshop.new.stat(path)?.is_some_and(|prepared| new.is(&prepared));
+        return Ok(rests && !live.is_some_and(|live| new.is(live)));
+    }
+    let is_file = live.is_some_and(|live| live.kind != StatKind::Folder);
+    let could_be_left = is_file || (live.is_none() && reached == Reached::Somewhere);
+    Ok(could_be_left && workshop.bak.stat(&workshop.bak_path(path)?)?.is_none())
 }
 
 /// Where the old inode of an operation rests: `bak/`, or for a moment `new/`.
@@ -59,12 +93,17 @@ fn saved_copy<'w>(workshop: &'w Workshop, this: &Move) -> Result<(&'w Root, Site
 
 /// Undoes every operation that was done; returns the paths whose later
 /// changes were put into `undone/`.
-pub fn swap_back(workshop: &Workshop, record: &Record, watch: Watch) -> Result<Vec<SitePath>, SwapError> {
+pub fn swap_back(
+    workshop: &Workshop,
+    record: &Record,
+    reached: Reached,
+    watch: Watch,
+) -> Result<Vec<SitePath>, SwapError> {
     let total = record.moves.len() as u64;
     let mut set_aside = Vec::new();
     for (done, this) in record.moves.iter().rev().enumerate() {
         point("swap.undo", &this.operation.path)?;
-        back(workshop, record.method, this, &mut set_aside)?;
+        back(workshop, record.method, reached, this, &mut set_aside)?;
         let done = done as u64 + 1;
         let progress = Event::Progress { what: "putting back".into(), done, total, bytes: 0, total_bytes: 0 };
         watch(Some(Step::Swap), progress);
@@ -77,10 +116,16 @@ pub fn swap_back(workshop: &Workshop, record: &Record, watch: Watch) -> Result<V
 fn back(
     workshop: &Workshop,
     method: Method,
+    reached: Reached,
     this: &Move,
     set_aside: &mut Vec<SitePath>,
 ) -> Result<(), SwapError> {
     let live = workshop.live(&this.operation.path)?;
+    let puts_back = matches!(this.operation.act, Act::Exchange | Act::Withdraw);
+    let is_back = live.is_some_and(|live| this.old.is_some_and(|old| old.is(&live)));
+    if puts_back && !is_back && was_never_done(workshop, this, live.as_ref(), reached)? {
+        return Ok(());
+    }
     match this.operation.act {
         Act::Place => unplace(workshop, this, live, set_aside),
         Act::Exchange => put_back(workshop, method, this, live, set_aside),
@@ -196,8 +241,7 @@ fn remake_folder(workshop: &Workshop, this: &Move, live: Option<Stat>) -> Result
 
 /// Moves what stands at `path` out of the way and remembers it.
 fn put_aside(workshop: &Workshop, path: &SitePath, set_aside: &mut Vec<SitePath>) -> Result<(), SwapError> {
-    workshop.undone.create_folders_above(path, 0o700)?;
-    workshop.home(path).rename(path, &workshop.undone, path, Rename::Replace)?;
+    aside::put(workshop.home(path), &workshop.undone, path)?;
     set_aside.push(path.clone());
     Ok(())
 }

@@ -23,7 +23,10 @@ use crate::update::swap::workshop::Workshop;
 pub fn check_drift(workshop: &Workshop, record: &Record) -> Result<(), SwapError> {
     for this in &record.moves {
         let live = workshop.live(&this.operation.path)?;
-        if !is_expected(this, live.as_ref()) {
+        let is_lost = this.operation.act == Act::Withdraw
+            && live.is_none()
+            && workshop.bak.stat(&workshop.bak_path(&this.operation.path)?)?.is_none();
+        if is_lost || !is_expected(this, live.as_ref()) {
             return Err(SwapError::Drift { path: this.operation.path.clone() });
         }
     }
@@ -89,6 +92,10 @@ pub(super) fn forward_one(workshop: &Workshop, method: Method, this: &Move) -> R
 fn withdraw(workshop: &Workshop, this: &Move, live: Option<Stat>) -> Result<(), SwapError> {
     let path = &this.operation.path;
     match live {
+        // Somebody deleted it; going back could not tell that from a lost copy.
+        None if workshop.bak.stat(&workshop.bak_path(path)?)?.is_none() => {
+            Err(SwapError::Drift { path: path.clone() })
+        }
         // Already gone, or a later operation has made a folder of it.
         None => Ok(()),
         Some(live) if live.kind == StatKind::Folder => Ok(()),

@@ -11,6 +11,7 @@ use crate::base::tree::Identity;
 use crate::sys::beneath::Stat;
 use crate::sys::fs;
 use crate::update::operations::Operation;
+use crate::update::sealed;
 use crate::update::swap::SwapError;
 
 pub const FORMAT: u32 = 1;
@@ -70,7 +71,7 @@ impl Stamp {
 impl Record {
     /// The stored record; `None` when preparation never came to its end.
     pub fn load(path: &Path) -> Result<Option<Record>, SwapError> {
-        let Some(bytes) = fs::read_if_present(path)? else { return Ok(None) };
+        let Some(bytes) = sealed::read(path)? else { return Ok(None) };
         let record = json::read_format(&bytes, FORMAT)
             .map_err(|source| SwapError::Record { path: fs::shown(path), source })?;
         Ok(Some(record))
@@ -78,6 +79,6 @@ impl Record {
 
     pub fn save(&self, path: &Path) -> Result<(), SwapError> {
         let text = json::line(self).map_err(|source| SwapError::Record { path: fs::shown(path), source })?;
-        Ok(fs::write_durable(path, &text)?)
+        Ok(sealed::write(path, &text)?)
     }
 }

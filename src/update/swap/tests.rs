@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::back::Reached;
 use super::back::check_backup;
 use super::back::swap_back;
 use super::forward::check_drift;
@@ -131,8 +132,8 @@ impl Bench {
     }
 
     fn back(&self) -> Vec<SitePath> {
-        check_backup(&self.workshop, &self.record, &prove).unwrap();
-        swap_back(&self.workshop, &self.record, &mut |_, _| {}).unwrap()
+        check_backup(&self.workshop, &self.record, Reached::Somewhere, &prove).unwrap();
+        swap_back(&self.workshop, &self.record, Reached::Somewhere, &mut |_, _| {}).unwrap()
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -230,7 +231,7 @@ fn a_damaged_or_missing_backup_is_found_before_anything_is_written() {
             "flip" => std::fs::write(&saved, "olc").unwrap(),
             _ => std::fs::remove_file(&saved).unwrap(),
         }
-        assert!(check_backup(&bench.workshop, &bench.record, &prove).is_err(), "{defect}");
+        assert!(check_backup(&bench.workshop, &bench.record, Reached::End, &prove).is_err(), "{defect}");
         assert_eq!(bench.site(), new);
     }
 }

@@ -1,0 +1,91 @@
+//! What somebody wrote where a run has to work is never lost: it goes to
+//! `undone/` of the run's folder, under the path that it had. What went there
+//! before stays: the next one goes to `undone/2/`, and so on.
+
+use crate::base::path::SitePath;
+use crate::sys::beneath::Rename;
+use crate::sys::beneath::Root;
+use crate::sys::fs::IoError;
+
+/// Most versions of one path that are kept; a guard against going on for ever.
+const MOST: u32 = 10_000;
+
+/// Moves what stands at `path` in `live` away.
+pub fn put(live: &Root, undone: &Root, path: &SitePath) -> Result<(), IoError> {
+    keep(undone, path, |place| live.rename(path, undone, place, Rename::NoReplace))
+}
+
+/// Keeps the file or link at `path`, which is about to be replaced in one step.
+pub fn link(live: &Root, undone: &Root, path: &SitePath) -> Result<(), IoError> {
+    keep(undone, path, |place| live.link(path, undone, place))
+}
+
+/// Keeps a copy of the file at `path`, which others are about to change.
+pub fn copy(live: &Root, undone: &Root, path: &SitePath) -> Result<(), IoError> {
+    keep(undone, path, |place| {
+        let mut from = live.open_file(path)?;
+        let mut to = undone.create_file(place, 0o600)?;
+        let copied = std::io::copy(&mut from, &mut to);
+        copied.map(drop).map_err(|source| IoError::new("write", undone.full(place), source))
+    })
+}
+
+/// Does `how` at the first place of `undone` that is free.
+fn keep(
+    undone: &Root,
+    path: &SitePath,
+    how: impl Fn(&SitePath) -> Result<(), IoError>,
+) -> Result<(), IoError> {
+    let mut number = 1;
+    loop {
+        let place = match number {
+            1 => path.clone(),
+            _ => SitePath::parse(&format!("{number}/{path}"))
+                .map_err(|error| IoError::new("keep", undone.full(path), std::io::Error::other(error)))?,
+        };
+        match undone.create_folders_above(&place, 0o700).and_then(|()| how(&place)) {
+            Err(error) if is_taken(&error) && number < MOST => number += 1,
+            kept => return kept,
+        }
+    }
+}
+
+/// Something stands there already, or a file where a folder is needed.
+fn is_taken(error: &IoError) -> bool {
+    matches!(error.source.kind(), std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory)
+}
+
+/// What a person is told of it.
+pub fn told(path: &SitePath) -> String {
+    format!("{path} was changed after the update had begun; that version is in undone/ of the run's folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_before_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name: &str| {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+            Root::open(&folder.path().join(name)).unwrap()
+        };
+        let (live, undone) = (open("live"), open("undone"));
+        let path = |text| SitePath::parse(text).unwrap();
+        let write = |text: &str| std::fs::write(folder.path().join("live/a"), text).unwrap();
+        let read = |at: &str| std::fs::read_to_string(folder.path().join("undone").join(at)).unwrap();
+        write("one");
+        put(&live, &undone, &path("a")).unwrap();
+        write("two");
+        link(&live, &undone, &path("a")).unwrap();
+        copy(&live, &undone, &path("a")).unwrap();
+        assert_eq!([read("a"), read("2/a"), read("3/a")], ["one", "two", "two"]);
+        // A file is kept where a folder is needed now.
+        std::fs::remove_file(folder.path().join("live/a")).unwrap();
+        std::fs::create_dir(folder.path().join("live/a")).unwrap();
+        std::fs::write(folder.path().join("live/a/b"), "below").unwrap();
+        put(&live, &undone, &path("a/b")).unwrap();
+        assert_eq!(read("4/a/b"), "below");
+    }
+}
