@@ -5,8 +5,6 @@
 
 mod support;
 
-use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::thread;
@@ -123,7 +121,7 @@ fn hop(
 
     assert_eq!(Some(site.wordpress_database()), new.database);
     owners.assert_same(&owners_part(site), "after the update");
-    is_release(site, &old.release, new);
+    site.is_release(&old.release, new);
     let status = entracte.json(&["status"]).code(0);
     assert_eq!(status["installed"]["version"], new.version.as_str(), "{status:#}");
     assert_eq!(status["gate"]["closed"], false, "{status:#}");
@@ -131,34 +129,6 @@ fn hop(
 
 fn owners_part(site: &TestSite) -> Tree {
     site.tree().only(|path| path == "wp-config.php" || path.starts_with("wp-content/uploads"))
-}
-
-/// Every file of the new release is there as published, and nothing that only the old one had.
-fn is_release(site: &TestSite, old: &Release, new: &Release) {
-    let mut wrong = Vec::new();
-    for path in files(&new.folder) {
-        let live = fs::read(site.path(&path));
-        if live.is_err() || live.unwrap() != fs::read(new.folder.join(&path)).unwrap() {
-            wrong.push(format!("{path} is not as published"));
-        }
-    }
-    let new_files = files(&new.folder);
-    let gone = files(&old.folder).into_iter().filter(|path| !new_files.contains(path));
-    let mut count = 0;
-    for path in gone {
-        count += 1;
-        if site.has(&path) {
-            wrong.push(format!("{path} is obsolete and still there"));
-        }
-    }
-    assert!(wrong.is_empty(), "{} paths: {:#?}", wrong.len(), wrong.iter().take(20).collect::<Vec<_>>());
-    assert!(count > 10, "these releases have no obsolete files, which proves nothing");
-}
-
-fn files(folder: &Path) -> BTreeSet<String> {
-    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
-    let files = entries.filter(|entry| entry.file_type().is_file());
-    files.map(|entry| entry.path().strip_prefix(folder).unwrap().to_str().unwrap().to_owned()).collect()
 }
 
 /// Killed once in every stage of the run, each time going on from the marker.
@@ -197,7 +167,7 @@ fn killed_in_every_step_then_resumed() {
     visitors.saw_a_clean_change(&old.version, &new.version);
     assert_eq!(Some(site.wordpress_database()), new.database);
     owners.assert_same(&owners_part(&site), "after the update");
-    is_release(&site, &old, &new);
+    site.is_release(&old, &new);
     entracte.json(&["rollback"]).code(0);
     start.assert_is(&site, server, "after rollback");
 }

@@ -11,6 +11,7 @@ pub mod dokuwiki;
 pub mod effort;
 pub mod faketime;
 pub mod ground;
+pub mod pages;
 pub mod process;
 pub mod releases;
 pub mod run;

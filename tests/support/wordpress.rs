@@ -1,6 +1,8 @@
 //! A real WordPress on the bed.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use super::bed;
 use super::bed::Bed;
@@ -42,6 +44,29 @@ impl TestSite {
         site
     }
 
+    /// Every file of the new release is there as published, and nothing that only the old one had.
+    #[track_caller]
+    pub fn is_release(&self, old: &Release, new: &Release) {
+        let mut wrong = Vec::new();
+        for path in files(&new.folder) {
+            let live = fs::read(self.path(&path));
+            if live.is_err() || live.unwrap() != fs::read(new.folder.join(&path)).unwrap() {
+                wrong.push(format!("{path} is not as published"));
+            }
+        }
+        let new_files = files(&new.folder);
+        let gone = files(&old.folder).into_iter().filter(|path| !new_files.contains(path));
+        let mut count = 0;
+        for path in gone {
+            count += 1;
+            if self.has(&path) {
+                wrong.push(format!("{path} is obsolete and still there"));
+            }
+        }
+        assert!(wrong.is_empty(), "{} paths: {:#?}", wrong.len(), wrong.iter().take(20).collect::<Vec<_>>());
+        assert!(count > 10, "these releases have no obsolete files, which proves nothing");
+    }
+
     /// The version that WordPress says it is, over HTTP.
     pub fn wordpress_version(&self, server: Server) -> Option<String> {
         version_in(&self.get(server, VERSION_PAGE).body)
@@ -52,6 +77,12 @@ impl TestSite {
         let query = "SELECT option_value FROM wp_options WHERE option_name = 'db_version'";
         self.bed.sql(&self.name, query).trim().parse().unwrap()
     }
+}
+
+fn files(folder: &Path) -> BTreeSet<String> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+    let files = entries.filter(|entry| entry.file_type().is_file());
+    files.map(|entry| entry.path().strip_prefix(folder).unwrap().to_str().unwrap().to_owned()).collect()
 }
 
 /// The version in a feed of WordPress.
