@@ -177,7 +177,7 @@ impl Track {
         let racer = Racer::start(self.ground.small.path(folder), self.link.clone(), number);
         let applied = self.run("apply", without_openat2);
         assert!(matches!(applied, 0 | 1 | 5 | 6), "{when}: apply ended with {applied}");
-        if applied == 0 || number % 2 == 0 {
+        if applied == 0 || number.is_multiple_of(2) {
             let back = self.run("rollback", without_openat2);
             assert!(matches!(back, 0 | 1 | 3 | 5 | 6), "{when}: rollback ended with {back}");
         }

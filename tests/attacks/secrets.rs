@@ -310,7 +310,7 @@ fn failing(watched: &mut Watched, bedded: &Bedded, new: &str) {
 #[test]
 fn secrets_of_an_application() {
     if !effort::is_full() {
-        return;
+        return effort::skipped("secrets of an application", "it takes long: ./test --full does it");
     }
     let (secrets, old) = (Secrets::of("Two"), releases::tree("wordpress-6.1"));
     let site = TestSite::wordpress(Bed::shared(), &old, "discreet");
