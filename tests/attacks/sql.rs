@@ -151,12 +151,13 @@ fn mariadb_is_told_nothing_more() {
     let address = Address::MySql(MySqlAddress::from_parts(&host, "inject", Secret::new("pw"), name));
     let folder = tempfile::tempdir().unwrap();
     let mut tried = 0;
-    for (number, prefix) in ["", "p`; -- ", "100%_"].iter().enumerate() {
+    let prefixes = ["p`; -- ", "", "100%_"];
+    for (number, prefix) in prefixes[..effort::points(1, 3)].iter().enumerate() {
         tried += there_and_back(&address, Dialect::MySql, prefix, &folder.path().join(number.to_string()));
     }
     bed.sql("mysql", "SET GLOBAL general_log = OFF");
     let told = told(bed);
-    assert!(told.len() > 1000, "only {} statements were written down", told.len());
+    assert!(told.len() > 500, "only {} statements were written down", told.len());
     let extra: Vec<&String> =
         told.iter().filter(|statement| without_quoted(statement).contains(VICTIM)).collect();
     assert!(extra.is_empty(), "{extra:#?}");
