@@ -116,10 +116,8 @@ impl Press {
             let mut paths = ["wp-includes/version.php", "wp-login.php", "wp-admin/about.php"].into_iter();
             paths.any(|path| self.site.read(path) != fs::read(release.folder.join(path)).unwrap())
         };
-        let is_of = |release: &Release| !differs(release);
         let database = Some(self.site.wordpress_database());
-        !(is_of(&self.old) && database == self.old.database)
-            && !(is_of(&self.new) && database == self.new.database)
+        [&self.old, &self.new].iter().all(|release| differs(release) || database != release.database)
     }
 
     /// All old, all new, or closed: then it says for how long, and `status` why.

@@ -25,6 +25,7 @@ use crate::integrity::scan;
 use crate::integrity::verify::Findings;
 use crate::site::config;
 use crate::site::detect;
+use crate::site::exposure;
 use crate::site::exposure::Canary;
 use crate::site::extension;
 use crate::site::history;
@@ -85,6 +86,9 @@ pub fn init(place: &Place, request: &Request, listener: Listener) -> Result<Answ
     let root = fs::canonical(&root)?;
     let url = request.url.as_deref().map(parse_url).transpose()?;
     let state = State::choose(&root, &where_to(place, request), url.as_ref())?;
+    if request.inside {
+        refuse_if_served(&root, url.as_ref())?;
+    }
     let mut survey = survey(root, url, request, listener)?;
     let gate = request.gate.clone().unwrap_or_else(|| gate_kind(&survey).to_owned());
     if !request.dry_run {
@@ -93,6 +97,18 @@ pub fn init(place: &Place, request: &Request, listener: Listener) -> Result<Answ
     let told = about_place(&survey, &state, place, request);
     survey.notes.extend(told);
     Ok(Answer::done(report(&survey, &state, &gate, request.dry_run)))
+}
+
+/// A state inside the site would be public where the server hands out such folders.
+fn refuse_if_served(root: &Path, url: Option<&Url>) -> Result<(), Failure> {
+    let Some(url) = url else { return Ok(()) };
+    match Canary::guarded(root)?.is_heard_at(std::slice::from_ref(url)) {
+        false => Ok(()),
+        true => {
+            let message = format!("anybody could fetch what entracte keeps in {}", fs::shown(root));
+            Err(Failure::new(Exit::Refused, message).hint(exposure::FORBID))
+        }
+    }
 }
 
 fn where_to(place: &Place, request: &Request) -> state::Place {
@@ -116,8 +132,8 @@ fn survey(root: PathBuf, url: Option<Url>, request: &Request, listener: Listener
 }
 
 fn parse_url(text: &str) -> Result<Url, Failure> {
-    let wrong =
-        || Failure::new(Exit::Usage, format!("\"{}\" is no web address", crate::base::escape::text(text)));
+    // It is not repeated: it may hold a password.
+    let wrong = || Failure::new(Exit::Usage, "what `--url` says is no web address");
     let mut url = Url::parse(text).map_err(|_| wrong())?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(wrong().hint("it begins with http:// or https://"));
@@ -222,15 +238,8 @@ fn give_to(folder: &Path, (uid, gid): (u32, u32)) -> Result<(), Failure> {
 
 /// Why the state does not stand where it usually does, or must not stay there.
 fn about_place(survey: &Survey, state: &State, place: &Place, request: &Request) -> Option<String> {
-    if let Ok(below) = state.folder().strip_prefix(&survey.root)
-        && !request.dry_run
-    {
-        let address = survey.url.as_ref()?.join(&format!("{}/", below.to_string_lossy())).ok()?;
-        let is_heard = Canary::put_into(state.folder()).ok()?.is_heard_at(&[address]);
-        return is_heard.then(|| {
-            "anybody can fetch the state folder: forbid /.entracte in the web server before anything else"
-                .into()
-        });
+    if state.folder().starts_with(&survey.root) {
+        return None;
     }
     let is_usual = where_to(place, request) != state::Place::Beside;
     let is_beside = state.folder().parent() == survey.root.parent();

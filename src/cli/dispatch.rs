@@ -19,6 +19,7 @@ use crate::app::rollback;
 use crate::app::scripts;
 use crate::app::stage;
 use crate::app::status;
+use crate::base::escape;
 use crate::base::event::Event;
 use crate::base::exit::Exit;
 use crate::base::step::Step;
@@ -74,8 +75,13 @@ fn not_understood(error: &clap::Error, arguments: &[OsString]) -> Exit {
         let failure = Failure::new(Exit::Usage, message).hint(error.to_string().trim_end());
         return output::JSON.answer::<()>("", Err(failure), |(), _| String::new());
     }
+    if error.use_stderr() {
+        // It repeats what was typed, or pasted.
+        output::talk(&escape::block(&error.render().to_string()));
+        return Exit::Usage;
+    }
     let _ = error.print();
-    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+    Exit::Done
 }
 
 /// When root works on somebody's site, the program becomes that somebody.

@@ -220,15 +220,14 @@ pub fn status(status: &Status, manner: &Manner) -> String {
     text.row("site", &status.site);
     let installed = status.installed.as_ref().map_or("nothing", |installed| installed.version.as_str());
     text.row("installed", installed);
-    let gate = match (&status.gate.closed, &status.gate.since) {
-        (true, since) => format!(
-            "{} since {}, by {}: {}",
-            manner.paint(Paint::Red, "closed"),
-            since.as_deref().unwrap_or("?"),
-            status.gate.by.as_deref().unwrap_or("?"),
-            status.gate.reason.as_deref().unwrap_or("")
-        ),
-        (false, _) => manner.paint(Paint::Green, "open"),
+    let gate = if status.gate.closed {
+        let word =
+            |text: &Option<String>, unknown| escape::text(text.as_deref().unwrap_or(unknown)).into_owned();
+        let (since, by) = (word(&status.gate.since, "?"), word(&status.gate.by, "?"));
+        let reason = word(&status.gate.reason, "");
+        format!("{} since {since}, by {by}: {reason}", manner.paint(Paint::Red, "closed"))
+    } else {
+        manner.paint(Paint::Green, "open")
     };
     text.raw_row("gate", &gate);
     if let Some(plan) = &status.plan {

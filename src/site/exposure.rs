@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use crate::site::probe::Probe;
+use crate::site::state::DENY;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 use crate::sys::random;
@@ -30,6 +31,13 @@ impl Canary {
         Ok(canary)
     }
 
+    /// Kept from Apache as everything is that we keep inside a site.
+    pub fn guarded(parent: &Path) -> Result<Canary, IoError> {
+        let canary = Canary::put_into(parent)?;
+        fs::write_durable_with(&canary.folder.join(".htaccess"), DENY, 0o644)?;
+        Ok(canary)
+    }
+
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -50,6 +58,10 @@ impl Drop for Canary {
         let _ = fs::remove_folder_all(&self.folder);
     }
 }
+
+/// What to tell whom the server does not keep out.
+pub const FORBID: &str = "forbid /.entracte in the web server, for nginx by `location ^~ /.entracte { return 404; }` with \
+     the site's path before it; or keep the state where nothing is served (--state)";
 
 /// Where the folder beside a site could be found, were it served: at the site's
 /// own address and one level up.

@@ -10,6 +10,7 @@ pub mod hash_list;
 pub mod health;
 pub mod history;
 pub mod installed;
+mod misunderstood;
 pub mod php;
 pub mod php_programs;
 pub mod probe;

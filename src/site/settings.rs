@@ -12,6 +12,7 @@ use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::pattern::PatternError;
 use crate::base::pattern::Patterns;
+use crate::site::misunderstood::Misunderstood;
 use crate::site::profile;
 use crate::sys::env;
 use crate::sys::fs;
@@ -252,7 +253,7 @@ pub enum SettingsError {
     Damaged {
         path: String,
         #[source]
-        source: Box<toml::de::Error>,
+        source: Misunderstood,
     },
     #[error("the settings {path} are of format {found}; this entracte knows {FORMAT}")]
     Format { path: String, found: u32 },
@@ -293,8 +294,10 @@ impl Settings {
 
     /// Reads the text of a settings file; `path` is for messages.
     pub fn parse(path: &Path, text: &str) -> Result<Settings, SettingsError> {
-        let settings: Settings = toml::from_str(text)
-            .map_err(|source| SettingsError::Damaged { path: fs::shown(path), source: Box::new(source) })?;
+        let settings: Settings = toml::from_str(text).map_err(|error| {
+            let source = Misunderstood::of(&error, text);
+            SettingsError::Damaged { path: fs::shown(path), source }
+        })?;
         if settings.format != FORMAT {
             return Err(SettingsError::Format { path: fs::shown(path), found: settings.format });
         }

@@ -142,7 +142,7 @@ fn archives_before_they_are_used() {
         b"BZh9",
         b"././@LongLink",
     ];
-    feed("archive", &seeds, words, 40_000);
+    feed("archive", &seeds, words, 20_000);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn sql_text() {
         b"END",
         b"\xf0\x9f",
     ];
-    feed("sql", &seeds.map(|text| text.as_bytes().to_vec()), words, 80_000);
+    feed("sql", &seeds.map(|text| text.as_bytes().to_vec()), words, 40_000);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn hook_files() {
         b"//",
         b"\xff",
     ];
-    feed("hooks", &seeds.map(|text| text.as_bytes().to_vec()), words, 100_000);
+    feed("hooks", &seeds.map(|text| text.as_bytes().to_vec()), words, 50_000);
 }
 
 const TOML: &[&[u8]] = &[
@@ -240,7 +240,7 @@ fn extension_files() {
         "format = 1\nid = \"mail\"\nkind = \"extension\"\nname = \"Mail\"\n",
         "format = 1\nid = 'x'\n[more]\na = [1]\n",
     ];
-    feed("extension", &seeds.map(|text| text.as_bytes().to_vec()), TOML, 50_000);
+    feed("extension", &seeds.map(|text| text.as_bytes().to_vec()), TOML, 30_000);
 }
 
 #[test]

@@ -132,3 +132,52 @@ fn a_second_name_of_a_file_outside_is_never_written_through() {
     old.assert_same(&small.look(), "rolled back");
     effort::tried("second names of files outside", 3);
 }
+
+/// Puts something in the place of the first path that leads to the second.
+type Decoy = fn(&Path, &Path);
+
+/// The gate's own files in the site, planted as links: closing and opening leave
+/// what they lead to alone, and put the links back.
+#[test]
+fn the_gate_writes_through_no_link() {
+    let kinds = [("apache", ".htaccess"), ("prepend", ".user.ini"), ("wordpress", ".maintenance")];
+    let plants: [(&str, Decoy); 4] = [
+        ("a link", |target, link| symlink(target, link).unwrap()),
+        ("a second name", |target, link| fs::hard_link(target, link).unwrap()),
+        ("to nothing", |target, link| symlink(target.with_file_name("never"), link).unwrap()),
+        ("to a folder", |target, link| symlink(target.parent().unwrap(), link).unwrap()),
+    ];
+    let mut tried = 0;
+    for (kind, name) in kinds {
+        for (how, plant) in plants {
+            let when = format!("{name} is {how}");
+            let small = SmallSite::new();
+            let outside = small.folder.path().join("outside/rules");
+            fs::create_dir(outside.parent().unwrap()).unwrap();
+            fs::write(&outside, "# rules of somebody else\n").unwrap();
+            let entracte = small.adopt();
+            plant(&outside, &small.path(name));
+            let settings = small.root().with_file_name(".entracte-site").join("entracte.toml");
+            crate::bedded::edit_settings(&settings, |settings| {
+                settings["gate"]["kind"] = toml_edit::value(kind);
+            });
+            let before = small.look();
+            for verb in [&["gate", "install"][..], &["close"], &["close"], &["open"], &["open"]] {
+                let ran = entracte.run(verb);
+                assert!(matches!(ran.status.code(), Some(0 | 1 | 3 | 5 | 6)), "{when}: {ran}");
+                assert_eq!(
+                    fs::read_to_string(&outside).unwrap(),
+                    "# rules of somebody else\n",
+                    "{when}: {ran}"
+                );
+                assert_eq!(fs::read_dir(outside.parent().unwrap()).unwrap().count(), 1, "{when}: {ran}");
+            }
+            // What is installed once for a gate stays; what stood there before is there again.
+            if kind != "prepend" {
+                before.assert_same(&small.look(), &when);
+            }
+            tried += 1;
+        }
+    }
+    effort::tried("links in place of the gate's own files", tried);
+}

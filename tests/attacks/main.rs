@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
 mod archives;
+mod bedded;
 mod fuzz;
 mod json;
 mod links;

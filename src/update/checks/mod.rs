@@ -5,6 +5,7 @@ pub mod disk;
 pub mod environment;
 pub mod folders;
 pub mod php;
+pub mod privacy;
 pub mod release;
 
 use crate::base::check::Check;
@@ -56,5 +57,6 @@ pub fn all(subject: &Subject) -> Vec<Check> {
     ]);
     checks.extend(php::all(subject));
     checks.extend(environment::database(subject));
+    checks.extend(privacy::privacy(subject));
     checks
 }

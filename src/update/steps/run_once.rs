@@ -14,6 +14,7 @@ use crate::base::pattern::Patterns;
 use crate::base::step::Step;
 use crate::integrity::manifest::RunOnce;
 use crate::integrity::scan::hash_file;
+use crate::site::probe;
 use crate::sys::beneath::Rename;
 use crate::sys::beneath::Root;
 use crate::sys::fault;
@@ -131,7 +132,7 @@ pub fn environment(work: &Work) -> BTreeMap<String, String> {
         ("ENTRACTE_RUN", work.run.id.clone()),
         ("ENTRACTE_FROM", plan.from.version.clone()),
         ("ENTRACTE_TO", plan.to.version.clone()),
-        ("ENTRACTE_URL", work.site.settings.url.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("ENTRACTE_URL", work.site.settings.url.as_ref().map(probe::shown).unwrap_or_default()),
     ];
     values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
