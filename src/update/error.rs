@@ -51,6 +51,8 @@ pub enum StepError {
     Upgrade { ended: String, log: String },
     #[error("script {path} {ended}; its output is in {log}")]
     Script { path: SitePath, ended: String, log: String },
+    #[error("{path} cannot be read: {reason}")]
+    Unreadable { path: String, reason: String },
     #[error("script {path} was cut off, and nobody knows whether it did its work")]
     ScriptUnknown { path: SitePath },
     #[error("script {path} is not the one that was approved")]
@@ -164,6 +166,9 @@ impl Fault for StepError {
                 format!("look whether it did; if so: `entracte resume --done {path}`"),
                 "else `entracte rollback` brings everything back to what it was before".into(),
             ],
+            StepError::Unreadable { .. } => {
+                vec!["nothing is decided by half a look: make it readable, or see to the disk".into()]
+            }
             StepError::NotClosed { .. } => vec!["`entracte gate show` prints what the web server needs once".into()],
             StepError::Undeclared { .. } => {
                 vec!["a script declares what it changes by a line `entracte: changes = PATTERN` near its top".into()]

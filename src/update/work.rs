@@ -1,5 +1,7 @@
 //! What every step of a run works with.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use crate::base::digest::Algorithms;
@@ -9,6 +11,7 @@ use crate::base::event::Watch;
 use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
 use crate::base::step::Step;
+use crate::base::tree::Kind as TreeKind;
 use crate::base::tree::Tree;
 use crate::database::address::Address;
 use crate::integrity::cache::StatCache;
@@ -120,9 +123,24 @@ impl Work<'_> {
         }
     }
 
-    /// The live tree as it is now, without what is the gate's.
+    /// The live tree as it is now, without what is the gate's. What cannot be
+    /// read would be taken for what is not there: the plan knew of none.
     pub fn scan(&self, watch: Watch) -> Result<Tree, StepError> {
-        scan_site(self.site, self.gate, watch)
+        let tree = scan_site(self.site, self.gate, watch)?;
+        let volatile = self.site.volatile();
+        let unreadable = tree.iter().find_map(|(path, node)| match &node.kind {
+            TreeKind::Unreadable { reason } if !volatile.matches_bytes(path.as_bytes()) => {
+                Some((path, reason))
+            }
+            _ => None,
+        });
+        match unreadable {
+            None => Ok(tree),
+            Some((path, reason)) => {
+                let path = fs::shown(&self.site.root.join(OsStr::from_bytes(path.as_bytes())));
+                Err(StepError::Unreadable { path, reason: reason.clone() })
+            }
+        }
     }
 
     /// The tree that the plan leads to.

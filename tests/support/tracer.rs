@@ -34,6 +34,9 @@ pub enum Fault {
     Lacking { call: i64, errno: Errno },
     /// The N-th one, if it writes, writes half of what it was asked to.
     Short { at: u64 },
+    /// The N-th call that looks or reads, counted from the first that changes
+    /// something, fails with EIO.
+    Unreadable { at: u64 },
 }
 
 /// How a traced program ended.
@@ -50,6 +53,8 @@ pub struct Traced {
     pub ended: Ended,
     /// Calls that change something, seen until then.
     pub calls: u64,
+    /// Calls that look or read, since the first that changes something.
+    pub looks: u64,
     /// Calls to which the fault was done.
     pub struck: u64,
     pub stdout: String,
@@ -73,6 +78,7 @@ struct Tracer {
     output: [tempfile::NamedTempFile; 2],
     ended: Ended,
     calls: u64,
+    looks: u64,
     struck: u64,
 }
 
@@ -94,7 +100,7 @@ impl Tracer {
         ptrace::setoptions(first, follow).unwrap();
         ptrace::syscall(first, None).unwrap();
         let (family, answers) = (BTreeSet::from([first]), BTreeMap::new());
-        Tracer { first, fault, family, answers, output, ended: Ended::Killed, calls: 0, struck: 0 }
+        Tracer { first, fault, family, answers, output, ended: Ended::Killed, calls: 0, looks: 0, struck: 0 }
     }
 
     fn follow(mut self) -> Traced {
@@ -110,8 +116,8 @@ impl Tracer {
         let said = |which: usize| {
             String::from_utf8_lossy(&fs::read(self.output[which].path()).unwrap()).into_owned()
         };
-        let Tracer { ended, calls, struck, .. } = self;
-        Traced { ended, calls, struck, stdout: said(0), stderr: said(1) }
+        let Tracer { ended, calls, looks, struck, .. } = self;
+        Traced { ended, calls, looks, struck, stdout: said(0), stderr: said(1) }
     }
 
     fn take(&mut self, status: WaitStatus) {
@@ -158,6 +164,12 @@ impl Tracer {
             _ if call.changes_something() => {
                 self.calls += 1;
                 self.strike(&call);
+            }
+            _ if self.calls > 0 && call.looks() => {
+                self.looks += 1;
+                if self.fault == (Fault::Unreadable { at: self.looks }) {
+                    self.refuse(&call, Errno::EIO);
+                }
             }
             _ => {}
         }
@@ -207,6 +219,14 @@ impl Call {
             // Standard output and error are nobody's state.
             libc::SYS_write | libc::SYS_writev => self.arguments[0] > 2,
             call => CHANGING.contains(&call),
+        }
+    }
+
+    /// Whether it asks a file or folder for something.
+    fn looks(&self) -> bool {
+        match self.number {
+            libc::SYS_read | libc::SYS_pread64 => self.arguments[0] > 2,
+            call => LOOKING.contains(&call),
         }
     }
 
@@ -299,4 +319,14 @@ const CHANGING: &[i64] = &[
     libc::SYS_chmod,
     libc::SYS_chown,
     libc::SYS_lchown,
+];
+
+const LOOKING: &[i64] = &[
+    libc::SYS_openat,
+    libc::SYS_openat2,
+    libc::SYS_getdents64,
+    libc::SYS_readlinkat,
+    libc::SYS_statx,
+    libc::SYS_newfstatat,
+    libc::SYS_fstat,
 ];

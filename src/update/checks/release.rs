@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use crate::base::check::Check;
 use crate::base::tree::Kind;
+use crate::base::tree::Node;
 use crate::integrity::manifest::version;
 use crate::site::installed::Ledger;
 use crate::update::checks::Subject;
@@ -15,7 +16,11 @@ pub fn staged_content(subject: &Subject) -> Check {
         None => Check::ok("staged", format!("{} files are here", subject.staged.manifest.files.len())),
         Some(first) => Check::error(
             "staged",
-            format!("the content of {} files is not here, {} among them", missing.len(), first.path),
+            format!(
+                "the content of {} files is not here or cannot be read, {} among them",
+                missing.len(),
+                first.path
+            ),
             "`entracte stage` again: it brings only what is missing",
         ),
     }
@@ -72,11 +77,22 @@ pub fn unreadable(subject: &Subject) -> Check {
         .collect();
     match unreadable.first() {
         None => Check::ok("readable", format!("{} entries of the site were read", subject.live.len())),
-        Some((first, _)) => Check::error(
+        Some((first, node)) => Check::error(
             "readable",
-            format!("{} entries cannot be read, {first} among them", unreadable.len()),
+            format!(
+                "{} entries of the site cannot be read, {first} among them{}",
+                unreadable.len(),
+                why(node)
+            ),
             "make them readable for the user who runs entracte",
         ),
+    }
+}
+
+fn why(node: &Node) -> String {
+    match &node.kind {
+        Kind::Unreadable { reason } => format!(" ({reason})"),
+        _ => String::new(),
     }
 }
 
