@@ -42,7 +42,7 @@ mod tests {
             _port: Option<u16>,
         }
         for (text, told) in [
-            ("\nurl = \"http://u:hu\\\"sh@h:99999/\"", "line 2: invalid value: string \"…\", expected"),
+            ("\nurl = \"http://u:hu\\\"sh@h:99999/\"", "line 2: invalid port number: \"…\""),
             ("port = \"a \\\"hush\\\" b\"", "line 1: invalid type: string \"…\", expected u16"),
             ("\n\nurl = \"http://u:hush@h/", "line 3: "),
             ("url = http://u:hush@h/", "line 1: "),

@@ -133,15 +133,15 @@ fn a_second_name_of_a_file_outside_is_never_written_through() {
     effort::tried("second names of files outside", 3);
 }
 
-/// Puts something in the place of the first path that leads to the second.
-type Decoy = fn(&Path, &Path);
+/// Makes a link to the first at the second.
+type PlantFile = fn(&Path, &Path);
 
 /// The gate's own files in the site, planted as links: closing and opening leave
 /// what they lead to alone, and put the links back.
 #[test]
 fn the_gate_writes_through_no_link() {
     let kinds = [("apache", ".htaccess"), ("prepend", ".user.ini"), ("wordpress", ".maintenance")];
-    let plants: [(&str, Decoy); 4] = [
+    let plants: [(&str, PlantFile); 4] = [
         ("a link", |target, link| symlink(target, link).unwrap()),
         ("a second name", |target, link| fs::hard_link(target, link).unwrap()),
         ("to nothing", |target, link| symlink(target.with_file_name("never"), link).unwrap()),
