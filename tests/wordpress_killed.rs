@@ -118,8 +118,8 @@ impl Press {
         };
         let is_of = |release: &Release| !differs(release);
         let database = Some(self.site.wordpress_database());
-        !(is_of(&self.old) && database == self.old.database)
-            && !(is_of(&self.new) && database == self.new.database)
+        let is_whole = |release: &Release| is_of(release) && database == release.database;
+        !is_whole(&self.old) && !is_whole(&self.new)
     }
 
     /// All old, all new, or closed: then it says for how long, and `status` why.

@@ -11,13 +11,22 @@ mod lock;
 mod look;
 mod nginx;
 
-/// Every child of the program starts through this verb; here it is a test's
-/// name, since the program that runs is the tests'.
+/// Every program is started behind a guard, which is this very program; here it
+/// is the tests', so both are tests' names.
+#[test]
+fn __guard() {
+    play_the_role_of_the_arguments();
+}
+
 #[test]
 fn __child() {
+    play_the_role_of_the_arguments();
+}
+
+fn play_the_role_of_the_arguments() {
     let arguments: Vec<_> = std::env::args_os().collect();
-    if arguments.get(1).is_some_and(|verb| verb == entracte::sys::process::CHILD_VERB) {
-        let parent = arguments[2].to_str().unwrap().parse().unwrap();
-        panic!("{}", entracte::sys::process::become_child(parent, &arguments[4..]));
+    if let Some(role) = entracte::sys::guard::Role::of(&arguments) {
+        let status = role.play().unwrap_or_else(|error| panic!("{}: {error}", role.program()));
+        std::process::exit(status.into());
     }
 }
