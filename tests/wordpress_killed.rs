@@ -116,8 +116,10 @@ impl Press {
             let mut paths = ["wp-includes/version.php", "wp-login.php", "wp-admin/about.php"].into_iter();
             paths.any(|path| self.site.read(path) != fs::read(release.folder.join(path)).unwrap())
         };
+        let is_of = |release: &Release| !differs(release);
         let database = Some(self.site.wordpress_database());
-        [&self.old, &self.new].iter().all(|release| differs(release) || database != release.database)
+        let is_whole = |release: &Release| is_of(release) && database == release.database;
+        !is_whole(&self.old) && !is_whole(&self.new)
     }
 
     /// All old, all new, or closed: then it says for how long, and `status` why.

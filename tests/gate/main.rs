@@ -11,21 +11,22 @@ mod lock;
 mod look;
 mod nginx;
 
-/// Every child of the program starts through these verbs; here they are names
-/// of tests, since the program that runs is the tests'.
-#[test]
-fn __child() {
-    become_one_of_ours();
-}
-
+/// Every program is started behind a guard, which is this very program; here it
+/// is the tests', so both are tests' names.
 #[test]
 fn __guard() {
-    become_one_of_ours();
+    play_the_role_of_the_arguments();
 }
 
-fn become_one_of_ours() {
+#[test]
+fn __child() {
+    play_the_role_of_the_arguments();
+}
+
+fn play_the_role_of_the_arguments() {
     let arguments: Vec<_> = std::env::args_os().collect();
-    if let Some(status) = entracte::app::desk::child(&arguments) {
+    if let Some(role) = entracte::sys::guard::Role::of(&arguments) {
+        let status = role.play().unwrap_or_else(|error| panic!("{}: {error}", role.program()));
         std::process::exit(status.into());
     }
 }
