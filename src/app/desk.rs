@@ -12,6 +12,7 @@ use crate::site::Site;
 use crate::site::gate::Gate;
 use crate::site::state::State;
 use crate::sys::env;
+use crate::sys::family;
 use crate::sys::fs;
 use crate::sys::lock::Lock;
 use crate::sys::process;
@@ -104,21 +105,20 @@ pub fn patient_interrupt() -> Interrupt {
     Interrupt::listen_patiently()
 }
 
-/// When this process is to become one of our children (`__child PID -- ARGV…`),
-/// it does; what comes back is the exit status of the failure to.
+/// When this process is to take part in running a program for another of ours
+/// (`__keeper PID -- ARGV…`), it does; what comes back is its exit status.
 pub fn child(arguments: &[OsString]) -> Option<u8> {
     let [_, verb, parent, dashes, argv @ ..] = arguments else { return None };
-    if verb != process::CHILD_VERB || dashes != "--" {
+    if dashes != "--" {
         return None;
     }
-    let parent = parent.to_str()?.parse().ok()?;
-    let error = process::become_child(parent, argv);
-    let program = argv.first().map(|name| fs::shown(Path::new(name))).unwrap_or_default();
-    let _ = std::io::Write::write_all(
-        &mut std::io::stderr(),
-        format!("failed to start {program}: {error}\n").as_bytes(),
-    );
-    Some(127)
+    let ended = family::take_part(verb, parent.to_str()?.parse().ok()?, argv)?;
+    Some(ended.unwrap_or_else(|error| {
+        let program = argv.first().map(|name| fs::shown(Path::new(name))).unwrap_or_default();
+        let said = format!("failed to start {program}: {error}\n");
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
+        127
+    }))
 }
 
 /// One line that the person at the terminal types; `None` when there is none.

@@ -1,11 +1,9 @@
 //! Programs we start: an argument list, never a shell; an environment that is
 //! named, never inherited whole; a time limit; and no orphans.
 //!
-//! A child is started through this very program (`entracte __child PID --
-//! ARGV…`), which asks the kernel to kill it when we die, checks that we still
-//! live, and becomes the program. It stands in a process group of its own, so
-//! that a Ctrl-C on our terminal does not reach it and a time limit reaches
-//! its own children.
+//! A program is started through this very one, by a keeper that ends it and all
+//! that it started when it is over, or we are (`sys::family`). It stands in a
+//! process group of its own, so that a Ctrl-C on our terminal does not reach it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,16 +19,13 @@ use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
-use std::time::Instant;
 
 use rustix::process::Pid;
 use rustix::process::Signal;
 
 use crate::sys::env;
+use crate::sys::family;
 use crate::sys::fs::IoError;
-
-/// The hidden verb that a child starts with.
-pub const CHILD_VERB: &str = "__child";
 
 /// Variables that a child inherits; everything else it must be given.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER"];
@@ -118,7 +113,7 @@ impl Program {
     fn spawn(&self, out: Stdio, err: Stdio) -> Result<Child, ProcessError> {
         let mut command = ourselves();
         command
-            .arg(CHILD_VERB)
+            .arg(family::KEEPER)
             .arg(env::process_id().to_string())
             .arg("--")
             .args(&self.argv)
@@ -142,27 +137,18 @@ impl Program {
     }
 
     fn wait(&self, child: &mut Child) -> Result<Ended, ProcessError> {
-        let started = Instant::now();
-        loop {
-            let ended =
-                child.try_wait().map_err(|source| ProcessError::Wait { program: self.name(), source })?;
-            if let Some(status) = ended {
-                return Ok(match status.code() {
-                    Some(code) => Ended::Status(code),
-                    None => Ended::Signal(status.signal().unwrap_or_default()),
-                });
-            }
-            if started.elapsed() >= self.limit {
-                kill_group(child.id());
-                let _ = child.wait();
-                return Ok(Ended::TimedOut);
-            }
-            std::thread::sleep(Duration::from_millis(if started.elapsed().as_millis() < 200 {
-                2
-            } else {
-                20
-            }));
-        }
+        let waited = family::wait(child, |elapsed| elapsed >= self.limit);
+        let ended = waited.map_err(|source| ProcessError::Wait { program: self.name(), source })?;
+        let Some(status) = ended else {
+            family::end_below(child.id());
+            kill_group(child.id());
+            let _ = child.wait();
+            return Ok(Ended::TimedOut);
+        };
+        Ok(match status.code() {
+            Some(code) => Ended::Status(code),
+            None => Ended::Signal(status.signal().unwrap_or_default()),
+        })
     }
 
     fn start_error(&self, source: io::Error) -> ProcessError {
@@ -173,7 +159,7 @@ impl Program {
 /// This very program, wherever it stands and whoever may go there.
 const OURSELVES: &str = "/proc/self/exe";
 
-fn ourselves() -> Command {
+pub(in crate::sys) fn ourselves() -> Command {
     let mut command = Command::new(OURSELVES);
     command.arg0("entracte");
     command
@@ -182,20 +168,6 @@ fn ourselves() -> Command {
 fn kill_group(id: u32) {
     if let Some(pid) = Pid::from_raw(id as i32) {
         let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-    }
-}
-
-/// Becomes the program of `argv`, to be killed with its parent. Returns only
-/// when that fails.
-pub fn become_child(parent: u32, argv: &[OsString]) -> io::Error {
-    if let Err(errno) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
-        return errno.into();
-    }
-    let lives = rustix::process::getppid().is_some_and(|pid| pid.as_raw_nonzero().get() as u32 == parent);
-    match (lives, argv) {
-        (true, [program, arguments @ ..]) => Command::new(program).args(arguments).exec(),
-        (true, []) => io::Error::from(io::ErrorKind::InvalidInput),
-        (false, _) => io::Error::other("the parent is gone"),
     }
 }
 

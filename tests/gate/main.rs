@@ -11,13 +11,21 @@ mod lock;
 mod look;
 mod nginx;
 
-/// Every child of the program starts through this verb; here it is a test's
-/// name, since the program that runs is the tests'.
+/// Programs are started through these verbs; here they are names of tests,
+/// since the program that runs is the tests'.
 #[test]
-fn __child() {
+fn __keeper() {
+    take_part();
+}
+
+#[test]
+fn __program() {
+    take_part();
+}
+
+fn take_part() {
     let arguments: Vec<_> = std::env::args_os().collect();
-    if arguments.get(1).is_some_and(|verb| verb == entracte::sys::process::CHILD_VERB) {
-        let parent = arguments[2].to_str().unwrap().parse().unwrap();
-        panic!("{}", entracte::sys::process::become_child(parent, &arguments[4..]));
+    if let Some(code) = entracte::app::desk::child(&arguments) {
+        std::process::exit(code.into());
     }
 }
