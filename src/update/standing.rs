@@ -161,10 +161,13 @@ impl Standing {
                 self.upgrade = None;
             }
             Entry::Upgrade { state } => self.upgrade = Some(*state),
-            Entry::Script { path, state, .. } => {
-                self.scripts.insert(path.clone(), *state);
+            Entry::Script { path, state, status } => {
+                // One that a signal or the time limit ended may have done half of its work.
+                let was_cut_off = *state == EffectState::Failed && status.is_none();
+                let state = if was_cut_off { EffectState::Started } else { *state };
+                self.scripts.insert(path.clone(), state);
             }
-            Entry::Opened { .. } | Entry::Warning { .. } | Entry::Unknown => {}
+            Entry::Opened { .. } | Entry::Guarded { .. } | Entry::Warning { .. } | Entry::Unknown => {}
         }
         Ok(())
     }
