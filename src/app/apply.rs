@@ -203,7 +203,8 @@ pub(super) fn go_on(
             match roll_back(&mut work, &cause.message, NewerData::Refuse, watch) {
                 Ok(()) => {
                     tell(&work, "rolled-back")?;
-                    let failure = cause.ending(Exit::Failed).hint("nothing has changed and the site is open");
+                    let exit = if cause.exit == Exit::Locked { Exit::Locked } else { Exit::Failed };
+                    let failure = cause.ending(exit).hint("nothing has changed and the site is open");
                     Ok(Answer::failing(failure, view(&work.run)))
                 }
                 Err(second) => Ok(Answer::failing(stuck(Failure::from(second)), view(&work.run))),
@@ -220,12 +221,18 @@ fn is_before_swap(work: &Work, error: &StepError) -> bool {
     !work.run.standing().was_started(Step::Swap) || (drift && !work.run.standing().is_done(Step::Swap))
 }
 
-/// The site stays closed and a person is needed.
+/// The site stays as it is, closed perhaps, and a person is needed.
 fn stuck(failure: Failure) -> Failure {
+    let exit = stuck_exit(failure.exit);
     failure
-        .ending(Exit::Stuck)
+        .ending(exit)
         .hint("`entracte rollback` brings everything back to what it was before")
         .hint("`entracte resume` tries again from where it stands")
+}
+
+/// Another entracte that is at work ends by itself; everything else needs a person.
+fn stuck_exit(exit: Exit) -> Exit {
+    if exit == Exit::Locked { Exit::Locked } else { Exit::Stuck }
 }
 
 pub fn rollback(
@@ -261,17 +268,18 @@ pub fn rollback(
             let exit = match &error {
                 // What is needed to go back is not there, or not what it was.
                 StepError::Dump(_) | StepError::Swap(_) | StepError::Saved(_) => Exit::Stuck,
+                StepError::Database(error) => stuck_exit(error.exit()),
                 error if error.exit() == Exit::Refused => Exit::Refused,
                 _ => Exit::Stuck,
             };
             Err(Failure::from(error).ending(exit))
         }
-        Err(error) => Ok(Answer::failing(
-            Failure::from(error)
-                .ending(Exit::Stuck)
-                .hint("`entracte rollback` again goes on from where it stands"),
-            view(&work.run),
-        )),
+        Err(error) => {
+            let exit = stuck_exit(error.exit());
+            let failure = Failure::from(error).ending(exit);
+            let failure = failure.hint("`entracte rollback` again goes on from where it stands");
+            Ok(Answer::failing(failure, view(&work.run)))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::update::error::StepError;
+use crate::update::guard;
 use crate::update::journal::Entry;
 use crate::update::standing::End;
 use crate::update::steps;
@@ -58,6 +59,11 @@ pub fn advance(work: &mut Work, watch: Watch) -> Result<Option<Step>, StepError>
 
 /// Goes on until the end, or until it is to stop.
 pub fn run(work: &mut Work, until: Until, watch: Watch) -> Result<Outcome, StepError> {
+    // After that the database is the visitors' again.
+    let _alone = match work.run.standing().reopened {
+        true => None,
+        false => guard::take(work)?,
+    };
     loop {
         let Some(next) = work.run.standing().next_step() else {
             advance(work, watch)?;

@@ -164,6 +164,9 @@ impl Fault for StepError {
                 format!("look whether it did; if so: `entracte resume --done {path}`"),
                 "else `entracte rollback` brings everything back to what it was before".into(),
             ],
+            StepError::Statement { .. } => vec![
+                "`entracte resume` brings the database back from its dump and begins the migration again".into(),
+            ],
             StepError::NotClosed { .. } => vec!["`entracte gate show` prints what the web server needs once".into()],
             StepError::Undeclared { .. } => {
                 vec!["a script declares what it changes by a line `entracte: changes = PATTERN` near its top".into()]
