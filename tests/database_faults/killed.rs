@@ -12,7 +12,6 @@ use crate::support::effort;
 use crate::support::tracer::Ended;
 use crate::support::tracer::Fault;
 use crate::support::tracer::trace;
-use crate::support::update;
 
 /// A script that must not run twice, in byte order behind the repeatable one.
 const COUNTING: &str = "run_once/002-count.sh";
@@ -86,6 +85,60 @@ impl Counted {
     }
 }
 
+/// What was known of the script that must not run twice, and what was the case.
+enum Script {
+    Known,
+    HadRun,
+    HadNotRun,
+}
+
+impl Counted {
+    fn recover(&self, verb: &str, when: &str) {
+        match verb {
+            "rollback" => {
+                self.field.recover("rollback", when);
+                self.field.is_old(when);
+            }
+            _ => drop(self.resume(when)),
+        }
+    }
+
+    /// Goes on until the new site is there, deciding what a person has to.
+    fn resume(&self, when: &str) -> Script {
+        let before = self.runs();
+        let answered = self.field.try_to("resume", when);
+        let script = match answered.exit {
+            6 => {
+                let said = answered.refused(6);
+                assert!(said.contains(COUNTING) && said.contains("nobody knows"), "{when}: {said}");
+                assert_eq!(self.runs(), before, "{when}: the script ran again, and nobody was told");
+                assert!(self.field.flag().exists(), "{when}: open though nobody knows");
+                self.decide(before, when)
+            }
+            0 | 1 | 3 => Script::Known,
+            _ => panic!("{when}: {answered:?}"),
+        };
+        if self.field.small.read("VERSION") == "1\n" {
+            self.field.entracte.json(&["apply"]).code(0);
+        }
+        self.field.is_new(when);
+        assert_eq!(self.runs(), 1, "{when}: the script ran {} times", self.runs());
+        assert_eq!(self.field.small.read("media/count.txt"), "ran\n", "{when}");
+        script
+    }
+
+    /// As a person who looks whether the script did its work.
+    fn decide(&self, runs: usize, when: &str) -> Script {
+        if runs > 0 {
+            self.field.entracte.json(&["resume", "--done", COUNTING]).code(0);
+            return Script::HadRun;
+        }
+        self.field.recover("rollback", when);
+        self.field.is_old(when);
+        Script::HadNotRun
+    }
+}
+
 #[test]
 fn killed_between_save_and_verify_then_rolled_back() {
     let counted = Counted::new();
@@ -111,39 +164,48 @@ fn killed_between_save_and_verify_then_resumed() {
     for at in &points {
         let when = format!("killed before call {at}, resumed");
         counted.kill(*at, &when);
-        let before = counted.runs();
-        let answered = counted.field.try_to("resume", &when);
-        if answered.exit == 6 {
-            unknown += 1;
-            let said = answered.refused(6);
-            assert!(said.contains(COUNTING) && said.contains("nobody knows"), "{when}: {said}");
-            assert_eq!(counted.runs(), before, "{when}: the script ran again, and nobody was told");
-            assert!(counted.field.flag().exists(), "{when}: open though nobody knows");
-            match before {
-                // A person looks, and sees that it did not.
-                0 => {
-                    never += 1;
-                    counted.field.recover("rollback", &when);
-                    counted.field.is_old(&when);
-                    update::plan_and_approve(&counted.field.entracte);
-                    update::apply(&counted.field.entracte);
-                }
-                _ => drop(counted.field.entracte.json(&["resume", "--done", COUNTING]).code(0)),
-            }
-        } else {
-            assert!(matches!(answered.exit, 0 | 1 | 3), "{when}: {answered:?}");
-            if counted.field.small.read("VERSION") == "1\n" {
-                counted.field.entracte.json(&["apply"]).code(0);
-            }
+        match counted.resume(&when) {
+            Script::Known => {}
+            Script::HadRun => unknown += 1,
+            Script::HadNotRun => (unknown, never) = (unknown + 1, never + 1),
         }
-        counted.field.is_new(&when);
-        assert_eq!(counted.runs(), 1, "{when}: the script ran {} times", counted.runs());
-        assert_eq!(counted.field.small.read("media/count.txt"), "ran\n", "{when}");
         assert_eq!(counted.field.entracte.json(&["resume"]).exit, 3, "{when}, and again");
     }
     assert!(unknown > 0, "no script was ever cut off");
     eprintln!("of {} points, {unknown} left a script unknown, {never} of which had not run", points.len());
     effort::tried("update on MariaDB killed between save and verify, resumed", points.len() as u64);
+}
+
+/// Killed in an update, then before any call of its recovery, then recovered.
+#[test]
+fn a_recovery_killed_before_a_call_is_taken_again() {
+    let counted = Counted::new();
+    let first = counted.calls(&["apply", "--foreground", "--stop-before", "migrate"]);
+    let mut tried = 0;
+    for verb in ["rollback", "resume"] {
+        // In the middle of the migration, so that both bring the dump back.
+        let in_migration = first + 14;
+        counted.kill(in_migration, "to count");
+        let journal = fs::read_to_string(counted.field.journal()).unwrap();
+        assert!(
+            journal.contains("\"event\":\"sql\"") && !journal.contains("\"event\":\"script\""),
+            "{journal}"
+        );
+        let traced = trace(counted.field.entracte.command(&[verb, "--foreground"]), Fault::Count);
+        assert_eq!(traced.ended, Ended::Status(0), "{traced:?}");
+        let all = traced.calls;
+        for second in effort::spread(all, effort::points(20, all as usize)) {
+            let when = format!("killed in the migration, {verb} killed before call {second}");
+            counted.kill(in_migration, &when);
+            let fault = Fault::Kill { at: second };
+            let killed = trace(counted.field.entracte.command(&[verb, "--foreground"]), fault);
+            assert!(killed.ended == Ended::Killed || killed.calls < second, "{when}: {killed:?}");
+            counted.field.status_is_true(&when);
+            counted.recover(verb, &when);
+            tried += 1;
+        }
+    }
+    effort::tried("update on MariaDB killed in the migration, its recovery killed, then taken again", tried);
 }
 
 /// Control: a recovery that believes nothing happened runs a script twice whose

@@ -15,6 +15,7 @@ use crate::proxy::Moment;
 use crate::server::Server;
 use crate::support::effort;
 use crate::support::snapshot::Tree;
+use crate::support::update;
 
 use mysql::prelude::Queryable;
 
@@ -47,14 +48,7 @@ impl Loss {
 #[track_caller]
 fn lose(field: &Field, loss: Loss, number: usize, moment: Moment, when: &str) {
     field.lay();
-    let process = Arc::new(AtomicU32::new(0));
-    let (ours, server) = (Arc::clone(&process), Server::shared());
-    field.proxy.trap(&migration::mark(number), moment, loss.line(), move |connection| match loss {
-        Loss::Server => server.kill(),
-        Loss::Ended => server.root().query_drop(format!("KILL CONNECTION {connection}")).unwrap(),
-        Loss::Cut | Loss::HalfOpen => {}
-        Loss::Ourselves => kill(&ours),
-    });
+    let process = spring_at(field, &migration::mark(number), loss, moment);
     let mut command = field.entracte.command(&["--json", "apply", "--foreground"]);
     let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let child = child.spawn().unwrap();
@@ -70,6 +64,20 @@ fn lose(field: &Field, loss: Loss, number: usize, moment: Moment, when: &str) {
         _ => assert_eq!(ended, (Some(6), None), "{when}: {said}"),
     }
     assert!(!field.proxy.is_set(), "{when}: the statement never came");
+}
+
+/// Sets the trap; who is to be killed may be told later.
+fn spring_at(field: &Field, mark: &str, loss: Loss, moment: Moment) -> Arc<AtomicU32> {
+    let process = Arc::new(AtomicU32::new(0));
+    let (ours, server) = (Arc::clone(&process), Server::shared());
+    field.proxy.trap(mark, moment, loss.line(), move |connection| match loss {
+        Loss::Server => server.kill(),
+        // It may be over already.
+        Loss::Ended => drop(server.root().query_drop(format!("KILL CONNECTION {connection}"))),
+        Loss::Cut | Loss::HalfOpen => {}
+        Loss::Ourselves => kill(&ours),
+    });
+    process
 }
 
 fn kill(process: &AtomicU32) {
@@ -137,11 +145,64 @@ fn refuses_without_a_server(field: &Field, when: &str) {
     }
 }
 
+/// Before anything was exchanged there is nothing to decide: the site is open.
+#[test]
+fn lost_while_the_database_is_saved() {
+    let field = Field::new(&migration::setting());
+    for loss in [Loss::Server, Loss::Ended, Loss::Cut, Loss::HalfOpen] {
+        let when = format!("{loss:?} lost in the dump");
+        field.lay();
+        spring_at(&field, "FROM `users`", loss, Moment::During);
+        let ended = field.entracte.json(&["apply", "--foreground"]);
+        assert!(!field.proxy.is_set(), "{when}: the dump never came");
+        if loss == Loss::Server {
+            field.server.start();
+        }
+        let said = ended.refused(1);
+        assert!(said.contains("nothing has changed and the site is open"), "{when}: {said}");
+        field.is_old(&when);
+        update::apply(&field.entracte);
+        field.is_new(&format!("{when}, and again"));
+    }
+    effort::tried("server or line lost while the database is saved", 4);
+}
+
+/// A recovery that was cut off begins again, either way.
+#[test]
+fn lost_while_the_database_is_brought_back() {
+    let field = Field::new(&migration::setting());
+    let marks = ["DROP TABLE IF EXISTS `counters`", "INSERT INTO `users`", "CREATE TABLE `untouched`"];
+    let mut tried = 0;
+    for (at, loss) in [Loss::Server, Loss::Ended, Loss::Cut, Loss::HalfOpen].into_iter().enumerate() {
+        for verb in ["rollback", "resume"] {
+            for mark in if effort::is_full() { &marks[..] } else { &marks[at % 3..][..1] } {
+                let when = format!("{loss:?} lost in a restore at {mark}, {verb}");
+                lose(&field, Loss::Ourselves, 12, Moment::After, &when);
+                spring_at(&field, mark, loss, Moment::During);
+                let ended = field.entracte.json(&[verb, "--foreground"]);
+                assert!(!field.proxy.is_set(), "{when}: the restore never came");
+                if loss == Loss::Server {
+                    field.server.start();
+                }
+                assert_eq!(ended.exit, 6, "{when}: {ended:?}");
+                field.status_is_true(&when);
+                field.recover(verb, &when);
+                match verb {
+                    "rollback" => field.is_old(&when),
+                    _ => field.is_new(&when),
+                }
+                tried += 1;
+            }
+        }
+    }
+    effort::tried("server or line lost while the database is brought back", tried);
+}
+
 /// A finished update is not taken back by halves either.
 #[test]
 fn a_rollback_of_a_finished_update_needs_the_server_before_it_begins() {
     let field = Field::new(&migration::setting());
-    crate::support::update::apply(&field.entracte);
+    update::apply(&field.entracte);
     field.server.kill();
     let before = Tree::of(&field.small.root());
     let said = field.entracte.json(&["rollback"]).refused(6);
