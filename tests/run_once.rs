@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
+use support::ground::Ground;
 use support::run::Entracte;
 use support::small::SmallSite;
 use support::update::apply;
@@ -69,6 +70,26 @@ fn a_release_that_waits_is_not_forgotten() {
     small.stage(&entracte);
     assert!(entracte.json(&["--yes", "run-once", "run"]).refused(5).contains("release 2 is staged"));
     assert!(!small.has("media/count.txt"));
+}
+
+/// What a signal or the time limit ended may have done half of its work.
+#[test]
+fn a_script_that_was_cut_off_is_not_run_again() {
+    let cut = "#!/bin/sh\n# entracte: changes = media/**\necho ran >> media/count.txt\nkill -9 $$\n";
+    let ground = Ground::with(|small| {
+        let path = small.release(2).join("run_once/002-cut.sh");
+        small.write(&path, cut);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    });
+    assert!(ground.entracte.json(&["apply"]).refused(6).contains("was ended by signal 9"));
+    let said = ground.entracte.json(&["resume"]).refused(6);
+    assert!(said.contains("nobody knows") && said.contains("--done run_once/002-cut.sh"), "{said}");
+    assert_eq!(ground.small.read("media/count.txt"), "ran\n", "it ran again");
+    ground.entracte.json(&["resume", "--done", "run_once/002-cut.sh"]).code(0);
+    assert_eq!(ground.small.read("media/count.txt"), "ran\n");
+    assert!(ground.small.has("run_once/002-cut.sh.done"));
+    ground.entracte.json(&["rollback"]).code(0);
+    ground.is_old("after a rollback");
 }
 
 /// What ran outside an update is known to the next update.

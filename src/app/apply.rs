@@ -199,7 +199,8 @@ pub(super) fn go_on(
             let cause = Failure::from(error);
             match roll_back(&mut work, &cause.message, NewerData::Refuse, watch) {
                 Ok(()) => {
-                    let failure = cause.ending(Exit::Failed).hint("nothing has changed and the site is open");
+                    let exit = if cause.exit == Exit::Locked { Exit::Locked } else { Exit::Failed };
+                    let failure = cause.ending(exit).hint("nothing has changed and the site is open");
                     Ok(Answer::failing(failure, told(&work, "rolled-back")))
                 }
                 Err(second) => Ok(Answer::failing(stuck(Failure::from(second)), view(&work.run))),
@@ -216,12 +217,18 @@ fn is_before_swap(work: &Work, error: &StepError) -> bool {
     !work.run.standing().was_started(Step::Swap) || (drift && !work.run.standing().is_done(Step::Swap))
 }
 
-/// The site stays closed and a person is needed.
+/// The site stays as it is, closed perhaps, and a person is needed.
 fn stuck(failure: Failure) -> Failure {
+    let exit = stuck_exit(failure.exit);
     failure
-        .ending(Exit::Stuck)
+        .ending(exit)
         .hint("`entracte rollback` brings everything back to what it was before")
         .hint("`entracte resume` tries again from where it stands")
+}
+
+/// Another entracte that is at work ends by itself; everything else needs a person.
+pub(super) fn stuck_exit(exit: Exit) -> Exit {
+    if exit == Exit::Locked { Exit::Locked } else { Exit::Stuck }
 }
 
 /// What a run came to, which the history is told. That this fails changes

@@ -1,6 +1,7 @@
 //! `rollback` and `commit`: the two ways in which a run is over for good.
 
 use crate::app::apply::not_over;
+use crate::app::apply::stuck_exit;
 use crate::app::apply::told;
 use crate::app::apply::view;
 use crate::app::desk::Held;
@@ -65,18 +66,22 @@ pub(super) fn take_back(
         Err(error) if !began && work.run.standing().direction == Direction::Forward => {
             Err(refused_to_begin(&work, error))
         }
-        Err(error) => Ok(Answer::failing(
-            Failure::from(error)
-                .ending(Exit::Stuck)
-                .hint("`entracte rollback` again goes on from where it stands"),
-            view(&work.run),
-        )),
+        Err(error) => {
+            let exit = stuck_exit(error.exit());
+            let failure = Failure::from(error).ending(exit);
+            let failure = failure.hint("`entracte rollback` again goes on from where it stands");
+            Ok(Answer::failing(failure, view(&work.run)))
+        }
     }
 }
 
 /// Nothing was written. When what is needed to go back is not there, or not
 /// what it was, a person has to choose among what is still possible.
 fn refused_to_begin(work: &Work, error: StepError) -> Failure {
+    if let StepError::Database(source) = &error {
+        let exit = stuck_exit(source.exit());
+        return Failure::from(error).ending(exit);
+    }
     let harmed = matches!(error, StepError::Dump(_) | StepError::Swap(_) | StepError::Saved(_));
     if !harmed && error.exit() == Exit::Refused {
         return error.into();

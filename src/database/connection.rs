@@ -1,6 +1,7 @@
 //! One connection to a site's database, whatever server stands behind it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -42,9 +43,15 @@ pub trait Database: Send {
     /// Ends another connection and waits until it is gone.
     fn kill_connection(&mut self, id: u64) -> Result<(), DatabaseError>;
 
-    /// Takes the server's lock for the site while this connection lives;
-    /// `false` when another connection holds it.
-    fn lock_site(&mut self, name: &str) -> Result<bool, DatabaseError>;
+    /// Takes the server's lock of that name while this connection lives; the
+    /// number of the connection that holds it, if another does after so long.
+    fn lock(&mut self, name: &str, patience: Duration) -> Result<Option<u64>, DatabaseError>;
+
+    /// The connection that holds the lock of that name.
+    fn lock_holder(&mut self, name: &str) -> Result<Option<u64>, DatabaseError>;
+
+    /// Other connections that run a statement in this database now.
+    fn busy_connections(&mut self) -> Result<Vec<u64>, DatabaseError>;
 
     /// Whether an update could work with this database.
     fn checks(&mut self) -> Vec<Check>;
@@ -123,6 +130,10 @@ pub enum DatabaseError {
     Answer { statement: String, what: &'static str },
     #[error("the database connection {0} was ended but does not go away")]
     StillConnected(u64),
+    #[error("another entracte works on the database, by its connection {0}")]
+    Held(u64),
+    #[error("connection {0} still runs a statement in the database that began before")]
+    StillBusy(u64),
     #[error("failed to copy the database {}: it does not stop changing", crate::sys::fs::shown(.0))]
     Changing(PathBuf),
     #[error(transparent)]
@@ -145,6 +156,7 @@ impl Fault for DatabaseError {
             DatabaseError::Connect { .. } | DatabaseError::Denied { .. } | DatabaseError::Login { .. } => {
                 Exit::Refused
             }
+            DatabaseError::Held(_) => Exit::Locked,
             _ => Exit::Failed,
         }
     }
@@ -159,6 +171,10 @@ impl Fault for DatabaseError {
             }
             DatabaseError::Login { .. } => {
                 vec!["give the database user a password of a usual kind (mysql_native_password, caching_sha2_password, ed25519)".into()]
+            }
+            DatabaseError::Held(_) => vec!["wait until it has ended; it may run on another host".into()],
+            DatabaseError::StillConnected(id) | DatabaseError::StillBusy(id) => {
+                vec![format!("wait until the database's server has ended it, or tell it to: KILL {id}")]
             }
             DatabaseError::Io(error) => error.hints(),
             _ => Vec::new(),

@@ -7,6 +7,8 @@ use crate::base::exit::causes;
 use crate::base::secret::Secret;
 use crate::database::address::Address;
 use crate::database::connection::*;
+use crate::database::guard::Guard;
+use crate::database::guard::open_to_work;
 use crate::database::scope::Scope;
 use crate::database::sqlite::Sqlite;
 use crate::database::sqlite_copy;
@@ -102,13 +104,30 @@ fn a_connection_is_killed_and_a_lock_excludes() {
     let address = testing::address(&testing::new_database());
     let (mut one, mut two) = (open(&address).unwrap(), open(&address).unwrap());
     let long = format!("site at {}", "/x".repeat(90));
-    assert!(one.lock_site(&long).unwrap());
-    assert!(!two.lock_site(&long).unwrap());
-    assert!(two.lock_site("another").unwrap());
+    let at_once = std::time::Duration::ZERO;
+    assert_eq!(one.lock(&long, at_once).unwrap(), None);
+    assert_eq!(two.lock(&long, at_once).unwrap(), Some(one.connection_id()));
+    assert_eq!(two.lock("another", at_once).unwrap(), None);
     two.kill_connection(one.connection_id()).unwrap();
     assert!(one.execute("SELECT 1").is_err());
-    assert!(two.lock_site(&long).unwrap());
+    assert_eq!(two.lock(&long, at_once).unwrap(), None);
     two.kill_connection(one.connection_id()).unwrap();
+}
+
+#[test]
+fn a_guard_keeps_others_out_and_ends_what_was_left_behind() {
+    let address = testing::address(&testing::new_database());
+    let scope = Scope::All;
+    let guard = Guard::take(&address, &scope, &[]).unwrap().unwrap();
+    let id = guard.connection_id();
+    assert!(matches!(Guard::take(&address, &scope, &[]), Err(DatabaseError::Held(held)) if held == id));
+    let shared = Guard::take(&address, &Scope::Prefix("b_".into()), &[]).unwrap();
+    assert!(shared.is_some(), "another site in the same database");
+    let mut orphan = open_to_work(&address, &scope).unwrap();
+    let mut second = Guard::take(&address, &scope, &[id]).unwrap().unwrap();
+    assert!(orphan.execute("SELECT 1").is_err(), "it went on");
+    second.settle().unwrap();
+    open_to_work(&address, &scope).unwrap();
 }
 
 #[test]

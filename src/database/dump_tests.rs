@@ -11,6 +11,7 @@ use crate::database::address::Address;
 use crate::database::connection::Database;
 use crate::database::connection::open;
 use crate::database::dump::*;
+use crate::database::guard::begin_to_work;
 use crate::database::mysql::MySql;
 use crate::database::restore::RestoreError;
 use crate::database::restore::restore;
@@ -214,7 +215,7 @@ fn a_restore_waits_for_the_connection_of_the_one_before() {
     let mut before = MySql::connect(&mysql).unwrap();
     run_all(&mut before, &["CREATE TABLE t (a INT)", "INSERT INTO t VALUES (1)"]);
     let record = save(&address, &Scope::All, folder.path());
-    before.lock_restore().unwrap();
+    begin_to_work(&mut before, &Scope::All).unwrap();
     let late = std::thread::spawn(move || {
         std::thread::sleep(std::time::Duration::from_millis(300));
         before.execute("INSERT INTO t VALUES (2)").unwrap();

@@ -8,6 +8,7 @@ pub mod dump;
 #[cfg(test)]
 mod dump_tests;
 mod grants;
+pub mod guard;
 pub mod lexer;
 #[cfg(test)]
 mod lexer_tests;

@@ -120,20 +120,10 @@ impl MySql {
         Ok(())
     }
 
-    /// Waits until no other connection restores this database: after a kill the
-    /// server may still be busy with the last statement of the one before.
-    pub(in crate::database) fn lock_restore(&mut self) -> Result<(), DatabaseError> {
-        match self.lock("restore", KILL_LIMIT.as_secs())? {
-            true => Ok(()),
-            false => Err(DatabaseError::answer("GET_LOCK", "a lock that another restore holds")),
-        }
-    }
-
-    fn lock(&mut self, name: &str, seconds: u64) -> Result<bool, DatabaseError> {
-        // A lock's name is the server's, not the database's, and at most 64 characters long.
-        let key = Sha256::of(format!("{}\n{name}", self.name).as_bytes()).short();
-        let locked = self.text(&format!("SELECT GET_LOCK('entracte {key}', {seconds})"))?;
-        Ok(locked.as_deref() == Some("1"))
+    /// The server's name for a lock: it is the server's, not the database's,
+    /// and at most 64 characters long.
+    fn lock_name(&self, name: &str) -> String {
+        format!("'entracte {}'", Sha256::of(format!("{}\n{name}", self.name).as_bytes()).short())
     }
 
     fn is_connected(&mut self, id: u64) -> Result<bool, DatabaseError> {
@@ -190,8 +180,31 @@ impl Database for MySql {
         Ok(())
     }
 
-    fn lock_site(&mut self, name: &str) -> Result<bool, DatabaseError> {
-        self.lock(name, 0)
+    fn lock(&mut self, name: &str, patience: Duration) -> Result<Option<u64>, DatabaseError> {
+        let key = self.lock_name(name);
+        let take = format!("SELECT GET_LOCK({key}, {})", patience.as_secs());
+        loop {
+            match self.text(&take)?.as_deref() {
+                Some("1") => return Ok(None),
+                Some(_) => {}
+                None => return Err(DatabaseError::answer(&take, "nothing")),
+            }
+            // Who held it may have gone between the two questions.
+            if let Some(holder) = self.lock_holder(name)? {
+                return Ok(Some(holder));
+            }
+        }
+    }
+
+    fn lock_holder(&mut self, name: &str) -> Result<Option<u64>, DatabaseError> {
+        let holder = self.text(&format!("SELECT IS_USED_LOCK({})", self.lock_name(name)))?;
+        Ok(holder.and_then(|id| id.parse().ok()))
+    }
+
+    fn busy_connections(&mut self) -> Result<Vec<u64>, DatabaseError> {
+        let query = "SELECT id FROM information_schema.processlist \
+                     WHERE db = DATABASE() AND command IN ('Query', 'Execute') AND id <> CONNECTION_ID()";
+        Ok(self.texts(query)?.into_iter().flatten().filter_map(|id| id.parse().ok()).collect())
     }
 
     fn checks(&mut self) -> Vec<Check> {

@@ -23,6 +23,7 @@ use crate::database::dump::DumpedTable;
 use crate::database::dump::FORMAT;
 use crate::database::dump::SQL_FILE;
 use crate::database::dump::progress;
+use crate::database::guard::begin_to_work;
 use crate::database::mysql::MySql;
 use crate::database::mysql::literal;
 use crate::database::mysql_catalog;
@@ -57,6 +58,7 @@ pub(in crate::database) fn dump(
     mut watch: Watch,
 ) -> Result<DumpRecord, DumpError> {
     let mut db = MySql::connect(address)?;
+    begin_to_work(&mut db, scope)?;
     if let Some((name, kind)) = mysql_catalog::unsupported(&mut db, scope)? {
         return Err(DumpError::Unsupported { name, kind: kind.to_lowercase() });
     }

@@ -21,6 +21,7 @@ use crate::database::dump::DumpedObject;
 use crate::database::dump::DumpedTable;
 use crate::database::dump::progress;
 use crate::database::dump::sqlite_content;
+use crate::database::guard::begin_to_work;
 use crate::database::lexer::Dialect;
 use crate::database::lexer::LexError;
 use crate::database::lexer::Splitter;
@@ -92,7 +93,7 @@ pub fn restore(
     let content = match address {
         Address::MySql(mysql) => {
             let mut db = MySql::connect(mysql).map_err(RestoreError::Connect)?;
-            db.lock_restore().map_err(RestoreError::Connect)?;
+            begin_to_work(&mut db, &record.scope).map_err(RestoreError::Connect)?;
             drop_newer(&mut db, record).map_err(here)?;
             read_back(&mut db, &path, record, address, &mut watch)?;
             drop(db);

@@ -232,8 +232,16 @@ impl Database for Sqlite {
     }
 
     /// The lock file of the site's state does this alone.
-    fn lock_site(&mut self, _name: &str) -> Result<bool, DatabaseError> {
-        Ok(true)
+    fn lock(&mut self, _name: &str, _patience: Duration) -> Result<Option<u64>, DatabaseError> {
+        Ok(None)
+    }
+
+    fn lock_holder(&mut self, _name: &str) -> Result<Option<u64>, DatabaseError> {
+        Ok(None)
+    }
+
+    fn busy_connections(&mut self) -> Result<Vec<u64>, DatabaseError> {
+        Ok(Vec::new())
     }
 
     fn checks(&mut self) -> Vec<Check> {

@@ -1,10 +1,11 @@
 //! Between us and each program that we start stands a guard, another process of
 //! this program: when we die, it ends the program and whatever that started.
 //!
-//! `entracte __guard PARENT LOCK -- ARGV…` holds a lock of its own for as long,
-//! so that nobody begins beside what is still being ended. The program itself
-//! inherits no lock: what it leaves running on purpose keeps nobody out. It is
-//! started through `entracte __child`, which the kernel kills when its guard dies.
+//! `entracte __guard PARENT LOCK REST -- ARGV…` holds a lock of its own for as
+//! long, so that nobody begins beside what is still being ended. Whatever loses
+//! its parent below the guard becomes the guard's own child, so that nobody gets
+//! away by going to the background. The program inherits no lock. It is started
+//! through `entracte __child`, which the kernel kills when its guard dies.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -26,6 +27,7 @@ use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
 
 use crate::sys::env;
+use crate::sys::family;
 use crate::sys::lock;
 use crate::sys::process;
 
@@ -33,6 +35,28 @@ const GUARD_VERB: &str = "__guard";
 const CHILD_VERB: &str = "__child";
 /// What stands for "there is no lock".
 const NO_LOCK: &str = "-";
+
+/// What becomes of processes that a program leaves running when it ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rest {
+    /// They are ended: nothing may go on changing the site.
+    #[default]
+    Ended,
+    /// They stay, as do the daemons that a program was called to start.
+    Stays,
+}
+
+impl Rest {
+    const NAMES: [(Rest, &str); 2] = [(Rest::Ended, "ends"), (Rest::Stays, "stays")];
+
+    fn name(self) -> &'static str {
+        if self == Rest::Ended { Rest::NAMES[0].1 } else { Rest::NAMES[1].1 }
+    }
+
+    fn named(name: &OsString) -> Option<Rest> {
+        Rest::NAMES.into_iter().find(|(_, known)| name == known).map(|(rest, _)| rest)
+    }
+}
 
 /// The lock that guards hold; none while we hold no lock ourselves.
 static LOCK: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -43,11 +67,11 @@ pub fn hold(path: Option<&Path>) {
 }
 
 /// The command that starts `argv` behind a guard.
-pub fn command(argv: &[OsString]) -> Command {
+pub fn command(argv: &[OsString], rest: Rest) -> Command {
     let lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut command = process::ourselves();
     command.arg(GUARD_VERB).arg(env::process_id().to_string());
-    command.arg(lock.unwrap_or_else(|| NO_LOCK.into())).arg("--").args(argv);
+    command.arg(lock.unwrap_or_else(|| NO_LOCK.into())).arg(rest.name()).arg("--").args(argv);
     command
 }
 
@@ -61,19 +85,20 @@ pub fn end(id: u32) {
 
 /// What this process is to be when it was started as a guard or behind one.
 pub enum Role {
-    Guard { parent: u32, lock: Option<PathBuf>, argv: Vec<OsString> },
+    Guard { parent: u32, lock: Option<PathBuf>, rest: Rest, argv: Vec<OsString> },
     Child { parent: u32, argv: Vec<OsString> },
 }
 
 impl Role {
     /// `None` when `arguments` are those of a person.
     pub fn of(arguments: &[OsString]) -> Option<Role> {
-        let (verb, rest) = arguments.get(1..)?.split_first()?;
+        let (verb, others) = arguments.get(1..)?.split_first()?;
         let number = |text: &OsString| text.to_str()?.parse().ok();
-        match (verb.to_str()?, rest) {
-            (GUARD_VERB, [parent, lock, dashes, argv @ ..]) if dashes == "--" => Some(Role::Guard {
+        match (verb.to_str()?, others) {
+            (GUARD_VERB, [parent, lock, rest, dashes, argv @ ..]) if dashes == "--" => Some(Role::Guard {
                 parent: number(parent)?,
                 lock: (lock != NO_LOCK).then(|| lock.into()),
+                rest: Rest::named(rest)?,
                 argv: argv.to_vec(),
             }),
             (CHILD_VERB, [parent, dashes, argv @ ..]) if dashes == "--" => {
@@ -87,7 +112,7 @@ impl Role {
     /// not start.
     pub fn play(&self) -> io::Result<u8> {
         match self {
-            Role::Guard { parent, lock, argv } => guard(*parent, lock.as_deref(), argv),
+            Role::Guard { parent, lock, rest, argv } => guard(*parent, lock.as_deref(), *rest, argv),
             Role::Child { parent, argv } => Err(become_program(*parent, argv)),
         }
     }
@@ -99,11 +124,12 @@ impl Role {
     }
 }
 
-fn guard(parent: u32, lock: Option<&Path>, argv: &[OsString]) -> io::Result<u8> {
+fn guard(parent: u32, lock: Option<&Path>, rest: Rest, argv: &[OsString]) -> io::Result<u8> {
     let mut signals = Signals::new([SIGTERM, SIGCHLD])?;
     let _held: Option<File> = lock.map(lock::hold_shared).transpose().map_err(io::Error::other)?;
     // Only now: who dies before is noticed by what follows, who dies later by the signal.
     die_with(parent, Signal::TERM)?;
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let mut command = process::ourselves();
     command.arg(CHILD_VERB).arg(env::process_id().to_string()).arg("--").args(argv).process_group(0);
     let mut child = command.spawn()?;
@@ -112,6 +138,9 @@ fn guard(parent: u32, lock: Option<&Path>, argv: &[OsString]) -> io::Result<u8> 
             return end_all(&mut child);
         }
         if let Some(status) = child.try_wait()? {
+            if rest == Rest::Ended {
+                family::end_below(env::process_id());
+            }
             return end_as(status);
         }
     }
@@ -129,6 +158,7 @@ fn end_all(child: &mut Child) -> io::Result<u8> {
     if let Some(group) = Pid::from_raw(child.id() as i32) {
         let _ = rustix::process::kill_process_group(group, Signal::KILL);
     }
+    family::end_below(env::process_id());
     end_as(child.wait()?)
 }
 

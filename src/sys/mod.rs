@@ -11,6 +11,7 @@ pub mod beneath;
 pub mod clock;
 pub mod disk;
 pub mod env;
+pub mod family;
 pub mod fault;
 pub mod fs;
 pub mod guard;

@@ -30,6 +30,7 @@ use crate::base::escape;
 use crate::sys::env;
 use crate::sys::fs::IoError;
 use crate::sys::guard;
+pub use crate::sys::guard::Rest;
 
 /// Variables that a child inherits; everything else it must be given.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER"];
@@ -45,6 +46,8 @@ pub struct Program {
     pub env: BTreeMap<String, String>,
     pub stdin: Vec<u8>,
     pub limit: Duration,
+    /// What becomes of what it leaves running.
+    pub rest: Rest,
 }
 
 /// How a program ended.
@@ -111,6 +114,7 @@ impl Program {
             env: BTreeMap::new(),
             stdin: Vec::new(),
             limit: Duration::from_secs(3600),
+            rest: Rest::default(),
         }
     }
 
@@ -145,7 +149,7 @@ impl Program {
     }
 
     fn spawn(&self, out: Stdio, err: Stdio) -> Result<Child, ProcessError> {
-        let mut command = guard::command(&self.argv);
+        let mut command = guard::command(&self.argv, self.rest);
         command
             .current_dir(&self.folder)
             .env_clear()

@@ -5,6 +5,7 @@ use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::update::error::StepError;
+use crate::update::guard;
 use crate::update::journal::Entry;
 use crate::update::reserve;
 use crate::update::standing::End;
@@ -76,6 +77,11 @@ pub(super) fn with_room<T>(
 
 /// Goes on until the end, or until it is to stop.
 pub fn run(work: &mut Work, until: Until, watch: Watch) -> Result<Outcome, StepError> {
+    // After that the database is the visitors' again.
+    let _alone = match work.run.standing().visitors_are_back() {
+        true => None,
+        false => guard::take(work)?,
+    };
     loop {
         let Some(next) = work.run.standing().next_step() else {
             advance(work, watch)?;

@@ -169,6 +169,9 @@ impl Fault for StepError {
             StepError::Unreadable { .. } => {
                 vec!["nothing is decided by half a look: make it readable, or see to the disk".into()]
             }
+            StepError::Statement { .. } => vec![
+                "`entracte resume` brings the database back from its dump and begins the migration again".into(),
+            ],
             StepError::NotClosed { .. } => vec!["`entracte gate show` prints what the web server needs once".into()],
             StepError::Undeclared { .. } => {
                 vec!["a script declares what it changes by a line `entracte: changes = PATTERN` near its top".into()]

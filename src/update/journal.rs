@@ -87,6 +87,10 @@ pub enum Entry {
     /// The gate is about to be closed, or was opened again.
     Closing,
     Opening,
+    /// This connection keeps others out of the database.
+    Guarded {
+        connection: u64,
+    },
     /// A statement of a versioned SQL file, counted from 0.
     Sql {
         file: SitePath,

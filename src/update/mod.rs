@@ -13,6 +13,7 @@ pub mod baseline;
 pub mod checks;
 pub mod compose;
 pub mod error;
+pub mod guard;
 pub mod journal;
 pub mod operations;
 pub mod php;

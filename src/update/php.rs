@@ -9,6 +9,7 @@ use crate::base::step::Step;
 use crate::sys::clock;
 use crate::sys::fs;
 use crate::sys::process::Program;
+use crate::sys::process::Rest;
 use crate::update::error::StepError;
 use crate::update::journal::Entry;
 use crate::update::work::Work;
@@ -20,6 +21,7 @@ pub fn renew(work: &Work, watch: Watch) -> Result<(), StepError> {
     let settings = &work.site.settings.php;
     if !settings.reload.is_empty() {
         let mut program = Program::new(&settings.reload, &work.site.root);
+        program.rest = Rest::Stays;
         program.limit = RELOAD_LIMIT;
         program.run(fs::create(&work.run.folder.log("php-reload"))?)?;
         return Ok(());

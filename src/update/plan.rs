@@ -17,6 +17,7 @@ use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
 use crate::base::tree::Kind;
 use crate::base::tree::Node;
+use crate::database::dump::Scope;
 use crate::integrity::manifest::Content;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::RunOnce;
@@ -173,6 +174,15 @@ impl DatabaseScope {
         match self {
             DatabaseScope::None => false,
             DatabaseScope::All { prefix } => table.starts_with(prefix.as_str()),
+        }
+    }
+
+    /// What a dump holds; `None` when the plan touches no database.
+    pub fn dumped(&self) -> Option<Scope> {
+        match self {
+            DatabaseScope::None => None,
+            DatabaseScope::All { prefix } if prefix.is_empty() => Some(Scope::All),
+            DatabaseScope::All { prefix } => Some(Scope::Prefix(prefix.clone())),
         }
     }
 }

@@ -9,17 +9,17 @@ use crate::base::json;
 use crate::base::step::Step;
 use crate::database::TableSum;
 use crate::database::dump;
-use crate::database::dump::Scope;
 use crate::sys::fs;
 use crate::update::error::StepError;
+use crate::update::guard;
 use crate::update::journal::DatabaseBack;
 use crate::update::journal::Entry;
 use crate::update::php;
 use crate::update::place;
-use crate::update::plan::DatabaseScope;
 use crate::update::reserve;
 use crate::update::sealed;
 use crate::update::standing::Direction;
+use crate::update::standing::Mark;
 use crate::update::steps;
 use crate::update::steps::reopen;
 use crate::update::steps::save::dump_record;
@@ -41,6 +41,10 @@ pub enum NewerData {
 /// Brings the site back to exactly what it was before the run.
 pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> Result<(), StepError> {
     reserve::give_back(&work.run.folder)?;
+    let _alone = match is_database_next(work, newer) {
+        true => guard::take(work)?,
+        false => None,
+    };
     if work.run.standing().direction == Direction::Forward {
         let database = decide_database(work, newer, watch)?;
         prove_backup(work)?;
@@ -61,6 +65,15 @@ pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> 
     }
     clear_away(work)?;
     work.note(Entry::RolledBack)
+}
+
+/// Whether the database may have been changed and is to be brought back: one
+/// that cannot be reached is found before anything else is touched.
+fn is_database_next(work: &Work, newer: NewerData) -> bool {
+    let standing = work.run.standing();
+    let is_kept = newer == NewerData::Keep || standing.database_back == Some(DatabaseBack::Keep);
+    let is_left = !matches!(standing.marks.get(&Step::Migrate), None | Some(Mark::Undone));
+    is_left && !is_kept
 }
 
 /// Whether visitors may be in while something they see is still to be undone: a
@@ -135,9 +148,8 @@ fn written_since(work: &Work) -> Result<Vec<String>, StepError> {
 }
 
 fn dump_newer(work: &Work, watch: Watch) -> Result<(), StepError> {
-    let DatabaseScope::All { prefix } = &work.run.plan.sealed.database else { return Ok(()) };
+    let Some(scope) = work.run.plan.sealed.database.dumped() else { return Ok(()) };
     let address = work.database.ok_or(StepError::NoDatabase)?;
-    let scope = if prefix.is_empty() { Scope::All } else { Scope::Prefix(prefix.clone()) };
     let folder = work.run.folder.path().join("dump-newer");
     fs::remove_folder_all(&folder)?;
     fs::create_folders(&folder, 0o700)?;

@@ -116,15 +116,19 @@ impl Standing {
         self.end.is_none()
     }
 
+    /// Whether the site was opened with the new release.
+    pub fn visitors_are_back(&self) -> bool {
+        let opened_again = self.was_started(Step::Reopen) && self.closed_since.is_none();
+        opened_again && self.direction == Direction::Forward
+    }
+
     /// Whether whoever worked on the run left it in the middle, neither stopped
     /// nor failed, `patience` ago or more. Once visitors are back there is no
     /// hurry; no patience means endless patience.
     pub fn is_abandoned(&self, now: Timestamp, patience: Duration) -> bool {
         // A clock that was set back must not keep a site closed.
         let idle = self.moved.map(|moved| now.duration_since(moved).unsigned_abs());
-        let opened_again = self.was_started(Step::Reopen) && self.closed_since.is_none();
-        let visitors_are_back = opened_again && self.direction == Direction::Forward;
-        let in_the_middle = self.is_open() && self.halted.is_none() && !visitors_are_back;
+        let in_the_middle = self.is_open() && self.halted.is_none() && !self.visitors_are_back();
         in_the_middle && !patience.is_zero() && idle.is_some_and(|idle| idle >= patience)
     }
 
@@ -175,10 +179,13 @@ impl Standing {
                 self.upgrade = None;
             }
             Entry::Upgrade { state } => self.upgrade = Some(*state),
-            Entry::Script { path, state, .. } => {
-                self.scripts.insert(path.clone(), *state);
+            Entry::Script { path, state, status } => {
+                // One that a signal or the time limit ended may have done half of its work.
+                let was_cut_off = *state == EffectState::Failed && status.is_none();
+                let state = if was_cut_off { EffectState::Started } else { *state };
+                self.scripts.insert(path.clone(), state);
             }
-            Entry::Opened { .. } | Entry::Warning { .. } | Entry::Unknown => {}
+            Entry::Opened { .. } | Entry::Guarded { .. } | Entry::Warning { .. } | Entry::Unknown => {}
         }
         Ok(())
     }

@@ -214,7 +214,7 @@ fn start_database(bed: &Path) -> u16 {
 }
 
 /// A data folder with nothing but the server's own tables, made once for a version of the server.
-fn empty_database() -> PathBuf {
+pub fn empty_database() -> PathBuf {
     let version = process::run("mariadbd", &["--no-defaults", "--version"]);
     let version = version.split_whitespace().nth(2).unwrap_or("unknown").replace('/', "-");
     let made = releases::cache().join(format!("mariadb-{version}"));

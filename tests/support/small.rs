@@ -147,7 +147,11 @@ impl SmallSite {
         let mut rows = Vec::new();
         let tables = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name";
         for (name, sql) in pairs(&database, tables) {
+            let has_rows = sql.starts_with("CREATE TABLE");
             rows.push(sql);
+            if !has_rows {
+                continue;
+            }
             let mut statement =
                 database.prepare(&format!("SELECT * FROM \"{name}\" ORDER BY rowid")).unwrap();
             let columns = statement.column_count();
@@ -174,16 +178,20 @@ impl SmallSite {
     }
 
     pub fn adopt_with(&self, more: &[&str]) -> Entracte {
+        self.adopt_on(&format!("sqlite:{}", self.database_file().display()), more)
+    }
+
+    /// With its database elsewhere.
+    pub fn adopt_on(&self, database: &str, more: &[&str]) -> Entracte {
         let entracte = Entracte::new(&self.root());
         let (root, release) = (self.root(), self.release(1));
-        let database = format!("sqlite:{}", self.database_file().display());
         let usual = [
             "init",
             root.to_str().unwrap(),
             "--profile",
             "generic",
             "--database",
-            &database,
+            database,
             "--release",
             release.to_str().unwrap(),
         ];

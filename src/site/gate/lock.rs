@@ -15,6 +15,7 @@ use crate::sys::clock;
 use crate::sys::fs;
 use crate::sys::process::Ended;
 use crate::sys::process::Program;
+use crate::sys::process::Rest;
 
 /// How long an application may take to lock or unlock itself.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -86,6 +87,7 @@ pub fn run(argv: &[String], site: &Root, log: &Path) -> Result<(), GateError> {
         return Ok(());
     }
     let mut program = Program::new(argv, site.path());
+    program.rest = Rest::Stays;
     program.limit = LIMIT;
     match program.run(fs::create(log)?)? {
         Ended::Status(0) => Ok(()),

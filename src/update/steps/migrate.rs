@@ -10,8 +10,8 @@ use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::path::SitePath;
 use crate::base::step::Step;
-use crate::database;
 use crate::database::Database;
+use crate::database::guard;
 use crate::database::restore;
 use crate::sys::fs;
 use crate::sys::process::Ended;
@@ -41,8 +41,7 @@ pub fn migrate(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     }
     let count: usize = files.iter().map(|file| file.statements.len()).sum();
     if !files.is_empty() {
-        let address = work.database.ok_or(StepError::NoDatabase)?;
-        let mut database = database::open(address)?;
+        let mut database = open_to_work(work)?;
         for file in &files {
             apply(work, database.as_mut(), file, watch)?;
         }
@@ -52,6 +51,12 @@ pub fn migrate(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     }
     let called = if upgrade.is_some() { ", the application's own upgrade" } else { "" };
     Ok(format!("{count} statements{called}"))
+}
+
+fn open_to_work(work: &Work) -> Result<Box<dyn Database>, StepError> {
+    let address = work.database.ok_or(StepError::NoDatabase)?;
+    let scope = work.run.plan.sealed.database.dumped().ok_or(StepError::NoDatabase)?;
+    Ok(guard::open_to_work(address, &scope)?)
 }
 
 fn apply(
@@ -142,11 +147,6 @@ fn expected(call: &UpgradeCall, said: &[u8]) -> Judged {
 pub fn restore_dump(work: &Work, watch: Watch) -> Result<(), StepError> {
     let Some(record) = dump_record(work)? else { return Ok(()) };
     let address = work.database.ok_or(StepError::NoDatabase)?;
-    for connection in open_connections(work) {
-        let mut database = database::open(address)?;
-        // It may be gone already; only one that still works would do harm.
-        let _ = database.kill_connection(connection);
-    }
     restore::restore(address, &record, &work.run.folder.dump(), &mut |_, event| {
         watch(Some(Step::Migrate), event)
     })?;
@@ -164,19 +164,6 @@ fn put_back_unplanned(work: &mut Work, watch: Watch) -> Result<(), StepError> {
     let (now, workshop) = (work.scan(watch)?, work.workshop()?);
     let changed = saved.put_back_except(&workshop.live, &now, &folder, &workshop.undone, &planned)?;
     work.tell_aside(Step::Migrate, &changed, watch)
-}
-
-/// Connections with a statement of which nobody knows how it ended.
-fn open_connections(work: &Work) -> Vec<u64> {
-    let mut open = Vec::new();
-    for record in work.run.journal.records() {
-        match &record.entry {
-            Entry::Sql { connection, state: EffectState::Started, .. } => open.push(*connection),
-            Entry::Sql { connection, .. } => open.retain(|id| id != connection),
-            _ => {}
-        }
-    }
-    open
 }
 
 /// The database as it was, if anything may have touched it.

@@ -8,10 +8,8 @@ use crate::base::json;
 use crate::base::step::Step;
 use crate::database::dump;
 use crate::database::dump::DumpRecord;
-use crate::database::dump::Scope;
 use crate::sys::fs;
 use crate::update::error::StepError;
-use crate::update::plan::DatabaseScope;
 use crate::update::restore_text;
 use crate::update::saved::Saved;
 use crate::update::sealed;
@@ -62,9 +60,8 @@ pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
 }
 
 fn save_database(work: &Work, watch: Watch) -> Result<Option<DumpRecord>, StepError> {
-    let DatabaseScope::All { prefix } = &work.run.plan.sealed.database else { return Ok(None) };
+    let Some(scope) = work.run.plan.sealed.database.dumped() else { return Ok(None) };
     let address = work.database.ok_or(StepError::NoDatabase)?;
-    let scope = if prefix.is_empty() { Scope::All } else { Scope::Prefix(prefix.clone()) };
     let folder = work.run.folder.dump();
     // A dump that was cut off is worth nothing.
     fs::remove_folder_all(&folder)?;
