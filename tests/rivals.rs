@@ -323,6 +323,8 @@ fn what_a_lock_says_holds_nobody_up() {
 #[test]
 fn nobody_waits_for_a_strangers_process() {
     let (ground, sleeper) = (Ground::new(), Sleeper::new());
+    // Processes are told apart by the tick in which they started, too.
+    thread::sleep(Duration::from_millis(50));
     let killed = ground.faulty("swap.operation:3=kill");
     killed.run(&["apply"]);
     let current = state(&ground).join("runner/current.json");
