@@ -2,6 +2,7 @@
 //! `./test --full`; and what was tried, for the table at the end.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 /// Where each sweep leaves what it tried; `./test` prints it.
@@ -25,10 +26,20 @@ pub fn spread(all: u64, wanted: usize) -> Vec<u64> {
 
 /// Keeps for the table how much the test that runs now has tried without a failure.
 pub fn tried(what: &str, points: u64) {
+    note(&format!("{points:>9}  {what}"));
+}
+
+/// Says that this machine cannot do what the test that runs now needs.
+pub fn skipped(reason: &str) {
+    note(&format!("  SKIPPED: {reason}"));
+}
+
+fn note(what: &str) {
     let test = std::thread::current().name().expect("tests have names").to_owned();
-    let name = test.replace("::", ".");
     fs::create_dir_all(TRIED).unwrap();
-    let line = format!("{points:>9}  {what}  (./test {test})\n");
-    fs::write(Path::new(TRIED).join(name), &line).unwrap();
+    let path = Path::new(TRIED).join(test.replace("::", "."));
+    let line = format!("{what}  (./test {test})\n");
+    let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
+    file.write_all(line.as_bytes()).unwrap();
     eprint!("{line}");
 }

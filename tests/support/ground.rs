@@ -77,6 +77,28 @@ impl Ground {
         assert_eq!(status.result["run"]["state"], "finished", "{when}: {:#}", status.result);
     }
 
+    /// Goes on, or back, until the end.
+    #[track_caller]
+    pub fn recover(&self, verb: &str, when: &str) {
+        let run = self.entracte.json(&["status"]).result["run"].clone();
+        let recovered = self.entracte.json(&[verb, "--foreground"]);
+        match recovered.exit {
+            0 => {}
+            // Before the first line of the journal there is no run, after the last it is over.
+            3 if run.is_null() || run["state"] == "finished" || run["state"] == "rolled-back" => {}
+            code => panic!("{when}: {verb} ended with {code}: {recovered:?}"),
+        }
+    }
+
+    /// Goes on to the new site, from wherever a run stands; begins it where none was.
+    #[track_caller]
+    pub fn go_on(&self, when: &str) {
+        self.recover("resume", when);
+        if self.small.read("VERSION") == "1\n" {
+            self.entracte.json(&["apply", "--foreground"]).code(0);
+        }
+    }
+
     /// What `status` says is what is the case, wherever the run stands.
     #[track_caller]
     pub fn status_is_true(&self, when: &str) -> Value {
