@@ -10,6 +10,7 @@ use crate::base::digest::Algorithms;
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::path::SitePath;
+use crate::base::path::TreePath;
 use crate::base::step::Step;
 use crate::integrity::manifest::RunOnce;
 use crate::integrity::scan::hash_file;
@@ -59,6 +60,8 @@ fn run_one(work: &mut Work, script: &RunOnce, watch: Watch) -> Result<(), StepEr
         Ended::Status(status) => Some(status),
         Ended::Signal(_) | Ended::TimedOut => None,
     };
+    // What it wrote is on the disk before the journal says that it was done.
+    work.site.tree()?.sync_file_system()?;
     let state = if status == Some(0) { EffectState::Done } else { EffectState::Failed };
     work.note(Entry::Script { path: path.clone(), state, status })?;
     if state == EffectState::Failed {
@@ -145,6 +148,7 @@ fn mark_done(root: &Root, path: &SitePath) -> Result<(), StepError> {
         && root.stat(path)?.is_some()
     {
         root.rename(path, root, &done, Rename::Replace)?;
+        root.sync_folder(&path.parent().map_or_else(TreePath::root, |folder| TreePath::from(&folder)))?;
     }
     Ok(())
 }
