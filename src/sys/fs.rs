@@ -159,9 +159,14 @@ fn write_and_sync(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     file.sync_all().context("sync", path)
 }
 
-/// Writes the file's content and the folder's names to the disk.
+/// Writes the folder's names to the disk. Some network file systems do not
+/// know that of folders, and keep names as they are told them.
 pub fn sync_folder(path: &Path) -> Result<()> {
-    File::open(path).and_then(|folder| folder.sync_all()).context("sync", path)
+    let folder = open(path)?;
+    match folder.sync_all() {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        synced => synced.context("sync", path),
+    }
 }
 
 pub fn sync_file(file: &File, path: &Path) -> Result<()> {

@@ -122,9 +122,7 @@ impl Work<'_> {
 
     /// The patterns whose files are copied before anything runs.
     pub fn to_save(&self) -> Patterns {
-        let plan = &self.run.plan.sealed;
-        let upgrade = plan.upgrade.as_ref().map(|upgrade| upgrade.changes.clone()).unwrap_or_default();
-        plan.scripts.iter().fold(upgrade, |all, script| all.and(&script.changes))
+        self.run.plan.sealed.changed_by_programs()
     }
 }
 

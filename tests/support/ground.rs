@@ -28,9 +28,17 @@ impl Ground {
 
     /// With another release 2.
     pub fn with(spoil: impl FnOnce(&SmallSite)) -> Ground {
+        Ground::adopted(spoil, |_| ())
+    }
+
+    /// With something done to it before it is adopted, and after.
+    pub fn adopted(before: impl FnOnce(&SmallSite), after: impl FnOnce(&SmallSite)) -> Ground {
         let small = SmallSite::new();
-        spoil(&small);
-        let entracte = small.ready();
+        before(&small);
+        let entracte = small.adopt();
+        after(&small);
+        small.stage(&entracte);
+        update::plan_and_approve(&entracte);
         let old = small.look();
         let version = entracte.json(&["status"]).result["installed"]["version"].clone();
         Ground { small, entracte, old, version }
@@ -48,7 +56,7 @@ impl Ground {
 
     /// Whether the site is neither the old one nor the new one.
     pub fn is_a_mix(&self) -> bool {
-        let now = self.small.look();
+        let now = self.small.look().without_workshops();
         !self.old.is_same_content(&now) && !undisturbed().is_same_content(&now)
     }
 
@@ -69,7 +77,7 @@ impl Ground {
     /// The new site is what another site became that nobody disturbed.
     #[track_caller]
     pub fn is_new(&self, when: &str) {
-        undisturbed().assert_same_content(&self.small.look(), when);
+        undisturbed().assert_same_content(&self.small.look().without_workshops(), when);
         assert!(!self.flag().exists(), "the gate is closed, {when}");
         let status = self.entracte.json(&["status"]);
         assert_eq!(status.exit, 0, "{when}: {:#}", status.result);

@@ -10,6 +10,7 @@ pub mod bed;
 pub mod dokuwiki;
 pub mod effort;
 pub mod ground;
+pub mod limited;
 pub mod mounts;
 pub mod process;
 pub mod releases;

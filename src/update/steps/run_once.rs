@@ -16,6 +16,7 @@ use crate::integrity::manifest::RunOnce;
 use crate::integrity::scan::hash_file;
 use crate::sys::beneath::Rename;
 use crate::sys::beneath::Root;
+use crate::sys::beneath::Stat;
 use crate::sys::fault;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
@@ -159,7 +160,10 @@ pub fn undo(work: &mut Work) -> Result<String, StepError> {
     for script in &work.run.plan.sealed.scripts {
         let Ok(done) = script.path.with_suffix(".done") else { continue };
         let ran = work.run.standing().scripts.contains_key(&script.path);
-        if ran && root.stat(&done)?.is_some() && root.stat(&script.path)?.is_none() {
+        let Some(marked) = root.stat(&done)?.filter(|_| ran) else { continue };
+        let is_free =
+            |stat: Option<Stat>| stat.is_none_or(|stat| stat.meta.identity() == marked.meta.identity());
+        if is_free(root.stat(&script.path)?) {
             root.rename(&done, &root, &script.path, Rename::NoReplace)?;
         }
     }
