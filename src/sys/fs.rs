@@ -132,8 +132,17 @@ pub fn write_durable(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// As [`write_durable`], with permission bits.
 pub fn write_durable_with(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    write_durable_by(path, mode, |out| out.write_all(bytes))
+}
+
+/// As [`write_durable_with`], the content piece by piece from `fill`.
+pub fn write_durable_by(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
     let temporary = temporary_beside(path);
-    let written = write_and_sync(&temporary, bytes, mode)
+    let written = write_and_sync(&temporary, fill, mode)
         .and_then(|()| fs::rename(&temporary, path).context("rename into place", path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
@@ -150,11 +159,13 @@ fn temporary_beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn write_and_sync(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+fn write_and_sync(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>, mode: u32) -> Result<()> {
     let mut options = OpenOptions::new();
-    let mut file =
+    let file =
         options.write(true).create(true).truncate(true).mode(mode).open(path).context("create", path)?;
-    file.write_all(bytes).context("write", path)?;
+    let mut out = io::BufWriter::new(&file);
+    fill(&mut out).and_then(|()| out.flush()).context("write", path)?;
+    drop(out);
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).context("set the mode of", path)?;
     file.sync_all().context("sync", path)
 }

@@ -138,8 +138,11 @@ pub fn scan_site(site: &Site, gate: &Gate, watch: Watch) -> Result<Tree, StepErr
     let nothing = Patterns::default();
     let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: Some(&cache) };
     let mut scan = scan::scan(&root, &options, watch)?;
-    // A cache that cannot be written only costs time.
-    let _ = StatCache::of(&scan).save(&cache_path);
+    drop(cache);
+    if scan.rehashed > 0 {
+        // A cache that cannot be written only costs time.
+        let _ = StatCache::of(&scan).save(&cache_path);
+    }
     for path in gate.paths_in_site()? {
         scan.tree.remove(&(&path).into());
     }

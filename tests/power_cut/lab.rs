@@ -37,8 +37,7 @@ pub struct Kind {
 /// No lazy work of the kernel's, which would be recorded as well.
 const EAGER: [&str; 4] = ["-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"];
 
-pub const EXT4: Kind =
-    Kind { name: "ext4", megabytes: 24, make: ("mkfs.ext4", &EAGER), options: "commit=1" };
+pub const EXT4: Kind = Kind { name: "ext4", megabytes: 24, make: ("mkfs.ext4", &EAGER), options: "commit=1" };
 pub const EXT4_WRITEBACK: Kind = Kind {
     name: "ext4 with data=writeback",
     megabytes: 24,
