@@ -98,6 +98,22 @@ fn killed_around_every_line_of_the_journal() {
     }
 }
 
+/// The database is dumped again when that step was cut off; cut off again, there
+/// is no dump to go back to, and nothing that needs one.
+#[test]
+fn killed_while_the_database_is_dumped_again() {
+    let dumped_and_killed = |visit: u32| {
+        let ground = Ground::new();
+        ground.faulty(&format!("journal.write:{visit}=kill")).run(&["apply", "--foreground"]).killed();
+        let runs = walkdir::WalkDir::new(ground.parent().join(".entracte-site/runs"));
+        runs.into_iter().any(|entry| entry.unwrap().file_name() == "dump.json").then_some(ground)
+    };
+    let ground = (1..).find_map(dumped_and_killed).unwrap();
+    ground.faulty("save.dump=kill").run(&["resume", "--foreground"]).killed();
+    ground.entracte.json(&["rollback"]).code(0);
+    ground.is_old("killed while the database was dumped again");
+}
+
 /// The way back is killed as well, and taken again.
 #[test]
 fn a_killed_rollback_is_taken_again() {

@@ -83,7 +83,7 @@ pub fn scan(root: &Root, options: &Options, watch: Watch) -> Result<Scan, ScanEr
     let started = clock::now();
     let pool = rayon::ThreadPoolBuilder::new().build().map_err(ScanError::Threads)?;
     let work =
-        Work { options, found: Mutex::default(), checked: 0.into(), bytes: 0.into(), rehashed: 0.into() };
+        Work { options, known: Mutex::default(), checked: 0.into(), bytes: 0.into(), rehashed: 0.into() };
     let top = Arc::new(Root::open(root.path())?);
     std::thread::scope(|threads| {
         let (done, waiting) = mpsc::channel::<()>();
@@ -100,11 +100,9 @@ pub fn scan(root: &Root, options: &Options, watch: Watch) -> Result<Scan, ScanEr
             );
         }
     });
-    let found = work.found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let files = found.iter().filter(|(_, node, _)| matches!(node.kind, Kind::File { .. }));
-    let ctimes = files.map(|(path, _, ctime)| (path.clone(), *ctime)).collect();
+    let Known { tree, ctimes } = work.known.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     Ok(Scan {
-        tree: tree_of(found),
+        tree,
         checked: work.checked.into_inner(),
         bytes: work.bytes.into_inner(),
         rehashed: work.rehashed.into_inner(),
@@ -113,24 +111,33 @@ pub fn scan(root: &Root, options: &Options, watch: Watch) -> Result<Scan, ScanEr
     })
 }
 
-/// A folder that could not be listed was noted twice: that it cannot be read counts.
-fn tree_of(found: Vec<Found>) -> Tree {
-    let mut tree = Tree::new();
-    for (path, node, _) in found {
-        let unreadable = |node: &Node| matches!(node.kind, Kind::Unreadable { .. });
-        if !tree.get(&path).is_some_and(unreadable) {
-            tree.insert(path, node);
-        }
-    }
-    tree
-}
-
 /// One entry with the time its inode last changed.
 type Found = (TreePath, Node, (i64, u32));
 
+/// All that was found so far.
+#[derive(Default)]
+struct Known {
+    tree: Tree,
+    ctimes: Vec<(TreePath, (i64, u32))>,
+}
+
+impl Known {
+    /// A folder that could not be listed is noted twice: that it cannot be read counts.
+    fn keep(&mut self, (path, node, ctime): Found) {
+        let unreadable = |node: &Node| matches!(node.kind, Kind::Unreadable { .. });
+        if self.tree.get(&path).is_some_and(unreadable) {
+            return;
+        }
+        if matches!(node.kind, Kind::File { .. }) {
+            self.ctimes.push((path.clone(), ctime));
+        }
+        self.tree.insert(path, node);
+    }
+}
+
 struct Work<'a> {
     options: &'a Options<'a>,
-    found: Mutex<Vec<Found>>,
+    known: Mutex<Known>,
     checked: AtomicU64,
     bytes: AtomicU64,
     rehashed: AtomicU64,
@@ -171,8 +178,9 @@ impl<'a> Work<'a> {
         reserved || self.options.skip.matches_bytes(path.as_bytes())
     }
 
-    fn keep(&self, mut read: Vec<Found>) {
-        self.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&mut read);
+    fn keep(&self, read: Vec<Found>) {
+        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        read.into_iter().for_each(|found| known.keep(found));
     }
 
     /// A folder that was seen but cannot be listed: it replaces what was noted of it.

@@ -38,7 +38,8 @@ pub struct News<'a> {
 /// Adds one line and waits until it is on the disk.
 pub fn append(path: &Path, news: News) -> Result<(), IoError> {
     let text = fs::read_if_present(path)?.unwrap_or_default();
-    let last = text.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty());
+    let whole = without_torn_line(&text);
+    let last = whole.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty());
     let line = Line {
         format: 1,
         at: clock::now(),
@@ -52,15 +53,23 @@ pub fn append(path: &Path, news: News) -> Result<(), IoError> {
     let mut bytes = json::line(&line).unwrap_or_default();
     bytes.push(b'\n');
     let mut file = fs::append(path)?;
-    std::io::Write::write_all(&mut file, &bytes).map_err(|source| IoError::new("write", path, source))?;
+    file.set_len(whole.len() as u64)
+        .and_then(|()| std::io::Write::write_all(&mut file, &bytes))
+        .map_err(|source| IoError::new("write", path, source))?;
     fs::sync_file(&file, path)
+}
+
+/// The lines that were written to their end; the power may have gone in the last.
+fn without_torn_line(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    &text[..end]
 }
 
 /// Whether every line names the one before it.
 pub fn is_unaltered(path: &Path) -> Result<bool, IoError> {
     let text = fs::read_if_present(path)?.unwrap_or_default();
     let mut previous = Sha256::from_bytes([0; 32]);
-    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    for line in without_torn_line(&text).split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match json::read::<Line>(line) {
             Ok(read) if read.previous == previous => previous = Sha256::of(line),
             _ => return Ok(false),
@@ -72,6 +81,19 @@ pub fn is_unaltered(path: &Path) -> Result<bool, IoError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_a_power_cut_tore_is_not_built_upon() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.jsonl");
+        let news = |event| News { event, run: None, by: None, detail: String::new() };
+        append(&path, news("adopted")).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [&whole[..], b"{\"format\":1,\0\0\0"].concat()).unwrap();
+        append(&path, news("opened")).unwrap();
+        assert!(is_unaltered(&path).unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+    }
 
     #[test]
     fn a_line_changed_or_taken_away_is_noticed() {

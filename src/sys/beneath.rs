@@ -19,13 +19,13 @@ use rustix::fs::AtFlags;
 use rustix::fs::FileType;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
-use rustix::fs::RenameFlags;
 use rustix::fs::Timespec;
 use rustix::fs::Timestamps;
 use rustix::io::Errno;
 
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
+pub use crate::sys::beneath::rename::Rename;
 use crate::sys::fs::IoError;
 pub use crate::sys::stat::Stat;
 pub use crate::sys::stat::StatKind;
@@ -58,17 +58,6 @@ impl Beneath for TreePath {
 pub struct Root {
     folder: OwnedFd,
     path: PathBuf,
-}
-
-/// How a rename treats what stands at its target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rename {
-    /// The two names trade their inodes; both must exist.
-    Exchange,
-    /// Fails when the target exists.
-    NoReplace,
-    /// Takes the target's place.
-    Replace,
 }
 
 impl Root {
@@ -222,38 +211,6 @@ impl Root {
             .map_err(|errno| self.error("remove the folder", path, errno))
     }
 
-    /// Renames `from` in this folder to `to` in `target`.
-    pub fn rename(&self, from: &impl Beneath, target: &Root, to: &impl Beneath, how: Rename) -> Result<()> {
-        self.try_rename(from, target, to, how).map_err(|errno| target.error(how.action(), to, errno))
-    }
-
-    fn try_rename(
-        &self,
-        from: &impl Beneath,
-        target: &Root,
-        to: &impl Beneath,
-        how: Rename,
-    ) -> rustix::io::Result<()> {
-        let (old_parent, old_name) = self.parent(from)?;
-        let (new_parent, new_name) = target.parent(to)?;
-        let flags = match how {
-            Rename::Exchange => RenameFlags::EXCHANGE,
-            Rename::NoReplace => RenameFlags::NOREPLACE,
-            Rename::Replace => return rustix::fs::renameat(&old_parent, old_name, &new_parent, new_name),
-        };
-        rustix::fs::renameat_with(&old_parent, old_name, &new_parent, new_name, flags)
-    }
-
-    /// Gives the inode at `from` a second name, `to` in `target`.
-    pub fn link(&self, from: &impl Beneath, target: &Root, to: &impl Beneath) -> Result<()> {
-        let tried = || {
-            let (old_parent, old_name) = self.parent(from)?;
-            let (new_parent, new_name) = target.parent(to)?;
-            rustix::fs::linkat(&old_parent, old_name, &new_parent, new_name, AtFlags::empty())
-        };
-        tried().map_err(|errno| target.error("link", to, errno))
-    }
-
     /// Sets access and modification time of a file, folder or link itself.
     pub fn set_mtime(&self, path: &impl Beneath, seconds: i64, nanos: u32) -> Result<()> {
         let time = Timespec { tv_sec: seconds, tv_nsec: nanos.into() };
@@ -265,11 +222,13 @@ impl Root {
             .map_err(|errno| self.error("set the time of", path, errno))
     }
 
-    /// Writes the names in one folder to the disk; the root itself for an empty path.
+    /// Writes the names in one folder to the disk; the root itself for an empty
+    /// path. Where folders know no such thing there is none to wait for.
     pub fn sync_folder(&self, path: &impl Beneath) -> Result<()> {
-        self.folder(path.bytes(), OFlags::RDONLY)
-            .and_then(rustix::fs::fsync)
-            .map_err(|errno| self.error("sync", path, errno))
+        match self.folder(path.bytes(), OFlags::RDONLY).and_then(rustix::fs::fsync) {
+            Err(Errno::INVAL) => Ok(()),
+            synced => synced.map_err(|errno| self.error("sync", path, errno)),
+        }
     }
 
     /// Writes everything of this file system to the disk.
@@ -289,17 +248,9 @@ impl AsFd for Root {
     }
 }
 
-impl Rename {
-    fn action(self) -> &'static str {
-        match self {
-            Rename::Exchange => "exchange",
-            Rename::NoReplace | Rename::Replace => "rename into place",
-        }
-    }
-}
-
 mod looks;
 mod probe;
+mod rename;
 mod resolve;
 
 #[cfg(test)]

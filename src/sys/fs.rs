@@ -96,6 +96,15 @@ pub fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// The file, open to be read, or `None` when there is no such file.
+pub fn open_if_present(path: &Path) -> Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(IoError::new("open", path, error)),
+    }
+}
+
 /// Reads text of at most `limit` bytes.
 pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     let mut text = String::new();
@@ -140,8 +149,17 @@ pub fn write_durable(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// As [`write_durable`], with permission bits.
 pub fn write_durable_with(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    write_durable_by(path, mode, |out| out.write_all(bytes))
+}
+
+/// As [`write_durable_with`], the content piece by piece from `fill`.
+pub fn write_durable_by(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
     let temporary = temporary_beside(path);
-    let written = write_and_sync(&temporary, bytes, mode)
+    let written = write_and_sync(&temporary, fill, mode)
         .and_then(|()| fs::rename(&temporary, path).context("rename into place", path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
@@ -158,18 +176,25 @@ fn temporary_beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn write_and_sync(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+fn write_and_sync(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>, mode: u32) -> Result<()> {
     let mut options = OpenOptions::new();
-    let mut file =
+    let file =
         options.write(true).create(true).truncate(true).mode(mode).open(path).context("create", path)?;
-    file.write_all(bytes).context("write", path)?;
+    let mut out = io::BufWriter::new(&file);
+    fill(&mut out).and_then(|()| out.flush()).context("write", path)?;
+    drop(out);
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).context("set the mode of", path)?;
     file.sync_all().context("sync", path)
 }
 
-/// Writes the file's content and the folder's names to the disk.
+/// Writes the folder's names to the disk. Some network file systems do not
+/// know that of folders, and keep names as they are told them.
 pub fn sync_folder(path: &Path) -> Result<()> {
-    File::open(path).and_then(|folder| folder.sync_all()).context("sync", path)
+    let folder = open(path)?;
+    match folder.sync_all() {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        synced => synced.context("sync", path),
+    }
 }
 
 pub fn sync_file(file: &File, path: &Path) -> Result<()> {

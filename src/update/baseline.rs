@@ -39,11 +39,13 @@ pub fn install_baseline(work: &Work) -> Result<(), StepError> {
     if staged.origin.manifest != work.run.plan.sealed.to.manifest {
         return Err(StepError::StagingGone);
     }
+    // Before the manifests are read: all of them at once would take much memory.
+    save_ledger(work, &installed)?;
     let (old, manifest) = match before {
         Some(_) => installed.load().map(|(current, manifest)| (Some(current), Some(manifest)))?,
         None => (None, None),
     };
-    let now = resulting(manifest.as_ref(), &staged.manifest, &work.run.plan.sealed.changes);
+    let now = resulting(manifest, staged.manifest, &work.run.plan.sealed.changes);
     let current = Current {
         format: FORMAT,
         version: now.version.clone(),
@@ -53,7 +55,6 @@ pub fn install_baseline(work: &Work) -> Result<(), StepError> {
         since: clock::now(),
         run: Some(work.run.id.clone()),
     };
-    save_ledger(work, &installed)?;
     if let Some(extensions) = fs::read_if_present(&work.run.folder.extensions())? {
         fs::write_durable(&folder.join("extensions.json"), &extensions)?;
     }
@@ -62,18 +63,18 @@ pub fn install_baseline(work: &Work) -> Result<(), StepError> {
 
 /// What is known to be installed afterwards: the new release, and for a partial
 /// one what it left alone of the old.
-fn resulting(old: Option<&Manifest>, new: &Manifest, changes: &[Change]) -> Manifest {
-    let mut result = new.clone();
-    let Some(old) = old.filter(|_| new.extent == Extent::Partial) else { return result };
-    let gone = |path: &SitePath| {
-        new.deleted.contains(path)
-            || changes.iter().any(|change| change.path == *path && change.kind == ChangeKind::Remove)
-    };
-    let kept = old.files.iter().filter(|entry| new.entry(&entry.path).is_none() && !gone(&entry.path));
-    result.files.extend(kept.cloned());
-    result.files.sort_by(|a, b| a.path.cmp(&b.path));
-    drop_blocked(&mut result.files);
-    let known = |path: &SitePath| result.files.iter().any(|entry| entry.path == *path);
+fn resulting(old: Option<Manifest>, new: Manifest, changes: &[Change]) -> Manifest {
+    let Some(old) = old.filter(|_| new.extent == Extent::Partial) else { return new };
+    let deleted: BTreeSet<&SitePath> = new.deleted.iter().collect();
+    let removed =
+        changes.iter().filter(|change| change.kind == ChangeKind::Remove).map(|change| &change.path);
+    let gone: BTreeSet<&SitePath> = deleted.into_iter().chain(removed).collect();
+    let mut files = old.files;
+    files.retain(|entry| new.entry(&entry.path).is_none() && !gone.contains(&entry.path));
+    files.extend(new.files.iter().cloned());
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    drop_blocked(&mut files);
+    let known = |path: &SitePath| files.binary_search_by(|entry| entry.path.cmp(path)).is_ok();
     let (schema, extensions) = (united(&new.schema, &old.schema), united(&new.extensions, &old.extensions));
     let old_scripts = old
         .run_once
@@ -81,13 +82,16 @@ fn resulting(old: Option<&Manifest>, new: &Manifest, changes: &[Change]) -> Mani
         .filter(|script| known(&script.path) && new.run_once.iter().all(|other| other.path != script.path));
     let mut scripts: Vec<RunOnce> = new.run_once.iter().chain(old_scripts).cloned().collect();
     scripts.sort_by(|a, b| a.path.cmp(&b.path));
-    result.schema = schema.into_iter().filter(known).collect();
-    result.extensions = extensions.into_iter().filter(known).collect();
-    result.run_once = scripts;
-    result.extent = old.extent;
-    result.made = if old.made == Made::Observed { Made::Observed } else { new.made };
-    result.deleted = Vec::new();
-    result
+    Manifest {
+        schema: schema.into_iter().filter(known).collect(),
+        extensions: extensions.into_iter().filter(known).collect(),
+        run_once: scripts,
+        extent: old.extent,
+        made: if old.made == Made::Observed { Made::Observed } else { new.made },
+        deleted: Vec::new(),
+        files,
+        ..new
+    }
 }
 
 fn united(new: &[SitePath], old: &[SitePath]) -> BTreeSet<SitePath> {
@@ -95,14 +99,19 @@ fn united(new: &[SitePath], old: &[SitePath]) -> BTreeSet<SitePath> {
 }
 
 /// A file of the new release where the old one had a folder, or the reverse:
-/// the new one stands.
+/// the new one stands. The files are sorted.
 fn drop_blocked(files: &mut Vec<FileEntry>) {
-    let leaves: BTreeSet<SitePath> = files
-        .iter()
-        .filter(|entry| entry.content != Content::Folder)
-        .map(|entry| entry.path.clone())
-        .collect();
-    files.retain(|entry| !entry.path.ancestors().any(|above| leaves.contains(&above)));
+    let is_leaf = |path: &SitePath| {
+        let found = files.binary_search_by(|entry| entry.path.cmp(path));
+        found.is_ok_and(|at| files[at].content != Content::Folder)
+    };
+    let is_blocked = |entry: &FileEntry| entry.path.ancestors().any(|above| is_leaf(&above));
+    let blocked: Vec<bool> = files.iter().map(is_blocked).collect();
+    let mut at = 0;
+    files.retain(|_| {
+        at += 1;
+        !blocked[at - 1]
+    });
 }
 
 /// Every path that is not as the new manifest says, with the owner's consent.
@@ -188,7 +197,7 @@ mod tests {
     fn a_whole_release_is_what_is_installed_afterwards() {
         let old = release(Extent::Complete, &["a", "s/1"], "1");
         let new = release(Extent::Complete, &["b"], "2");
-        assert_eq!(resulting(Some(&old), &new, &[]), new);
+        assert_eq!(resulting(Some(old), new.clone(), &[]), new);
     }
 
     #[test]
@@ -196,7 +205,7 @@ mod tests {
         let old = release(Extent::Complete, &["a", "b", "e/1", "gone", "r/1", "r/2", "s/1"], "1");
         let mut new = release(Extent::Partial, &["b", "c/d", "r/2", "s/2"], "2");
         new.deleted = vec![path("gone")];
-        let result = resulting(Some(&old), &new, &[]);
+        let result = resulting(Some(old), new, &[]);
         assert_eq!(names(&result), ["a", "b", "c/d", "e/1", "r/1", "r/2", "s/1", "s/2"]);
         assert_eq!((result.version.as_str(), result.extent), ("2", Extent::Complete));
         assert_eq!(result.schema, [path("s/1"), path("s/2")]);
@@ -210,6 +219,6 @@ mod tests {
     fn a_file_where_a_folder_was_takes_what_was_in_it_along() {
         let old = release(Extent::Complete, &["a/b", "a/c"], "1");
         let new = release(Extent::Partial, &["a"], "2");
-        assert_eq!(names(&resulting(Some(&old), &new, &[])), ["a"]);
+        assert_eq!(names(&resulting(Some(old), new, &[])), ["a"]);
     }
 }

@@ -292,6 +292,12 @@ impl Plan {
 }
 
 impl Sealed {
+    /// What its scripts and the application's own upgrade may change in the site.
+    pub fn changed_by_programs(&self) -> Patterns {
+        let upgrade = self.upgrade.as_ref().map(|upgrade| upgrade.changes.clone()).unwrap_or_default();
+        self.scripts.iter().fold(upgrade, |all, script| all.and(&script.changes))
+    }
+
     fn digest(&self) -> Sha256 {
         // Plain structs and string keys always serialise.
         Sha256::of(&json::line(self).unwrap_or_default())

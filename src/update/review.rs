@@ -8,7 +8,6 @@ use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
-use crate::base::pattern::Patterns;
 use crate::base::tree::Tree;
 use crate::database;
 use crate::database::address::Address;
@@ -298,12 +297,7 @@ impl<'a> Desk<'a> {
     fn estimate(&self, sealed: &Sealed, operations: &[Operation]) -> Estimate {
         let put: u64 =
             operations.iter().filter_map(|operation| operation.new.as_ref()).map(Thing::size).sum();
-        let saved_patterns = sealed
-            .scripts
-            .iter()
-            .map(|script| script.changes.clone())
-            .chain(sealed.upgrade.as_ref().map(|upgrade| upgrade.changes.clone()))
-            .fold(Patterns::default(), |all, patterns| all.and(&patterns));
+        let saved_patterns = sealed.changed_by_programs();
         let (mut saved, mut saved_count) = (0, 0);
         for (path, node) in self.live.iter().filter(|(path, _)| saved_patterns.matches_bytes(path.as_bytes()))
         {

@@ -2,6 +2,7 @@
 //! plan wants it: what scripts did besides is found by comparing.
 
 use std::collections::BTreeMap;
+use std::io::BufRead;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -58,23 +59,26 @@ impl Snapshot {
     }
 
     pub fn save(&self, path: &Path) -> Result<(), SnapshotError> {
-        let mut text = Vec::new();
-        for (at, thing) in &self.0 {
-            let name = std::str::from_utf8(at.as_bytes()).ok().map(str::to_owned);
-            let hex = name.is_none().then(|| hex::encode(at.as_bytes()));
-            // Plain structs and strings always serialise.
-            let _ = json::write(&mut text, &Line { path: name, hex, thing: thing.clone() });
-            text.push(b'\n');
-        }
-        Ok(sealed::write(path, &text)?)
+        let written = sealed::write_by(path, |out| {
+            for (at, thing) in &self.0 {
+                let name = std::str::from_utf8(at.as_bytes()).ok().map(str::to_owned);
+                let hex = name.is_none().then(|| hex::encode(at.as_bytes()));
+                json::write(&mut *out, &Line { path: name, hex, thing: thing.clone() })?;
+                out.write_all(b"\n")?;
+            }
+            Ok(())
+        });
+        Ok(written?)
     }
 
     pub fn load(path: &Path) -> Result<Snapshot, SnapshotError> {
-        let text = sealed::read(path)?.unwrap_or_default();
         let mut entries = BTreeMap::new();
-        for (at, line) in text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+        let Some(stored) = sealed::open(path)? else { return Ok(Snapshot::default()) };
+        let lines = stored.split(b'\n').enumerate();
+        for (at, line) in lines {
+            let line = line.map_err(|source| IoError::new("read", path, source))?;
             let damaged = || SnapshotError::Damaged { path: fs::shown(path), line: at + 1 };
-            let line: Line = json::read(line).map_err(|_| damaged())?;
+            let line: Line = json::read(&line).map_err(|_| damaged())?;
             let name = match (line.path, line.hex) {
                 (Some(path), _) => path.into_bytes(),
                 (None, Some(hex)) => hex::decode(hex).map_err(|_| damaged())?,
@@ -86,8 +90,9 @@ impl Snapshot {
     }
 
     /// The tree that this one becomes when the operations are done.
-    pub fn after(&self, operations: &[Operation]) -> Snapshot {
-        let mut entries = self.0.clone();
+    #[must_use]
+    pub fn after(self, operations: &[Operation]) -> Snapshot {
+        let mut entries = self.0;
         for operation in operations {
             let path = TreePath::from(&operation.path);
             match (operation.act, &operation.new) {

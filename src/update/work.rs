@@ -166,9 +166,7 @@ impl Work<'_> {
 
     /// The patterns whose files are copied before anything runs.
     pub fn to_save(&self) -> Patterns {
-        let plan = &self.run.plan.sealed;
-        let upgrade = plan.upgrade.as_ref().map(|upgrade| upgrade.changes.clone()).unwrap_or_default();
-        plan.scripts.iter().fold(upgrade, |all, script| all.and(&script.changes))
+        self.run.plan.sealed.changed_by_programs()
     }
 }
 
@@ -185,8 +183,9 @@ pub fn scan_site(site: &Site, gate: &Gate, watch: Watch) -> Result<Tree, StepErr
     let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: Some(&cache) };
     let began = disk::file_time(site.state.folder());
     let mut scan = scan::scan(&root, &options, watch)?;
+    drop(cache);
     // A cache that cannot be written only costs time.
-    if let Ok(began) = began {
+    if let Some(began) = began.ok().filter(|_| scan.rehashed > 0) {
         let _ = StatCache::of(&scan, began).save(&cache_path);
     }
     for path in gate.paths_in_site()? {

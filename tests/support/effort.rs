@@ -2,6 +2,7 @@
 //! `./test --full`; and what was tried, for the table at the end.
 
 use std::fs;
+use std::io::Write;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
@@ -33,19 +34,20 @@ pub fn failure(part: impl FnOnce()) -> Option<String> {
 
 /// Keeps for the table how much the test that runs now has tried without a failure.
 pub fn tried(what: &str, points: u64) {
-    let test = std::thread::current().name().expect("tests have names").to_owned();
-    let name = test.replace("::", ".");
-    fs::create_dir_all(TRIED).unwrap();
-    let line = format!("{points:>9}  {what}  (./test {test})\n");
-    fs::write(Path::new(TRIED).join(name), &line).unwrap();
-    eprint!("{line}");
+    note(&format!("{points:>9}  {what}"));
 }
 
 /// Says loudly that something was not tried, and why; `./test` counts such lines.
 pub fn skipped(what: &str, reason: &str) {
-    let test = std::thread::current().name().expect("tests have names").replace("::", ".");
+    note(&format!("  SKIPPED: {what}: {reason}"));
+}
+
+fn note(what: &str) {
+    let test = std::thread::current().name().expect("tests have names").to_owned();
     fs::create_dir_all(TRIED).unwrap();
-    let line = format!("  SKIPPED: {what}: {reason}\n");
-    fs::write(Path::new(TRIED).join(format!("{test}.skipped")), &line).unwrap();
+    let path = Path::new(TRIED).join(test.replace("::", "."));
+    let line = format!("{what}  (./test {test})\n");
+    let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
+    file.write_all(line.as_bytes()).unwrap();
     eprint!("{line}");
 }

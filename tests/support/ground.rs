@@ -28,18 +28,26 @@ impl Ground {
 
     /// With another release 2.
     pub fn with(spoil: impl FnOnce(&SmallSite)) -> Ground {
-        let small = SmallSite::new();
-        spoil(&small);
-        Ground::of(small)
+        Ground::adopted(spoil, |_| ())
     }
 
     /// See [`SmallSite::in_memory`].
     pub fn in_memory() -> Ground {
-        Ground::of(SmallSite::in_memory())
+        Ground::of(SmallSite::in_memory(), |_| ())
     }
 
-    fn of(small: SmallSite) -> Ground {
-        let entracte = small.ready();
+    /// With something done to it before it is adopted, and after.
+    pub fn adopted(before: impl FnOnce(&SmallSite), after: impl FnOnce(&SmallSite)) -> Ground {
+        let small = SmallSite::new();
+        before(&small);
+        Ground::of(small, after)
+    }
+
+    fn of(small: SmallSite, after: impl FnOnce(&SmallSite)) -> Ground {
+        let entracte = small.adopt();
+        after(&small);
+        small.stage(&entracte);
+        update::plan_and_approve(&entracte);
         let old = small.look();
         let version = entracte.json(&["status"]).result["installed"]["version"].clone();
         Ground { small, entracte, old, version }
@@ -57,7 +65,7 @@ impl Ground {
 
     /// Whether the site is neither the old one nor the new one.
     pub fn is_a_mix(&self) -> bool {
-        let now = self.small.look();
+        let now = self.small.look().without_workshops();
         !self.old.is_same_content(&now) && !undisturbed().is_same_content(&now)
     }
 
@@ -78,12 +86,34 @@ impl Ground {
     /// The new site is what another site became that nobody disturbed.
     #[track_caller]
     pub fn is_new(&self, when: &str) {
-        undisturbed().assert_same_content(&self.small.look(), when);
+        undisturbed().assert_same_content(&self.small.look().without_workshops(), when);
         assert!(!self.flag().exists(), "the gate is closed, {when}");
         let status = self.entracte.json(&["status"]);
         assert_eq!(status.exit, 0, "{when}: {:#}", status.result);
         assert_eq!(status.result["installed"]["version"], "2", "{when}: {:#}", status.result);
         assert_eq!(status.result["run"]["state"], "finished", "{when}: {:#}", status.result);
+    }
+
+    /// Goes on, or back, until the end.
+    #[track_caller]
+    pub fn recover(&self, verb: &str, when: &str) {
+        let run = self.entracte.json(&["status"]).result["run"].clone();
+        let recovered = self.entracte.json(&[verb, "--foreground"]);
+        match recovered.exit {
+            0 => {}
+            // Before the first line of the journal there is no run, after the last it is over.
+            3 if run.is_null() || run["state"] == "finished" || run["state"] == "rolled-back" => {}
+            code => panic!("{when}: {verb} ended with {code}: {recovered:?}"),
+        }
+    }
+
+    /// Goes on to the new site, from wherever a run stands; begins it where none was.
+    #[track_caller]
+    pub fn go_on(&self, when: &str) {
+        self.recover("resume", when);
+        if self.small.read("VERSION") == "1\n" {
+            self.entracte.json(&["apply", "--foreground"]).code(0);
+        }
     }
 
     /// What `status` says is what is the case, wherever the run stands.

@@ -1,7 +1,8 @@
 //! What the end-to-end tests share: real releases, private servers, sites on
 //! them, the program itself, and ways to look at a site from outside.
 //!
-//! Everything needs root, as the servers run as `www-data`; nothing is skipped.
+//! Everything needs root, as the servers run as `www-data`; what a machine cannot do is
+//! skipped loudly ([`effort::skipped`]).
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -11,6 +12,8 @@ pub mod dokuwiki;
 pub mod effort;
 pub mod faketime;
 pub mod ground;
+pub mod limited;
+pub mod mounts;
 pub mod pages;
 pub mod process;
 pub mod releases;

@@ -233,6 +233,13 @@ impl SmallSite {
 }
 
 impl Look {
+    /// Where the state is on another mount, what a run replaced rests in the site
+    /// itself for as long as it may go back.
+    #[must_use]
+    pub fn without_workshops(self) -> Look {
+        Look { tree: self.tree.only(|path| !path.starts_with(".entracte-run-")), ..self }
+    }
+
     #[track_caller]
     pub fn assert_same(&self, now: &Look, when: &str) {
         self.tree.assert_same(&now.tree, when);

@@ -64,13 +64,23 @@ pub struct Traced {
 /// Runs `command` to its end, or to the fault's. Only the thread that started a
 /// program hears of it, and hears of nothing else.
 pub fn trace(command: Command, fault: Fault) -> Traced {
+    trace_on(|_| None, command, fault)
+}
+
+/// What the kernel answers to a call instead of making it; `None`: it is made.
+pub type Answers = fn(&Call) -> Option<i64>;
+
+/// As [`trace`], on a ground where some calls are always answered in another way.
+pub fn trace_on(ground: Answers, command: Command, fault: Fault) -> Traced {
     std::thread::scope(|threads| {
-        threads.spawn(|| Tracer::start(command, fault).follow()).join().expect("the tracer did not fail")
+        let traced = threads.spawn(|| Tracer::start(command, ground, fault).follow());
+        traced.join().expect("the tracer did not fail")
     })
 }
 
 struct Tracer {
     first: Pid,
+    ground: Answers,
     fault: Fault,
     family: BTreeSet<Pid>,
     /// What a call that is under way returns when it ends.
@@ -83,7 +93,7 @@ struct Tracer {
 }
 
 impl Tracer {
-    fn start(mut command: Command, fault: Fault) -> Tracer {
+    fn start(mut command: Command, ground: Answers, fault: Fault) -> Tracer {
         let output = [0, 1].map(|_| tempfile::NamedTempFile::new_in("/tmp").unwrap());
         let to = |which: usize| File::options().append(true).open(output[which].path()).unwrap();
         command.stdin(Stdio::null()).stdout(to(0)).stderr(to(1));
@@ -100,7 +110,18 @@ impl Tracer {
         ptrace::setoptions(first, follow).unwrap();
         ptrace::syscall(first, None).unwrap();
         let (family, answers) = (BTreeSet::from([first]), BTreeMap::new());
-        Tracer { first, fault, family, answers, output, ended: Ended::Killed, calls: 0, looks: 0, struck: 0 }
+        Tracer {
+            first,
+            ground,
+            fault,
+            family,
+            answers,
+            output,
+            ended: Ended::Killed,
+            calls: 0,
+            looks: 0,
+            struck: 0,
+        }
     }
 
     fn follow(mut self) -> Traced {
@@ -173,6 +194,10 @@ impl Tracer {
             }
             _ => {}
         }
+        if let Some(answer) = (self.ground)(&call) {
+            call.skip();
+            self.answers.entry(pid).or_insert(answer);
+        }
     }
 
     fn strike(&mut self, call: &Call) {
@@ -205,13 +230,23 @@ impl Tracer {
 }
 
 /// A system call that is about to be made.
-struct Call {
+pub struct Call {
     pid: Pid,
-    number: i64,
-    arguments: [u64; 6],
+    pub number: i64,
+    pub arguments: [u64; 6],
 }
 
 impl Call {
+    /// Whether it waits until something is on the disk.
+    pub fn syncs(&self) -> bool {
+        matches!(self.number, libc::SYS_fsync | libc::SYS_fdatasync | libc::SYS_syncfs | libc::SYS_sync)
+    }
+
+    /// The file or folder that the call's first argument is a descriptor of.
+    pub fn file(&self) -> Option<std::path::PathBuf> {
+        fs::read_link(format!("/proc/{}/fd/{}", self.pid, self.arguments[0] as i32)).ok()
+    }
+
     /// Whether it could change a file, or what another program knows.
     fn changes_something(&self) -> bool {
         match self.number {
@@ -260,9 +295,11 @@ impl Call {
 
     /// Makes the kernel do nothing instead.
     fn skip(&self) {
-        let mut registers = ptrace::getregs(self.pid).unwrap();
-        registers.orig_rax = u64::MAX;
-        ptrace::setregs(self.pid, registers).unwrap();
+        // One that was just killed makes no call anyway.
+        if let Ok(mut registers) = ptrace::getregs(self.pid) {
+            registers.orig_rax = u64::MAX;
+            let _ = ptrace::setregs(self.pid, registers);
+        }
     }
 
     /// Makes a plain write half as long; `false` when this is none.

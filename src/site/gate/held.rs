@@ -166,7 +166,7 @@ impl Place<'_> {
         loop {
             let name = TreePath::from_bytes(format!("{NAME}.aside-{number}").as_bytes());
             if self.root.stat(&name)?.is_none() {
-                live::place(self.root, &self.path, self.root, &name, Rename::NoReplace)?;
+                self.root.rename(&self.path, self.root, &name, Rename::NoReplace)?;
                 return Ok(self.root.full(&name));
             }
             number += 1;

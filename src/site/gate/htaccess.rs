@@ -164,12 +164,12 @@ impl Htaccess {
         let new = held::new_name();
         live::prepare(self.shelf.site(), &new, bytes, None)?;
         visit("gate-htaccess-prepared")?;
-        live::place(self.shelf.site(), &new, self.shelf.site(), &live_name(), Rename::NoReplace)
+        self.shelf.site().rename(&new, self.shelf.site(), &live_name(), Rename::NoReplace)
     }
 
     /// The original becomes the live file where there is none.
     fn put_back(&self, held: &Place<'_>) -> Result<()> {
-        live::place(held.root, &held.path, self.shelf.site(), &live_name(), Rename::NoReplace)
+        held.root.rename(&held.path, self.shelf.site(), &live_name(), Rename::NoReplace)
     }
 
     fn put_over(&self, found: &Found, bytes: &[u8]) -> Result<()> {

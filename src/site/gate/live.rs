@@ -91,7 +91,7 @@ pub fn put(root: &Root, path: &TreePath, bytes: &[u8]) -> Result<bool, IoError> 
     };
     let new = half_made(path);
     prepare(root, &new, bytes, None)?;
-    let placed = place(root, &new, root, path, how);
+    let placed = root.rename(&new, root, path, how);
     if placed.is_err() {
         let _ = root.remove_file(&new);
     }
@@ -121,23 +121,6 @@ pub fn take_away(root: &Root, path: &TreePath) -> Result<(), IoError> {
         changed = true;
     }
     if changed { sync_parent(root, path) } else { Ok(()) }
-}
-
-/// Renames; where the file system has no `NOREPLACE`, by a second name.
-pub fn place(
-    from_root: &Root,
-    from: &TreePath,
-    root: &Root,
-    path: &TreePath,
-    how: Rename,
-) -> Result<(), IoError> {
-    match from_root.rename(from, root, path, how) {
-        Err(error) if how == Rename::NoReplace && is_unsupported(&error) => {
-            from_root.link(from, root, path)?;
-            from_root.remove_file(from)
-        }
-        renamed => renamed,
-    }
 }
 
 /// Whether a file system said that it does not know this kind of rename.

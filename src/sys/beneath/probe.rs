@@ -10,6 +10,7 @@ use rustix::fs::StatxFlags;
 use rustix::io::Errno;
 
 use super::Beneath;
+use super::Rename;
 use super::Result;
 use super::Root;
 use super::resolve::openat;
@@ -63,6 +64,35 @@ impl Root {
             Ok((root.stat(&top)?.map(|stat| stat.meta.device), root.mount(&top)?))
         };
         Ok(place(self)? == place(other)?)
+    }
+
+    /// Whether two names in this folder can be exchanged in one step; tried on
+    /// files of our own. Fails where not even a second name can be given.
+    pub fn can_exchange(&self) -> Result<bool> {
+        let names = [b"entracte-probe-a", b"entracte-probe-b"].map(|name| TreePath::from_bytes(name));
+        let [one, other] = &names;
+        self.forget(&names)?;
+        self.create_file(one, 0o600)?;
+        let tried = self.create_file(other, 0o600).and_then(|_| {
+            match self.rename(one, self, other, Rename::Exchange) {
+                Ok(()) => Ok(true),
+                Err(_) => {
+                    self.remove_file(other)?;
+                    self.link(one, self, other).map(|()| false)
+                }
+            }
+        });
+        self.forget(&names)?;
+        tried
+    }
+
+    fn forget(&self, names: &[TreePath]) -> Result<()> {
+        for name in names {
+            if self.stat(name)?.is_some() {
+                self.remove_file(name)?;
+            }
+        }
+        Ok(())
     }
 
     fn statx(&self, path: &impl Beneath, wanted: StatxFlags) -> rustix::io::Result<rustix::fs::Statx> {

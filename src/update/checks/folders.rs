@@ -88,25 +88,45 @@ fn why_stuck(root: &Root, operation: &Operation) -> Option<String> {
     sticks.then(|| format!("{path} (another user's, in a sticky folder)"))
 }
 
-/// Owners and groups that could not be kept without privilege.
+/// Owners and groups that could not be kept, or brought back, without privilege.
 fn owners(subject: &Subject) -> Check {
-    let me = env::user_id();
-    if me == 0 || subject.site.settings.files.owner == Owner::Mine {
-        return Check::ok("owners", "new files get the owner that they should have");
-    }
-    let mine = env::group_ids();
-    let is_foreign = |operation: &&Operation| {
-        let owner = operation.old.as_ref().and_then(|old| old.owner);
-        operation.act == Act::Exchange && owner.is_some_and(|(uid, gid)| uid != me || !mine.contains(&gid))
+    let (me, mine) = (env::user_id(), env::group_ids());
+    let is_foreign = |owner: Option<(u32, u32)>| {
+        me != 0 && owner.is_some_and(|(uid, gid)| uid != me || !mine.contains(&gid))
     };
-    let foreign: Vec<&Operation> = subject.operations.iter().filter(is_foreign).collect();
-    match foreign.first() {
-        None => Check::ok("owners", "all files that change are yours"),
-        Some(first) => Check::error(
+    let of_act = |act| {
+        let operations = subject.operations.iter().filter(move |operation| operation.act == act);
+        operations
+            .filter(|operation| is_foreign(operation.old.as_ref().and_then(|old| old.owner)))
+            .map(|operation| operation.path.to_string())
+    };
+    // A folder, or a file that a program changed, is made anew when it comes back.
+    let programs = subject.sealed.changed_by_programs();
+    let changeable = subject.live.iter().filter(|(path, node)| {
+        !node.is_folder()
+            && programs.matches_bytes(path.as_bytes())
+            && is_foreign(Some((node.meta.uid, node.meta.gid)))
+    });
+    let lost: Vec<String> =
+        of_act(Act::RemoveFolder).chain(changeable.map(|(path, _)| path.to_string())).collect();
+    if let Some(first) = lost.first() {
+        return Check::error(
             "owners",
-            format!("{} files belong to another user or group, {} among them", foreign.len(), first.path),
+            format!(
+                "{} paths of another user or group could not be brought back, {first} among them",
+                lost.len()
+            ),
+            "run entracte as their owner or as root, or make them yours",
+        );
+    }
+    let replaced: Vec<String> = of_act(Act::Exchange).collect();
+    match replaced.first() {
+        Some(first) if subject.site.settings.files.owner == Owner::Keep => Check::error(
+            "owners",
+            format!("{} files belong to another user or group, {first} among them", replaced.len()),
             "run entracte as their owner or as root, or set `owner = \"mine\"` under [files] to take them over",
         ),
+        _ => Check::ok("owners", "new files get the owner that they should have"),
     }
 }
 
@@ -126,7 +146,24 @@ fn one_mount(subject: &Subject, root: &Root) -> Check {
             format!("{folder} is on another file system or mount than the site"),
             "files there cannot be exchanged at once; leave them to their owner with `keep`",
         ),
-        None => Check::ok("file-system", "all changes are on one file system"),
+        None => match can_take_places(subject, root) {
+            Ok(()) => Check::ok("file-system", "all changes are on one file system"),
+            Err(error) => Check::error(
+                "file-system",
+                format!("names can neither be exchanged nor doubled on this file system: {error}"),
+                "files here cannot be replaced without a gap; move the site to a file system that can (not vfat or exfat)",
+            ),
+        },
+    }
+}
+
+/// Tried beside the site, where that is the same file system: a plan touches
+/// nothing in the site.
+fn can_take_places(subject: &Subject, root: &Root) -> Result<(), IoError> {
+    let beside = Root::open(&subject.site.state.runs())?;
+    match root.shares_mount(&beside)? {
+        true => beside.can_exchange().map(drop),
+        false => Ok(()),
     }
 }
 

@@ -98,6 +98,8 @@ fn run_upgrade(work: &mut Work, call: &UpgradeCall, watch: Watch) -> Result<(), 
         work.note(Entry::Upgrade { state: EffectState::Failed })?;
         return Err(failed(ended));
     }
+    // What it wrote is on the disk before the journal says that it was done.
+    work.site.tree()?.sync_file_system()?;
     work.note(Entry::Upgrade { state: EffectState::Done })?;
     let paths = differences(work, &work.scan(watch)?)?;
     match paths.is_empty() {

@@ -10,6 +10,7 @@ use crate::base::digest::Algorithms;
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::path::SitePath;
+use crate::base::path::TreePath;
 use crate::base::pattern::Patterns;
 use crate::base::step::Step;
 use crate::integrity::manifest::RunOnce;
@@ -17,6 +18,7 @@ use crate::integrity::scan::hash_file;
 use crate::site::probe;
 use crate::sys::beneath::Rename;
 use crate::sys::beneath::Root;
+use crate::sys::beneath::Stat;
 use crate::sys::fault;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
@@ -65,6 +67,8 @@ fn run_one(work: &mut Work, script: &RunOnce, watch: Watch) -> Result<(), StepEr
         Ended::Status(status) => Some(status),
         Ended::Signal(_) | Ended::TimedOut => None,
     };
+    // What it wrote is on the disk before the journal says that it was done.
+    work.site.tree()?.sync_file_system()?;
     let state = if status == Some(0) { EffectState::Done } else { EffectState::Failed };
     work.note(Entry::Script { path: path.clone(), state, status })?;
     if state == EffectState::Failed {
@@ -143,6 +147,7 @@ fn mark_done(root: &Root, path: &SitePath) -> Result<(), StepError> {
         && root.stat(path)?.is_some()
     {
         root.rename(path, root, &done, Rename::Replace)?;
+        root.sync_folder(&path.parent().map_or_else(TreePath::root, |folder| TreePath::from(&folder)))?;
     }
     Ok(())
 }
@@ -153,7 +158,10 @@ pub fn undo(work: &mut Work) -> Result<String, StepError> {
     for script in &work.run.plan.sealed.scripts {
         let Ok(done) = script.path.with_suffix(".done") else { continue };
         let ran = work.run.standing().scripts.contains_key(&script.path);
-        if ran && root.stat(&done)?.is_some() && root.stat(&script.path)?.is_none() {
+        let Some(marked) = root.stat(&done)?.filter(|_| ran) else { continue };
+        let is_free =
+            |stat: Option<Stat>| stat.is_none_or(|stat| stat.meta.identity() == marked.meta.identity());
+        if is_free(root.stat(&script.path)?) {
             root.rename(&done, &root, &script.path, Rename::NoReplace)?;
         }
     }

@@ -8,7 +8,9 @@ use crate::base::json;
 use crate::base::step::Step;
 use crate::database::dump;
 use crate::database::dump::DumpRecord;
+use crate::sys::fault;
 use crate::sys::fs;
+use crate::sys::fs::IoError;
 use crate::update::error::StepError;
 use crate::update::restore_text;
 use crate::update::saved::Saved;
@@ -63,8 +65,11 @@ fn save_database(work: &Work, watch: Watch) -> Result<Option<DumpRecord>, StepEr
     let Some(scope) = work.run.plan.sealed.database.dumped() else { return Ok(None) };
     let address = work.database.ok_or(StepError::NoDatabase)?;
     let folder = work.run.folder.dump();
-    // A dump that was cut off is worth nothing.
+    // A dump that was cut off is worth nothing, and what it held is not known yet.
+    fs::remove_file_if_present(&work.run.folder.dump_record())?;
+    fs::sync_folder(work.run.folder.path())?;
     fs::remove_folder_all(&folder)?;
+    fault::point("save.dump").map_err(|source| IoError::new("dump into", &folder, source))?;
     fs::create_folders(&folder, 0o700)?;
     let record = dump::dump(address, &scope, &folder, &mut |_, event| watch(Some(Step::Save), event))?;
     store_record(&work.run.folder.dump_record(), &record)?;
@@ -109,7 +114,7 @@ pub fn put_back_baseline(work: &Work) -> Result<(), StepError> {
             None => fs::remove_file_if_present(&installed.join(name))?,
         }
     }
-    Ok(())
+    Ok(fs::sync_folder(&installed)?)
 }
 
 const BASELINE_FILES: [&str; 3] = ["current.json", "ledger.json", "extensions.json"];

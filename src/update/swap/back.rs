@@ -145,10 +145,8 @@ fn unplace(
     let Some(live) = live else { return Ok(()) };
     let Some(new) = this.new else { return Ok(()) };
     // It was never placed, and what stands there is what stood there before.
-    if workshop.new.stat(path)?.is_some_and(|prepared| new.is(&prepared)) {
-        return Ok(());
-    }
-    if live.kind == StatKind::Folder {
+    let rests = workshop.new.stat(path)?.is_some_and(|prepared| new.is(&prepared));
+    if live.kind == StatKind::Folder || (rests && !new.is(&live)) {
         return Ok(());
     }
     match new.is_untouched(&live) {

@@ -17,12 +17,10 @@ use crate::base::step::Step;
 use crate::site::settings::Owner;
 use crate::sys::attributes;
 use crate::sys::attributes::Attribute;
-use crate::sys::beneath::Rename;
 use crate::sys::beneath::Root;
 use crate::sys::beneath::StatKind;
 use crate::sys::clock;
 use crate::sys::env;
-use crate::sys::fs;
 use crate::sys::fs::IoError;
 use crate::update::operations::Act;
 use crate::update::operations::Operation;
@@ -229,16 +227,7 @@ fn copy(
     }
 }
 
-/// Whether this file system can exchange two names in one step.
+/// How names are replaced on this file system.
 fn probe_method(workshop: &Workshop) -> Result<Method, SwapError> {
-    let names = ["entracte-probe-a", "entracte-probe-b"].map(SitePath::parse);
-    let [Ok(a), Ok(b)] = names else { return Ok(Method::Link) };
-    for name in [&a, &b] {
-        fs::write_durable(&workshop.new.full(name), b"")?;
-    }
-    let exchanged = workshop.new.rename(&a, &workshop.new, &b, Rename::Exchange);
-    for name in [&a, &b] {
-        workshop.new.remove_file(name)?;
-    }
-    Ok(if exchanged.is_ok() { Method::Exchange } else { Method::Link })
+    Ok(if workshop.new.can_exchange()? { Method::Exchange } else { Method::Link })
 }

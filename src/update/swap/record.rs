@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::base::json;
-use crate::base::tree::Identity;
 use crate::sys::beneath::Stat;
 use crate::sys::fs;
 use crate::update::operations::Operation;
@@ -44,22 +43,23 @@ pub struct Move {
     pub old: Option<Stamp>,
 }
 
-/// One inode with the marks by which a change to it is noticed.
+/// One inode with the marks by which a change to it is noticed. All of them are
+/// of one file system, whose device may have another number after a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    pub id: Identity,
+    pub inode: u64,
     pub size: u64,
     pub mtime: (i64, u32),
 }
 
 impl Stamp {
     pub fn of(stat: &Stat) -> Stamp {
-        Stamp { id: stat.meta.identity(), size: stat.size, mtime: (stat.meta.mtime, stat.meta.mtime_nanos) }
+        Stamp { inode: stat.meta.inode, size: stat.size, mtime: (stat.meta.mtime, stat.meta.mtime_nanos) }
     }
 
     /// The same inode, whatever was written into it since.
     pub fn is(&self, stat: &Stat) -> bool {
-        self.id == stat.meta.identity()
+        self.inode == stat.meta.inode
     }
 
     /// The same inode with nothing written into it since.
