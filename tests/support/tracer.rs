@@ -285,6 +285,8 @@ impl Call {
         let writes = matches!(self.number, libc::SYS_write | libc::SYS_writev | libc::SYS_pwrite64);
         let unlinks = self.number == libc::SYS_unlinkat;
         match errno {
+            // A socket is on no disk.
+            _ if self.number == libc::SYS_sendto => false,
             Errno::EMFILE => opens,
             Errno::EINTR => opens || writes,
             Errno::ENOSPC => !unlinks,
