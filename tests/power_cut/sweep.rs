@@ -89,7 +89,7 @@ impl Cut {
             None => recording.image_after(self.whole),
             Some(seed) => {
                 let mut chance = Chance(seed);
-                recording.image_with_some(self.whole, || chance.next() % 2 == 0)
+                recording.image_with_some(self.whole, || chance.next().is_multiple_of(2))
             }
         }
     }
