@@ -45,6 +45,11 @@ impl Limit {
         Limit { group }
     }
 
+    /// No limit: what they take is only watched.
+    pub fn watching() -> Limit {
+        Limit { group: None }
+    }
+
     pub fn run(&self, command: Command) -> Used {
         match &self.group {
             Some(group) => group.run(command),
