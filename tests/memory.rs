@@ -73,12 +73,14 @@ fn a_tree_of_many_files() {
 fn too_little_memory_is_noticed() {
     let folder = tempfile::Builder::new().prefix("entracte-many-").tempdir_in("/tmp").unwrap();
     let site = folder.path().join("parent/site");
-    make_files(&site, 2_000);
+    make_files(&site, 20_000);
     let entracte = Entracte::new(&site);
     let few = 4 << 20;
     let build = ["manifest", "build", site.to_str().unwrap(), "--product", "many", "--version", "1"];
-    let ran = Limit::new(few).run(entracte.command(&build));
-    assert!(!ran.is_within(few), "2,000 files in 4 MiB: this harness sees nothing: {ran:?}");
+    for limit in [Limit::new(few), Limit::watching()] {
+        let ran = limit.run(entracte.command(&build));
+        assert!(!ran.is_within(few), "20,000 files in 4 MiB: this harness sees nothing: {ran:?}");
+    }
 }
 
 /// Small files, a hundred in a folder, each with its own content.

@@ -68,9 +68,8 @@ impl Lab {
     /// `Err` says what this machine cannot do.
     pub fn new(kind: Kind) -> Result<Lab, String> {
         mounts::can_mount_images()?;
-        if !Path::new("/dev/fuse").exists() {
-            return Err("no /dev/fuse".into());
-        }
+        let fuse = fs::File::options().read(true).write(true).open("/dev/fuse");
+        fuse.map_err(|error| format!("/dev/fuse: {error}"))?;
         mounts::become_private()?;
         let folder = tempfile::Builder::new().prefix("entracte-power-").tempdir_in(roomy()).unwrap();
         let image = folder.path().join("image");

@@ -42,10 +42,16 @@ impl Limit {
         if group.is_none() {
             super::effort::skipped(
                 "memory",
+                "memory",
                 "no control group for memory: what is resident is added up instead",
             );
         }
         Limit { group }
+    }
+
+    /// No limit: what they take is only watched.
+    pub fn watching() -> Limit {
+        Limit { group: None }
     }
 
     pub fn run(&self, command: Command) -> Used {

@@ -47,8 +47,9 @@ impl Root {
         };
         let renamed = rustix::fs::renameat_with(&old_parent, old_name, &new_parent, new_name, flags);
         match renamed {
-            // NFS and old kernels know no flags: the entry gets its second name, then loses the first.
-            Err(Errno::INVAL | Errno::NOSYS) if how == Rename::NoReplace => {
+            // NFS and old kernels know no flags: the entry gets its second name, then loses
+            // the first. It may have the second one already, from an attempt that was cut off.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::EXIST) if how == Rename::NoReplace => {
                 match rustix::fs::linkat(&old_parent, old_name, &new_parent, new_name, AtFlags::empty()) {
                     Err(Errno::EXIST) if is_same_inode((&old_parent, old_name), (&new_parent, new_name))? => {
                     }

@@ -90,25 +90,15 @@ fn why_stuck(root: &Root, operation: &Operation) -> Option<String> {
 
 /// Owners and groups that could not be kept, or brought back, without privilege.
 fn owners(subject: &Subject) -> Check {
-    let (me, mine) = (env::user_id(), env::group_ids());
-    let is_foreign = |owner: Option<(u32, u32)>| {
-        me != 0 && owner.is_some_and(|(uid, gid)| uid != me || !mine.contains(&gid))
-    };
-    let of_act = |act| {
-        let operations = subject.operations.iter().filter(move |operation| operation.act == act);
-        operations
-            .filter(|operation| is_foreign(operation.old.as_ref().and_then(|old| old.owner)))
-            .map(|operation| operation.path.to_string())
-    };
     // A folder, or a file that a program changed, is made anew when it comes back.
     let programs = subject.sealed.changed_by_programs();
     let changeable = subject.live.iter().filter(|(path, node)| {
         !node.is_folder()
             && programs.matches_bytes(path.as_bytes())
-            && is_foreign(Some((node.meta.uid, node.meta.gid)))
+            && is_foreign((node.meta.uid, node.meta.gid))
     });
-    let lost: Vec<String> =
-        of_act(Act::RemoveFolder).chain(changeable.map(|(path, _)| path.to_string())).collect();
+    let folders = foreign(subject, &[Act::RemoveFolder]).map(TreePath::from);
+    let lost: Vec<TreePath> = folders.chain(changeable.map(|(path, _)| path.clone())).collect();
     if let Some(first) = lost.first() {
         return Check::error(
             "owners",
@@ -119,7 +109,7 @@ fn owners(subject: &Subject) -> Check {
             "run entracte as their owner or as root, or make them yours",
         );
     }
-    let replaced: Vec<String> = of_act(Act::Exchange).collect();
+    let replaced: Vec<&SitePath> = foreign(subject, &[Act::Exchange]).collect();
     match replaced.first() {
         Some(first) if subject.site.settings.files.owner == Owner::Keep => Check::error(
             "owners",
@@ -128,6 +118,20 @@ fn owners(subject: &Subject) -> Check {
         ),
         _ => Check::ok("owners", "new files get the owner that they should have"),
     }
+}
+
+/// What is another's, of all that these acts move.
+fn foreign<'s>(subject: &'s Subject, acts: &'s [Act]) -> impl Iterator<Item = &'s SitePath> {
+    let moved = subject.operations.iter().filter(|operation| acts.contains(&operation.act));
+    let others =
+        moved.filter(|operation| operation.old.as_ref().and_then(|old| old.owner).is_some_and(is_foreign));
+    others.map(|operation| &operation.path)
+}
+
+/// Whether nothing can be made that has this owner and group.
+fn is_foreign((uid, gid): (u32, u32)) -> bool {
+    let me = env::user_id();
+    me != 0 && (uid != me || !env::group_ids().contains(&gid))
 }
 
 /// Names are exchanged, and that works only within one mount of one file system.
@@ -146,24 +150,29 @@ fn one_mount(subject: &Subject, root: &Root) -> Check {
             format!("{folder} is on another file system or mount than the site"),
             "files there cannot be exchanged at once; leave them to their owner with `keep`",
         ),
-        None => match can_take_places(subject, root) {
-            Ok(()) => Check::ok("file-system", "all changes are on one file system"),
-            Err(error) => Check::error(
+        None => can_take_places(subject, root).unwrap_or_else(|error| {
+            Check::error(
                 "file-system",
                 format!("names can neither be exchanged nor doubled on this file system: {error}"),
                 "files here cannot be replaced without a gap; move the site to a file system that can (not vfat or exfat)",
-            ),
-        },
+            )
+        }),
     }
 }
 
 /// Tried beside the site, where that is the same file system: a plan touches
 /// nothing in the site.
-fn can_take_places(subject: &Subject, root: &Root) -> Result<(), IoError> {
+fn can_take_places(subject: &Subject, root: &Root) -> Result<Check, IoError> {
     let beside = Root::open(&subject.site.state.runs())?;
-    match root.shares_mount(&beside)? {
-        true => beside.can_exchange().map(drop),
-        false => Ok(()),
+    let by_second_names = root.shares_mount(&beside)? && !beside.can_exchange()?;
+    // Linux gives files of others no second name (`fs.protected_hardlinks`).
+    match foreign(subject, &[Act::Exchange, Act::Withdraw]).next().filter(|_| by_second_names) {
+        Some(path) => Ok(Check::error(
+            "file-system",
+            format!("{path} is another's, and on this file system only one's own files can be moved safely"),
+            "run entracte as its owner or as root",
+        )),
+        None => Ok(Check::ok("file-system", "all changes are on one file system")),
     }
 }
 

@@ -172,6 +172,38 @@ fn cut_off_after_any_operation_it_goes_on_or_back_to_exactly_one_side() {
     }
 }
 
+/// Where renames know no flags an entry has both names for a moment.
+#[test]
+fn cut_off_between_two_names_it_goes_on_or_back_to_exactly_one_side() {
+    let mut halves = 0;
+    for at in 0..operations().len() {
+        for forward in [false, true] {
+            let bench = bench(Method::Link);
+            let old = bench.site();
+            let (done, this) = (&bench.record.moves[..at], &bench.record.moves[at]);
+            for before in done {
+                forward_one(&bench.workshop, Method::Link, before).unwrap();
+            }
+            let (path, workshop) = (&this.operation.path, &bench.workshop);
+            match this.operation.act {
+                Act::Place => workshop.new.link(path, &workshop.live, path).unwrap(),
+                Act::Withdraw => {
+                    let bak = workshop.bak_path(path).unwrap();
+                    workshop.live.link(path, &workshop.bak, &bak).unwrap();
+                }
+                _ => continue,
+            }
+            halves += 1;
+            if forward {
+                bench.swap();
+            }
+            assert!(bench.back().is_empty());
+            assert_eq!(bench.site(), old, "between the names of {path}, forward: {forward}");
+        }
+    }
+    assert_eq!(halves, 14);
+}
+
 #[test]
 fn the_new_files_have_the_old_ones_owner_and_the_plans_mode_and_another_second() {
     let bench = bench(Method::Exchange);
