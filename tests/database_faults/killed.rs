@@ -194,7 +194,7 @@ fn a_recovery_killed_before_a_call_is_taken_again() {
         let traced = trace(counted.field.entracte.command(&[verb, "--foreground"]), Fault::Count);
         assert_eq!(traced.ended, Ended::Status(0), "{traced:?}");
         let all = traced.calls;
-        for second in effort::spread(all, effort::points(20, all as usize)) {
+        for second in effort::spread(all, effort::points(12, all as usize)) {
             let when = format!("killed in the migration, {verb} killed before call {second}");
             counted.kill(in_migration, &when);
             let fault = Fault::Kill { at: second };
