@@ -42,7 +42,6 @@ impl Limit {
         if group.is_none() {
             super::effort::skipped(
                 "memory",
-                "memory",
                 "no control group for memory: what is resident is added up instead",
             );
         }
