@@ -52,7 +52,7 @@ fn killed_at_random_moments() {
     press.goes_back("nobody disturbed it");
     let seed = std::env::var(SEED).ok().and_then(|text| text.parse().ok()).unwrap_or_else(by_clock);
     println!("{SEED}={seed}, the whole takes {whole:?}");
-    let (mut random, points) = (Random(seed), effort::points(6, 300));
+    let (mut random, points) = (Random(seed), effort::points(4, 300));
     let (mut killed, mut mixes) = (0, 0);
     for point in 0..points {
         press.lay();
