@@ -146,6 +146,7 @@ fn speaks(traced: &Traced, when: &str) {
         "readonly",
         "I/O",
         "cannot be read",
+        "ended with status",
         "error",
         "database file",
     ];
