@@ -242,7 +242,7 @@ fn no_process_of_a_script_lives_longer_than_its_run() {
         let _ = fs::remove_file(&begun);
         let mut child = start(&field, "apply");
         wait_for("the script", || begun.exists());
-        assert!(family(&number).len() >= 5, "{when}: the script has no family: {:?}", family(&number));
+        wait_for("the script's family", || family(&number).len() >= 5);
         kill(&mut child);
         // At once: nothing of the family keeps the next one out.
         field.recover(verb, &when);
@@ -277,7 +277,7 @@ fn no_process_of_an_upgrade_lives_longer_than_its_run() {
         use_program(&program);
         let mut child = start(&field, "apply");
         wait_for("the upgrade", || begun.exists());
-        assert!(family(&number).len() >= 5, "{when}: {:?}", family(&number));
+        wait_for("the script's family", || family(&number).len() >= 5);
         match is_killed {
             true => kill(&mut child),
             false => {
@@ -306,7 +306,7 @@ fn a_family_that_nobody_keeps_lives_on() {
     let script = folder.path().join("script.sh");
     fs::write(&script, background(folder.path(), &number, &format!("sleep {number}"))).unwrap();
     let mut child = Command::new("sh").arg(&script).spawn().unwrap();
-    wait_for("the script", || folder.path().join("begun").exists());
+    wait_for("the script's family", || family(&number).len() >= 5);
     kill(&mut child);
     let left = pids(&number);
     assert!(left.len() >= 3, "{:?}", family(&number));
