@@ -6,6 +6,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
+use std::process::Output;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -43,10 +44,10 @@ fn killed_in(field: &Field, mark: &str, blocking: &'static [&'static str], machi
         }
         *holder.lock().unwrap() = Some(connection);
     });
-    let mut child = start(field, "apply");
+    let child = start(field, "apply");
     wait_for("the statement", || is_running(mark));
     field.proxy.leave_connections(machine);
-    kill(&mut child);
+    drop(child);
     field.proxy.leave_connections(false);
     held
 }
@@ -55,14 +56,27 @@ fn is_running(mark: &str) -> bool {
     Server::shared().running().iter().any(|(_, statement)| statement.contains(mark))
 }
 
-fn start(field: &Field, verb: &str) -> Child {
-    let mut command = field.entracte.command(&["--json", verb, "--foreground"]);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+/// A verb at work, which ends with its test.
+struct Running(Option<Child>);
+
+impl Running {
+    fn wait_with_output(mut self) -> Output {
+        self.0.take().expect("once").wait_with_output().unwrap()
+    }
 }
 
-fn kill(child: &mut Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn start(field: &Field, verb: &str) -> Running {
+    let mut command = field.entracte.command(&["--json", verb, "--foreground"]);
+    Running(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
 }
 
 fn wait_for(what: &str, is_so: impl FnMut() -> bool) {
@@ -84,7 +98,7 @@ fn an_alter_that_goes_on_is_ended_before_anything_else_is_done() {
         let recovery = start(&field, verb);
         wait_for("the end of the ALTER", || !is_running(&mark));
         drop(held.lock().unwrap().take());
-        let output = recovery.wait_with_output().unwrap();
+        let output = recovery.wait_with_output();
         assert!(output.status.success(), "{when}: {output:?}");
         match verb {
             "rollback" => field.is_old(&when),
@@ -127,7 +141,7 @@ fn a_dump_that_goes_on_is_ended() {
         let recovery = start(&field, "resume");
         wait_for("the end of the dump", || field.server.running().iter().all(|(id, _)| *id != first));
         drop(held.lock().unwrap().take());
-        let output = recovery.wait_with_output().unwrap();
+        let output = recovery.wait_with_output();
         assert!(output.status.success(), "{when}: {output:?}");
         field.is_new(&when);
     }
@@ -175,9 +189,9 @@ fn a_statement_of_a_program_is_waited_for() {
     for verb in ["rollback", "resume"] {
         let when = format!("killed in a script's statement, then {verb}");
         field.lay();
-        let mut child = start(&field, "apply");
+        let child = start(&field, "apply");
         wait_for("the statement", || is_running("TABLE late AS"));
-        kill(&mut child);
+        drop(child);
         assert!(is_running("TABLE late AS"), "{when}: nothing goes on");
         field.recover(verb, &when);
         match verb {
@@ -240,10 +254,10 @@ fn no_process_of_a_script_lives_longer_than_its_run() {
         field.lay();
         let _ = fs::remove_file(folder.path().join("once"));
         let _ = fs::remove_file(&begun);
-        let mut child = start(&field, "apply");
+        let child = start(&field, "apply");
         wait_for("the script", || begun.exists());
-        wait_for("its family", || family(&number).len() >= 5);
-        kill(&mut child);
+        wait_for("the script's family", || family(&number).len() >= 5);
+        drop(child);
         // At once: nothing of the family keeps the next one out.
         field.recover(verb, &when);
         assert_eq!(family(&number), [""; 0], "{when}");
@@ -275,13 +289,13 @@ fn no_process_of_an_upgrade_lives_longer_than_its_run() {
         field.lay();
         let _ = fs::remove_file(&begun);
         use_program(&program);
-        let mut child = start(&field, "apply");
+        let child = start(&field, "apply");
         wait_for("the upgrade", || begun.exists());
-        wait_for("its family", || family(&number).len() >= 5);
+        wait_for("the script's family", || family(&number).len() >= 5);
         match is_killed {
-            true => kill(&mut child),
+            true => drop(child),
             false => {
-                let output = child.wait_with_output().unwrap();
+                let output = child.wait_with_output();
                 assert_eq!(output.status.code(), Some(6), "{when}: {output:?}");
                 assert_eq!(family(&number), [""; 0], "{when}");
             }
@@ -306,8 +320,9 @@ fn a_family_that_nobody_keeps_lives_on() {
     let script = folder.path().join("script.sh");
     fs::write(&script, background(folder.path(), &number, &format!("sleep {number}"))).unwrap();
     let mut child = Command::new("sh").arg(&script).spawn().unwrap();
-    wait_for("the script", || folder.path().join("begun").exists());
-    kill(&mut child);
+    wait_for("the script's family", || family(&number).len() >= 5);
+    child.kill().unwrap();
+    child.wait().unwrap();
     let left = pids(&number);
     assert!(left.len() >= 3, "{:?}", family(&number));
     for pid in left {
@@ -356,7 +371,7 @@ fn another_machine_does_not_work_on_the_same_database() {
     before.assert_same(&crate::support::snapshot::Tree::of(&elsewhere.join("site")), "refused");
     assert!(!elsewhere.join(".entracte-site/gate/closed").exists(), "the other site is closed");
     held.send(()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = child.wait_with_output();
     assert!(output.status.success(), "{output:?}");
     field.is_new("after another machine was refused");
     effort::tried("two machines at work on one database", 1);
