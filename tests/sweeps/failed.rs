@@ -134,7 +134,8 @@ fn speaks(traced: &Traced, when: &str) {
         error[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
     };
     let said = format!("{}: {}", error["message"].as_str().unwrap_or_default(), texts("causes").join(": "));
-    let names_a_path = said.contains('/') || said.contains(".sh") || said.contains(".db");
+    let is_path = |word: &str| word.trim_end_matches([',', ':', '.']).contains(['/', '.']);
+    let names_a_path = said.split_whitespace().any(is_path);
     assert!(names_a_path, "{when}: no path: {said}");
     let why = [
         "os error",
@@ -146,6 +147,7 @@ fn speaks(traced: &Traced, when: &str) {
         "readonly",
         "I/O",
         "cannot be read",
+        "not in the release",
         "ended with status",
         "error",
         "database file",
