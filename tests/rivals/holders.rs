@@ -1,17 +1,10 @@
-//! Several updaters at once, and what a killed one or a reboot leaves behind:
-//! one works, the others are told who does, and nobody has to clear a lock.
-
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
-
-mod support;
+//! What a holder of the lock that was killed, a stranger or a reboot leaves.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
-use std::process::Output;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -20,172 +13,12 @@ use std::time::Instant;
 use serde_json::Value;
 use serde_json::json;
 
-use support::effort;
-use support::ground::Ground;
-use support::run::Entracte;
-use support::template::Template;
-
-/// Where a site stands when several come for it.
-#[derive(Clone, Copy, Debug)]
-enum From {
-    /// A plan is approved.
-    Approved,
-    /// A run was stopped between its steps.
-    Stopped,
-    Finished,
-}
-
-/// Who come at once; the last three are a cron job that does not wait for itself.
-const RIVALS: &[(From, &[&str])] = &[
-    (From::Approved, &["apply", "apply"]),
-    (From::Stopped, &["resume", "rollback"]),
-    (From::Finished, &["rollback", "rollback"]),
-    (From::Approved, &["apply", "update"]),
-    (From::Stopped, &["resume", "resume"]),
-    (From::Stopped, &["rollback", "rollback"]),
-    (From::Stopped, &["resume", "apply"]),
-    (From::Approved, &["apply", "apply", "apply"]),
-    (From::Stopped, &["rollback", "resume", "apply"]),
-    (From::Approved, &["update", "update", "update"]),
-];
-
-#[test]
-fn of_several_at_once_one_works() {
-    let ground = Ground::new();
-    let template = Template::of(&ground);
-    let (mut starts, rounds) = (0, effort::points(RIVALS.len(), 5 * RIVALS.len()));
-    for (number, (from, verbs)) in RIVALS.iter().cycle().take(rounds).enumerate() {
-        template.lay();
-        match from {
-            From::Approved => {}
-            From::Stopped => drop(ground.entracte.json(&["apply", "--stop-before", "migrate"]).code(0)),
-            From::Finished => drop(support::update::apply(&ground.entracte)),
-        }
-        // A detached worker and one in the foreground lock alike.
-        one_works(&ground, verbs, number % 2 == 0, &format!("round {number}: {from:?}, {verbs:?}"));
-        starts += verbs.len();
-    }
-    effort::tried("updaters started at once: one works, the others end with 8", starts as u64);
-}
-
-/// A rival that was started, and when.
-struct Rival {
-    verb: &'static str,
-    child: Child,
-    since: Instant,
-}
-
-/// How it ended, and after how long.
-struct Ended {
-    verb: &'static str,
-    pid: u32,
-    document: Value,
-    took: Duration,
-}
-
-fn one_works(ground: &Ground, verbs: &[&'static str], in_foreground: bool, when: &str) {
-    // Whoever works stands still for two seconds, in which the others have to give up.
-    let slow = ground.faulty("journal.written=pause");
-    let rivals: Vec<Rival> = verbs.iter().map(|verb| start(&slow, ground, verb, in_foreground)).collect();
-    let ended: Vec<Ended> = thread::scope(|threads| {
-        let waiting: Vec<_> = rivals.into_iter().map(|rival| threads.spawn(|| rival.wait())).collect();
-        waiting.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let (winners, losers): (Vec<Ended>, Vec<Ended>) =
-        ended.into_iter().partition(|rival| rival.document["exit"] == 0);
-    let [winner] = &winners[..] else {
-        panic!(
-            "{when}: {} of them worked: {:?}",
-            winners.len(),
-            losers.iter().map(|loser| &loser.document).collect::<Vec<_>>()
-        )
-    };
-    for loser in &losers {
-        assert_eq!(loser.document["exit"], 8, "{when}: {:#}", loser.document);
-        let said = loser.document["error"]["message"].as_str().unwrap();
-        let doing = format!(": {} (process ", winner.verb);
-        assert!(said.contains(&doing), "{when}: the holder is not named: {said}");
-        let pid = format!("(process {} on", winner.pid);
-        assert!(!in_foreground || said.contains(&pid), "{when}: not {}: {said}", winner.pid);
-        assert!(loser.took < Duration::from_secs(1), "{when}: {} gave up after {:?}", loser.verb, loser.took);
-    }
-    if winner.verb == "rollback" {
-        ground.is_old(when)
-    } else {
-        ground.is_new(when)
-    }
-    let runs = ground.entracte.json(&["history"]).code(0)["runs"].as_array().unwrap().len();
-    assert_eq!(runs, 1, "{when}: more than one run was begun");
-}
-
-fn start(slow: &Entracte, ground: &Ground, verb: &'static str, in_foreground: bool) -> Rival {
-    let release = ground.small.release(2);
-    let mut arguments = vec!["--json", verb];
-    match verb {
-        "update" => {
-            arguments.extend(["--yes", "--complete", "--version", "2", "--from", release.to_str().unwrap()])
-        }
-        _ if in_foreground => arguments.push("--foreground"),
-        _ => {}
-    }
-    let mut command = slow.command(&arguments);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    Rival { verb, child, since: Instant::now() }
-}
-
-impl Rival {
-    fn wait(self) -> Ended {
-        let Rival { verb, child, since } = self;
-        let pid = child.id();
-        let Output { stdout, .. } = child.wait_with_output().unwrap();
-        let document = serde_json::from_slice(&stdout).unwrap_or(Value::Null);
-        Ended { verb, pid, document, took: since.elapsed() }
-    }
-}
-
-/// The control: the same start without a lock is seen to go wrong.
-#[test]
-fn without_the_lock_two_begin() {
-    let ground = Ground::new();
-    let slow = ground.faulty("journal.written=pause");
-    let lock = state(&ground).join("lock");
-    let first = start(&slow, &ground, "apply", true);
-    while journals(&ground) == 0 {
-        thread::sleep(Duration::from_millis(5));
-    }
-    fs::remove_file(&lock).unwrap();
-    let second = start(&slow, &ground, "resume", true);
-    let ended = [first, second].map(|rival| rival.wait().document["exit"].clone());
-    assert!(ended.iter().all(|exit| exit != 8), "{ended:?}");
-}
-
-fn journals(ground: &Ground) -> usize {
-    let runs = fs::read_dir(state(ground).join("runs")).into_iter().flatten();
-    runs.filter(|run| run.as_ref().unwrap().path().join("journal.jsonl").exists()).count()
-}
-
-fn state(ground: &Ground) -> PathBuf {
-    ground.parent().join(".entracte-site")
-}
-
-/// A follower that runs beside the one that works, as cron and a person do, gets
-/// its answer and leaves the other's events alone.
-#[test]
-fn who_was_refused_does_not_hide_who_works() {
-    let ground = Ground::new();
-    let slow = ground.faulty("journal.written=pause");
-    let working = start(&slow, &ground, "apply", false);
-    while journals(&ground) == 0 {
-        thread::sleep(Duration::from_millis(5));
-    }
-    for _ in 0..6 {
-        ground.entracte.json(&["apply"]).refused(8);
-    }
-    let followed = ground.entracte.json(&["attach"]).code(0);
-    assert_eq!(followed["outcome"], "finished", "{followed:#}");
-    assert_eq!(working.wait().document["exit"], 0);
-    ground.is_new("after five refusals");
-}
+use crate::lives;
+use crate::state;
+use crate::support::effort;
+use crate::support::ground::Ground;
+use crate::support::run::Entracte;
+use crate::support::template::Template;
 
 /// Killed at any moment, it leaves no lock behind that somebody has to clear.
 #[test]
@@ -193,7 +26,7 @@ fn the_next_command_after_a_killed_holder_works() {
     let ground = Ground::new();
     let template = Template::of(&ground);
     let since = Instant::now();
-    support::update::apply(&ground.entracte);
+    crate::support::update::apply(&ground.entracte);
     let (whole, moments) = (since.elapsed(), effort::points(12, 120));
     let mut killed = 0;
     for moment in 0..moments {
@@ -253,17 +86,12 @@ fn what_a_script_leaves_running_is_ended() {
             "setsid sleep 1718 >/dev/null 2>&1 </dev/null &\necho $! > \"$ENTRACTE_SITE/media/daemon\"\n";
         fs::write(&path, format!("{text}{daemon}")).unwrap();
     });
-    support::update::apply(&ground.entracte);
+    crate::support::update::apply(&ground.entracte);
     let daemon = ground.small.read("media/daemon").trim().to_owned();
     assert!(!lives(&daemon), "what the script left lives on");
     ground.entracte.json(&["status"]).code(0);
     ground.entracte.json(&["rollback"]).code(0);
     ground.is_old("with a daemon that a script left");
-}
-
-fn lives(pid: &str) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// Somebody else's process, that has the number of one that worked here.
@@ -310,7 +138,7 @@ fn what_a_lock_says_holds_nobody_up() {
         let when = format!("a lock that says {:?}", &text[..text.len().min(60)]);
         fs::write(state(&ground).join("lock"), text).unwrap();
         assert_eq!(ground.entracte.json(&["status"]).exit, 0, "{when}");
-        support::update::apply(&ground.entracte);
+        crate::support::update::apply(&ground.entracte);
         ground.is_new(&when);
         fs::write(state(&ground).join("lock"), text).unwrap();
         ground.entracte.json(&["rollback"]).code(0);
@@ -362,10 +190,12 @@ fn something_else_stands_in_the_locks_place() {
     fs::write(&victim, "a file of somebody else\n").unwrap();
     let lay: [(&str, &dyn Fn()); 5] = [
         ("a folder", &|| fs::create_dir(&lock).unwrap()),
-        ("a pipe", &|| drop(support::process::run("mkfifo", &[lock.to_str().unwrap()]))),
+        ("a pipe", &|| drop(crate::support::process::run("mkfifo", &[lock.to_str().unwrap()]))),
         ("a link", &|| symlink(&victim, &lock).unwrap()),
         ("a link to nowhere", &|| symlink(victim.with_extension("new"), &lock).unwrap()),
-        ("a device", &|| drop(support::process::run("mknod", &[lock.to_str().unwrap(), "c", "1", "3"]))),
+        ("a device", &|| {
+            drop(crate::support::process::run("mknod", &[lock.to_str().unwrap(), "c", "1", "3"]))
+        }),
     ];
     for (what, lay) in &lay {
         let _ = fs::remove_file(&lock);
@@ -381,7 +211,7 @@ fn something_else_stands_in_the_locks_place() {
         let _ = fs::remove_dir(&lock);
     }
     let _ = fs::remove_file(&lock);
-    support::update::apply(&ground.entracte);
+    crate::support::update::apply(&ground.entracte);
     ground.is_new("the lock is a file again");
 }
 
@@ -410,11 +240,11 @@ fn refused_soon(entracte: &Entracte, verb: &[&str], what: &str) -> String {
 fn a_lock_that_cannot_be_opened() {
     let ground = Ground::new();
     // As root everything can be opened: the site becomes somebody's.
-    support::bed::chown(&ground.parent());
+    crate::support::bed::chown(&ground.parent());
     fs::set_permissions(ground.small.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let lock = state(&ground).join("lock");
     fs::write(&lock, "").unwrap();
-    support::process::run("chown", &["root:root", lock.to_str().unwrap()]);
+    crate::support::process::run("chown", &["root:root", lock.to_str().unwrap()]);
     fs::set_permissions(&lock, fs::Permissions::from_mode(0o000)).unwrap();
     let entracte = Entracte::new(&ground.small.root());
     for verb in [&["status"][..], &["apply"]] {
@@ -460,20 +290,4 @@ fn after_a_reboot() {
         }
     }
     effort::tried("reboots in the middle of a run", 2 * points.len() as u64);
-}
-
-/// Who follows is killed, the line is lost: the work goes on, and can be followed again.
-#[test]
-fn a_killed_follower_ends_nothing() {
-    let ground = Ground::new();
-    let slow = ground.faulty("swap.operation:3=pause");
-    let mut follower = start(&slow, &ground, "apply", false);
-    while !ground.flag().exists() {
-        thread::sleep(Duration::from_millis(5));
-    }
-    follower.child.kill().unwrap();
-    follower.child.wait().unwrap();
-    assert_eq!(ground.entracte.json(&["status"]).exit, 8);
-    ground.entracte.json(&["attach"]).code(0);
-    ground.is_new("its follower was killed");
 }
