@@ -1,5 +1,6 @@
 //! One connection to a site's database, whatever server stands behind it.
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::database::lexer::LexError;
 use crate::database::mysql::MySql;
 use crate::database::scope::Scope;
 use crate::database::sqlite::Sqlite;
+use crate::sys::fs;
 use crate::sys::fs::IoError;
 
 /// What entracte asks of a database.
@@ -110,9 +112,11 @@ pub enum DatabaseError {
     },
     #[error("failed to connect to the database {address}: its way to log in is not known here")]
     Login { address: String },
-    #[error("failed to run the statement \"{statement}\"")]
+    #[error("failed to run the statement \"{statement}\"{place}")]
     Statement {
         statement: String,
+        /// ` in FILE`, where the database is one.
+        place: String,
         #[source]
         source: Cause,
     },
@@ -142,7 +146,16 @@ pub enum DatabaseError {
 
 impl DatabaseError {
     pub(in crate::database) fn statement(statement: &str, source: impl Into<Cause>) -> DatabaseError {
-        DatabaseError::Statement { statement: shortened(statement), source: source.into() }
+        let place = String::new();
+        DatabaseError::Statement { statement: shortened(statement), place, source: source.into() }
+    }
+
+    /// The same, of a database that is the file at `path`.
+    pub(in crate::database) fn at(mut self, path: &Path) -> DatabaseError {
+        if let DatabaseError::Statement { place, .. } = &mut self {
+            *place = format!(" in {}", fs::shown(path));
+        }
+        self
     }
 
     pub(in crate::database) fn answer(statement: &str, what: &'static str) -> DatabaseError {

@@ -73,12 +73,14 @@ impl Sqlite {
             })?;
             rows.collect::<rusqlite::Result<Vec<Vec<String>>>>()
         };
-        run().map_err(|source| DatabaseError::statement(query, source))
+        run().map_err(|source| DatabaseError::statement(query, source).at(&self.path))
     }
 
     fn number(&self, query: &str) -> Result<u64, DatabaseError> {
         let found = self.connection.query_row(query, (), |row| row.get::<_, i64>(0));
-        found.map(|n| n.max(0) as u64).map_err(|source| DatabaseError::statement(query, source))
+        found
+            .map(|n| n.max(0) as u64)
+            .map_err(|source| DatabaseError::statement(query, source).at(&self.path))
     }
 
     /// Views and triggers.
@@ -107,7 +109,7 @@ impl Sqlite {
         mut told: impl FnMut(u64, u64),
     ) -> Result<(), DatabaseError> {
         let action = format!("backup to {}", fs::shown(&target.path));
-        let failed = |source| DatabaseError::statement(&action, source);
+        let failed = |source| DatabaseError::statement(&action, source).at(&self.path);
         let backup = Backup::new(&self.connection, &mut target.connection).map_err(failed)?;
         let busy = clock::Stopwatch::start();
         let mut waited_since = busy.elapsed();
@@ -204,7 +206,7 @@ impl Database for Sqlite {
             while rows.next()?.is_some() {}
             Ok(self.connection.total_changes().saturating_sub(before))
         };
-        run().map_err(|source: rusqlite::Error| DatabaseError::statement(text, source))
+        run().map_err(|source: rusqlite::Error| DatabaseError::statement(text, source).at(&self.path))
     }
 
     fn checksum(&mut self, table: &str, volatile_rows: Option<&str>) -> Result<TableSum, DatabaseError> {
@@ -217,8 +219,9 @@ impl Database for Sqlite {
         let definition = digest_of_texts(&self.texts(&definition)?);
         let kept = volatile_rows.map(|rows| format!(" WHERE NOT COALESCE(({rows}), 0)")).unwrap_or_default();
         let query = format!("SELECT * FROM {quoted}{kept}");
-        let (rows, xor, sum) =
-            self.sum_rows(&query).map_err(|source| DatabaseError::statement(&query, source))?;
+        let (rows, xor, sum) = self
+            .sum_rows(&query)
+            .map_err(|source| DatabaseError::statement(&query, source).at(&self.path))?;
         Ok(TableSum { rows, sum: format!("{definition}-{xor}-{sum}") })
     }
 
