@@ -5,10 +5,10 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::app::abandoned;
+use crate::app::apply::not_over;
 use crate::app::failure::Failure;
 use crate::app::runner;
 use crate::base::event::Event;
-use crate::base::exit::Exit;
 use crate::base::step::Step;
 use crate::site::Site;
 use crate::site::gate::Gate;
@@ -82,10 +82,19 @@ impl Held {
     pub fn take_idle(place: &Place, doing: &str) -> Result<Held, Failure> {
         let held = Held::take(place, doing)?;
         abandoned::recover(&held)?;
-        match open_run(&held.site.state.runs())? {
-            None => Ok(held),
-            Some((id, _)) => Err(Failure::new(Exit::Refused, format!("run {id} is not over"))
-                .hint("`entracte resume` goes on with it, `entracte rollback` takes it back")),
+        held.idle()
+    }
+
+    /// The same for a verb that changes nothing in the site: whatever run is
+    /// open is left as it is.
+    pub fn take_to_look(place: &Place, doing: &str) -> Result<Held, Failure> {
+        Held::take(place, doing)?.idle()
+    }
+
+    fn idle(self) -> Result<Held, Failure> {
+        match open_run(&self.site.state.runs())? {
+            None => Ok(self),
+            Some((id, _)) => Err(not_over(&id)),
         }
     }
 }

@@ -56,7 +56,7 @@ pub fn plan(
     memory: Memory,
     listener: Listener,
 ) -> Result<Answer<PlanView>, Failure> {
-    let held = Held::take_idle(place, "plan")?;
+    let held = Held::take_to_look(place, "plan")?;
     if memory == Memory::Forgotten {
         fs::remove_file_if_present(&held.site.state.cache())?;
     }

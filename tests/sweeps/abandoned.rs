@@ -14,8 +14,15 @@ use crate::support::tracer::Fault;
 use crate::support::update;
 
 /// Verbs that change something.
-const VERBS: &[&[&str]] =
-    &[&["plan"], &["apply"], &["discard"], &["close"], &["open"], &["scan"], &["stage", "--from", "inbox"]];
+const VERBS: &[&[&str]] = &[
+    &["approve", "00000000"],
+    &["apply"],
+    &["discard"],
+    &["close"],
+    &["open"],
+    &["scan"],
+    &["stage", "--from", "inbox"],
+];
 
 /// Sets how long the site has patience, in seconds.
 fn be_patient(ground: &Ground, seconds: u64) {
@@ -68,7 +75,7 @@ fn a_rollback_that_died_is_finished() {
         arena.trace(ROLLBACK, Fault::Kill { at });
         be_patient(&arena.ground, 1);
         thread::sleep(Duration::from_millis(1100));
-        arena.ground.entracte.json(&["plan"]).refused(1);
+        arena.ground.entracte.json(&["apply"]).refused(1);
         arena.ground.is_old(&format!("rollback killed before call {at}"));
     }
 }
@@ -90,4 +97,20 @@ fn before_its_time_and_what_somebody_stopped_is_left_alone() {
     assert!(ground.flag().exists());
     ground.entracte.json(&["resume"]).code(0);
     ground.is_new("stopped, resumed");
+}
+
+/// A plan never changes the site, and so takes nothing back.
+#[test]
+fn who_only_looks_changes_nothing() {
+    let ground = Ground::in_memory();
+    ground.faulty("swap.exchanged:3=kill").run(APPLY).killed();
+    be_patient(&ground, 1);
+    thread::sleep(Duration::from_millis(1100));
+    let before = ground.small.look();
+    ground.entracte.json(&["plan"]).refused(5);
+    ground.entracte.json(&["status"]).refused(6);
+    before.assert_same(&ground.small.look(), "somebody looked");
+    assert!(ground.flag().exists());
+    ground.entracte.json(&["rollback"]).code(0);
+    ground.is_old("looked at, rolled back");
 }
