@@ -10,6 +10,9 @@ use crate::sys::fs::IoError;
 /// Most versions of one path that are kept; a guard against going on for ever.
 const MOST: u32 = 10_000;
 
+/// As many are told of by name.
+const TOLD: usize = 20;
+
 /// Moves what stands at `path` in `live` away.
 pub fn put(live: &Root, undone: &Root, path: &SitePath) -> Result<(), IoError> {
     keep(undone, path, |place| live.rename(path, undone, place, Rename::NoReplace))
@@ -55,14 +58,36 @@ fn is_taken(error: &IoError) -> bool {
     matches!(error.source.kind(), std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory)
 }
 
-/// What a person is told of it.
-pub fn told(path: &SitePath) -> String {
-    format!("{path} was changed after the update had begun; that version is in undone/ of the run's folder")
+/// What a person is told of it: a line a path, of very many only the first.
+pub fn told(paths: &[SitePath]) -> Vec<String> {
+    let place = "is in undone/ of the run's folder";
+    let mut lines: Vec<String> = paths
+        .iter()
+        .take(TOLD)
+        .map(|path| format!("{path} was changed after the update had begun; that version {place}"))
+        .collect();
+    if let Some(more) = paths.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        lines.push(format!(
+            "{more} more paths were changed after the update had begun; what stood there {place}"
+        ));
+    }
+    lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_very_many_the_first_are_named_and_the_rest_is_counted() {
+        let paths: Vec<SitePath> =
+            (0..23).map(|number| SitePath::parse(&format!("f{number}")).unwrap()).collect();
+        assert_eq!(told(&paths[..20]).len(), 20);
+        let all = told(&paths);
+        assert_eq!(all.len(), 21);
+        assert!(all[0].starts_with("f0 was changed") && all[20].starts_with("3 more paths"), "{all:?}");
+        assert!(told(&[]).is_empty());
+    }
 
     #[test]
     fn what_was_kept_before_stays() {

@@ -73,8 +73,7 @@ impl Work<'_> {
 
     /// Tells a person which versions were set aside, now and in the run's journal.
     pub fn tell_aside(&mut self, step: Step, paths: &[SitePath], watch: Watch) -> Result<(), StepError> {
-        for path in paths {
-            let message = aside::told(path);
+        for message in aside::told(paths) {
             self.note(Entry::Warning { step: Some(step), message: message.clone() })?;
             watch(Some(step), Event::Warning { message });
         }
