@@ -10,6 +10,7 @@ use super::source::Source;
 use super::tests::Bench;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::release::archive::fixtures;
 
 /// Bytes between two changed places: no power of two, so that each field of a
 /// tar's blocks has its turn.
@@ -64,26 +65,6 @@ fn good_zip() -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn xz(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-/// With its checksum, as the `zstd` program writes it.
-fn zstd(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
-    encoder.include_checksum(true).unwrap();
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
 /// Everything in a folder, with its size.
 fn look(folder: &Path) -> BTreeMap<PathBuf, u64> {
     let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
@@ -108,9 +89,9 @@ fn a_changed_archive_is_taken_or_refused_and_nothing_else() {
     for (name, good, seen) in [
         ("good.zip", good_zip(), 4),
         ("good.tar", tar.clone(), 2),
-        ("good.tar.gz", gzip(&tar), 4),
-        ("good.tar.xz", xz(&tar), 4),
-        ("good.tar.zst", zstd(&tar), 4),
+        ("good.tar.gz", fixtures::gzip(&tar), 4),
+        ("good.tar.xz", fixtures::xz(&tar), 4),
+        ("good.tar.zst", fixtures::zstd(&tar), 4),
     ] {
         let bench = Bench::new("generic");
         let archive = bench.folder.path().join(name);

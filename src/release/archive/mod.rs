@@ -9,7 +9,7 @@ mod directory;
 mod error;
 mod fields;
 #[cfg(test)]
-mod fixtures;
+pub(in crate::release) mod fixtures;
 mod hashed;
 mod heading;
 mod limits;

@@ -244,32 +244,14 @@ mod tests {
         fixtures::tar(&[fixtures::entry("t/b", b'0', b"bee"), fixtures::entry("t/a", b'0', b"ay")])
     }
 
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn bzip2(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn xz(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn zstd(bytes: &[u8]) -> Vec<u8> {
-        zstd::stream::encode_all(bytes, 1).unwrap()
-    }
-
     type Pack = fn(&[u8]) -> Vec<u8>;
 
-    const PACKERS: [(&str, Pack); 4] =
-        [("tar.gz", gzip), ("tar.bz2", bzip2), ("tar.xz", xz), ("tar.zst", zstd)];
+    const PACKERS: [(&str, Pack); 4] = [
+        ("tar.gz", fixtures::gzip),
+        ("tar.bz2", fixtures::bzip2),
+        ("tar.xz", fixtures::xz),
+        ("tar.zst", fixtures::zstd),
+    ];
 
     #[test]
     fn every_format_is_recognised_by_its_content() {
