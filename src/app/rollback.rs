@@ -36,12 +36,7 @@ pub fn rollback(
     listener: Listener,
 ) -> Result<Answer<RunView>, Failure> {
     let held = Held::take(place, "rollback")?;
-    let id = match id {
-        Some(id) => id.to_owned(),
-        None => {
-            last(&held)?.ok_or_else(|| Failure::new(Exit::NothingToDo, "no run is there to take back"))?
-        }
-    };
+    let id = named_or_last(&held, id, "no run is there to take back")?;
     take_back(&held, &id, "asked", newer, listener)
 }
 
@@ -114,6 +109,13 @@ fn check_may_go_back(held: &Held, run: &Run) -> Result<(), Failure> {
     }
 }
 
+fn named_or_last(held: &Held, id: Option<&str>, nothing: &str) -> Result<String, Failure> {
+    match id {
+        Some(id) => Ok(id.to_owned()),
+        None => last(held)?.ok_or_else(|| Failure::new(Exit::NothingToDo, nothing)),
+    }
+}
+
 /// The last run that has not been rolled back.
 fn last(held: &Held) -> Result<Option<String>, Failure> {
     let runs = held.site.state.runs();
@@ -129,12 +131,7 @@ fn last(held: &Held) -> Result<Option<String>, Failure> {
 /// Keeps the result: the backup set is no longer needed.
 pub fn commit(place: &Place, id: Option<&str>) -> Result<Answer<RunView>, Failure> {
     let held = Held::take(place, "commit")?;
-    let id = match id {
-        Some(id) => id.to_owned(),
-        None => {
-            last(&held)?.ok_or_else(|| Failure::new(Exit::NothingToDo, "no run waits to be committed"))?
-        }
-    };
+    let id = named_or_last(&held, id, "no run waits to be committed")?;
     let mut run = Run::open(&held.site.state.runs(), &id)?;
     match run.standing().end {
         Some(End::Finished) if !run.standing().committed => {}

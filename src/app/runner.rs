@@ -94,8 +94,8 @@ fn with_room(path: &Path, bytes: u64) -> Result<File, IoError> {
 }
 
 /// Called by a detached process that has the lock: it is the one that `attach`
-/// follows. One that was refused never is.
-/// Where that cannot be written nobody else can follow, and no more.
+/// follows, and one that was refused never is. Where that cannot be written
+/// nobody else can follow, and no more.
 pub fn announce(state: &State, verb: &str, events: &Path) {
     let runner = Runner::new(env::process_id(), verb.to_owned(), events);
     // Structs of strings always serialise.

@@ -47,14 +47,15 @@ pub enum Rest {
 }
 
 impl Rest {
-    const NAMES: [(Rest, &str); 2] = [(Rest::Ended, "ends"), (Rest::Stays, "stays")];
-
     fn name(self) -> &'static str {
-        if self == Rest::Ended { Rest::NAMES[0].1 } else { Rest::NAMES[1].1 }
+        match self {
+            Rest::Ended => "ends",
+            Rest::Stays => "stays",
+        }
     }
 
     fn named(name: &OsString) -> Option<Rest> {
-        Rest::NAMES.into_iter().find(|(_, known)| name == known).map(|(rest, _)| rest)
+        [Rest::Ended, Rest::Stays].into_iter().find(|rest| name == rest.name())
     }
 }
 

@@ -60,7 +60,7 @@ pub fn advance(work: &mut Work, watch: Watch) -> Result<Option<Step>, StepError>
 
 /// A step that wants for room after the first exchange gets what the run kept,
 /// and is begun again.
-pub(super) fn with_room<T>(
+fn with_room<T>(
     work: &mut Work,
     mut task: impl FnMut(&mut Work) -> Result<T, StepError>,
 ) -> Result<T, StepError> {
