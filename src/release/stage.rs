@@ -195,8 +195,10 @@ pub fn look(
 pub fn verify_objects(staging: &Staging, manifest: &Manifest) -> Result<(), StageError> {
     for entry in manifest.files.iter().filter(|entry| entry.sha256().is_some()) {
         let Some(expected) = entry.sha256() else { continue };
-        let missing = || StageError::Missing { path: entry.path.clone() };
-        let mut file = staging.open_object(&expected).map_err(|_| missing())?;
+        let mut file = staging.open_object(&expected).map_err(|error| match error.is_not_found() {
+            true => StageError::Missing { path: entry.path.clone() },
+            false => error.into(),
+        })?;
         let (_, digest, _) = scan::hash_reader(&mut file, Algorithms::Sha256)
             .map_err(|source| IoError::new("read", staging.object_path(&expected), source))?;
         if digest != expected {
