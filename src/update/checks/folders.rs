@@ -2,9 +2,11 @@
 //! that can be written, owners, mounts, and what files carry besides.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 
 use crate::base::check::Check;
 use crate::base::escape;
+use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::site::settings::Owner;
@@ -150,13 +152,24 @@ fn one_mount(subject: &Subject, root: &Root) -> Check {
             format!("{folder} is on another file system or mount than the site"),
             "files there cannot be exchanged at once; leave them to their owner with `keep`",
         ),
-        None => can_take_places(subject, root).unwrap_or_else(|error| {
-            Check::error(
-                "file-system",
-                format!("names can neither be exchanged nor doubled on this file system: {error}"),
-                "files here cannot be replaced without a gap; move the site to a file system that can (not vfat or exfat)",
-            )
-        }),
+        None => can_take_places(subject, root).unwrap_or_else(|error| untried(&error)),
+    }
+}
+
+/// Why it could not be tried: the file system cannot, or something is wrong with it.
+fn untried(error: &IoError) -> Check {
+    let why = format!("{error}: {}", error.source);
+    match error.source.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::Unsupported => Check::error(
+            "file-system",
+            format!("names can neither be exchanged nor doubled on this file system: {why}"),
+            "files here cannot be replaced without a gap; move the site to a file system that can (not vfat or exfat)",
+        ),
+        _ => {
+            let fix = error.hints().first().cloned();
+            let fix = fix.unwrap_or_else(|| "look at the disk and at the kernel's log (`dmesg`)".into());
+            Check::error("file-system", format!("how names move here could not be tried: {why}"), fix)
+        }
     }
 }
 
@@ -198,5 +211,25 @@ fn attributes(subject: &Subject, root: &Root) -> Check {
             format!("{count} attributes cannot be kept: {}", lost[..count.min(SHOWN)].join(", ")),
             "set them again after the update; a rollback brings the old files back with theirs",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fails_is_not_called_one_that_cannot() {
+        for (kind, told) in [
+            (ErrorKind::PermissionDenied, "neither be exchanged nor doubled"),
+            (ErrorKind::Unsupported, "neither be exchanged nor doubled"),
+            (ErrorKind::ReadOnlyFilesystem, "could not be tried"),
+            (ErrorKind::StorageFull, "could not be tried"),
+        ] {
+            let check = untried(&IoError::new("create", "/srv/state", kind));
+            assert!(check.detail.contains(told) && check.detail.contains("/srv/state"), "{}", check.detail);
+            assert!(check.detail.ends_with(&std::io::Error::from(kind).to_string()), "{}", check.detail);
+            assert!(!check.fix.is_empty());
+        }
     }
 }
