@@ -4,27 +4,14 @@ use std::cmp::Ordering;
 
 use crate::integrity::manifest::FromRule;
 
-/// Numbers by their value, other parts by their letters; a part with letters
-/// comes before the same without (`2.0rc1` before `2.0`).
+/// Numbers by their value, words by their letters; a part with a word comes
+/// before the same without (`2.0rc1` before `2.0`), one with a last single letter
+/// behind it (`2024-02-06` before `2024-02-06b`).
 pub fn compare(a: &str, b: &str) -> Ordering {
     let (a, b) = (parts(a), parts(b));
-    for at in 0..a.len().max(b.len()) {
-        let order = match (a.get(at), b.get(at)) {
-            (Some(Part::Number(a)), Some(Part::Number(b))) => a.cmp(b),
-            (Some(Part::Text(a)), Some(Part::Text(b))) => a.cmp(b),
-            (Some(Part::Number(_)), Some(Part::Text(_))) | (Some(Part::Number(1..)), None) => {
-                Ordering::Greater
-            }
-            (Some(Part::Text(_)), Some(Part::Number(_)) | None) => Ordering::Less,
-            (None, Some(Part::Text(_))) => Ordering::Greater,
-            (None, Some(Part::Number(1..))) => Ordering::Less,
-            (Some(Part::Number(0)), None) | (None, Some(Part::Number(0)) | None) => Ordering::Equal,
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-    }
-    Ordering::Equal
+    let at = |parts: &[Part], at: usize| parts.get(at).cloned().unwrap_or(Part::Number(0));
+    let orders = (0..a.len().max(b.len())).map(|place| at(&a, place).cmp(&at(&b, place)));
+    orders.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 /// Whether a release with these rules may follow the version `installed`.
@@ -36,10 +23,40 @@ pub fn may_follow(rules: &[FromRule], installed: &str) -> bool {
     rules.is_empty() || rules.iter().any(fits)
 }
 
-#[derive(Debug, PartialEq)]
+/// What is not there is the number 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
+    Word(String),
+    Letter(char),
     Number(u64),
-    Text(String),
+}
+
+impl Part {
+    fn rank(&self) -> u8 {
+        match self {
+            Part::Word(_) => 0,
+            Part::Number(0) => 1,
+            Part::Letter(_) => 2,
+            Part::Number(_) => 3,
+        }
+    }
+}
+
+impl Ord for Part {
+    fn cmp(&self, other: &Part) -> Ordering {
+        self.rank().cmp(&other.rank()).then_with(|| match (self, other) {
+            (Part::Word(a), Part::Word(b)) => a.cmp(b),
+            (Part::Letter(a), Part::Letter(b)) => a.cmp(b),
+            (Part::Number(a), Part::Number(b)) => a.cmp(b),
+            _ => Ordering::Equal,
+        })
+    }
+}
+
+impl PartialOrd for Part {
+    fn partial_cmp(&self, other: &Part) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 fn parts(version: &str) -> Vec<Part> {
@@ -53,9 +70,14 @@ fn parts(version: &str) -> Vec<Part> {
         if is_digit {
             parts.push(Part::Number(run.parse().unwrap_or(u64::MAX)));
         } else {
-            let text = run.trim_matches(|c: char| !c.is_alphanumeric());
-            if !text.is_empty() {
-                parts.push(Part::Text(text.to_ascii_lowercase()));
+            let text = run.trim_matches(|c: char| !c.is_alphanumeric()).to_ascii_lowercase();
+            let mut letters = text.chars();
+            match (letters.next(), letters.next()) {
+                (None, _) => {}
+                (Some(letter), None) if rest.is_empty() && !parts.is_empty() => {
+                    parts.push(Part::Letter(letter))
+                }
+                _ => parts.push(Part::Word(text)),
             }
         }
     }
@@ -78,8 +100,12 @@ mod tests {
             "2.0",
             "2.0.1",
             "10.0",
+            "2022-07-31",
             "2022-07-31a",
-            "2024-02-06b",
+            "2022-07-31b",
+            "2022-07-31.1",
+            "2024-02-06rc1",
+            "2024-02-06",
         ];
         for (at, a) in order.iter().enumerate() {
             for (other, b) in order.iter().enumerate() {
