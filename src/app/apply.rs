@@ -214,7 +214,9 @@ pub(super) fn go_on(
 /// swap itself refused to begin.
 fn is_before_swap(work: &Work, error: &StepError) -> bool {
     let drift = matches!(error, StepError::Swap(SwapError::Drift { .. }));
-    !work.run.standing().was_started(Step::Swap) || (drift && !work.run.standing().is_done(Step::Swap))
+    let hook = matches!(error, StepError::Hook { step: Some(Step::Swap), .. });
+    let refused = (drift || hook) && !work.run.standing().is_done(Step::Swap);
+    !work.run.standing().was_started(Step::Swap) || refused
 }
 
 /// The site stays as it is, closed perhaps, and a person is needed.

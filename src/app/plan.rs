@@ -25,6 +25,7 @@ use crate::sys::env;
 use crate::sys::fs;
 use crate::update::approval::Approval;
 use crate::update::compose::Reinstall;
+use crate::update::hooks;
 use crate::update::plan::Change;
 use crate::update::plan::Plan;
 use crate::update::plan::Resolution;
@@ -111,6 +112,7 @@ pub(super) fn view(site: &Site, plan: &Plan, diff: &Diff) -> Result<PlanView, Fa
         checks: plan.checks.clone(),
         closed_seconds: plan.estimate.closed_seconds,
         warnings: review::warnings(plan),
+        hooks: sealed.hooks.iter().map(hooks::told).collect(),
         approved: is_approved(site, plan)?,
         diffs: diffs(site, plan, diff)?,
     })

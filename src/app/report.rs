@@ -92,6 +92,8 @@ pub struct PlanView {
     pub closed_seconds: f64,
     /// What rollback cannot restore, and what else a person should know first.
     pub warnings: Vec<String>,
+    /// The owner's own programs that run before or after steps, and when they fail.
+    pub hooks: Vec<String>,
     pub approved: bool,
     /// Differences of content, when asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -92,6 +92,7 @@ pub fn plan(plan: &PlanView, all: bool, manner: &Manner) -> String {
     }
     text.list("database statements", &plan.statements);
     text.list("one-time scripts", &plan.scripts);
+    text.list("hooks", &plan.hooks);
     checks(&mut text, plan, manner);
     for diff in &plan.diffs {
         text.line("");

@@ -18,13 +18,13 @@ use crate::site::gate::Gate;
 use crate::site::gate::GateError;
 use crate::site::gate::Kind;
 use crate::site::gate::PageOptions;
-use crate::site::health::Target;
 use crate::site::probe::Probe;
 use crate::site::probe::ProbeError;
 use crate::site::profile::LockRule;
 use crate::site::profile::Profile;
 use crate::site::profile::ProfileError;
 use crate::site::settings;
+use crate::site::settings::HealthUrl;
 use crate::site::settings::Language;
 use crate::site::settings::Settings;
 use crate::site::settings::SettingsError;
@@ -167,17 +167,24 @@ impl Site {
         }
     }
 
-    /// The pages that tell whether the site is well.
-    pub fn health_targets(&self) -> Result<Vec<Target>, SiteError> {
+    /// The pages that tell whether the site is well, and what is wanted of them.
+    pub fn health_pages(&self) -> Result<Vec<(Url, HealthUrl)>, SiteError> {
         let Some(base) = &self.settings.url else { return Ok(Vec::new()) };
         if self.settings.health.urls.is_empty() {
-            return Ok(vec![Target { url: base.clone(), marker: None }]);
+            return Ok(vec![(base.clone(), HealthUrl::plain(base.as_str()))]);
         }
-        let target = |wanted: &settings::HealthUrl| match base.join(wanted.url.trim_start_matches('/')) {
-            Ok(url) => Ok(Target { url, marker: wanted.marker.clone() }),
+        let page = |wanted: &HealthUrl| match base.join(wanted.url.trim_start_matches('/')) {
+            Ok(url) => Ok((url, wanted.clone())),
             Err(_) => Err(SiteError::HealthUrl { url: wanted.url.clone() }),
         };
-        self.settings.health.urls.iter().map(target).collect()
+        self.settings.health.urls.iter().map(page).collect()
+    }
+
+    /// Whether the owner named a page or a program that tells whether the site is
+    /// well, beside the home page that is always looked at.
+    pub fn has_own_health_checks(&self) -> bool {
+        let health = &self.settings.health;
+        (!health.urls.is_empty() && self.settings.url.is_some()) || !health.command.is_empty()
     }
 
     pub fn gate(&self) -> Result<Gate, SiteError> {

@@ -66,7 +66,7 @@ impl Ended {
         let how = match self {
             Ended::Status(status) => format!("ended with status {status}"),
             Ended::Signal(signal) => format!("was ended by signal {signal}"),
-            Ended::TimedOut => format!("took longer than {} s and was ended", limit.as_secs()),
+            Ended::TimedOut => format!("took longer than {} s and was ended", limit.as_secs_f64()),
         };
         match last_line(log) {
             Ok(line) if !line.is_empty() => format!("{how}: {line}"),

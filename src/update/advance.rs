@@ -4,8 +4,10 @@
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::step::Step;
+use crate::site::settings::Part;
 use crate::update::error::StepError;
 use crate::update::guard;
+use crate::update::hooks;
 use crate::update::journal::Entry;
 use crate::update::reserve;
 use crate::update::standing::End;
@@ -39,10 +41,11 @@ pub fn advance(work: &mut Work, watch: Watch) -> Result<Option<Step>, StepError>
     };
     work.note(Entry::Started { step })?;
     watch(Some(step), Event::StepStarted);
-    match with_room(work, |work| steps::forward(step, work, watch)) {
+    match do_step(work, step, watch) {
         Ok(note) => {
             work.note(Entry::Done { step, note: note.clone() })?;
-            watch(Some(step), Event::StepDone { note });
+            watch(Some(step), Event::StepDone { note: note.clone() });
+            hooks::after(work, Part::Step(step), &note, watch);
             Ok(Some(step))
         }
         Err(StepError::Stopped) => {
@@ -52,10 +55,16 @@ pub fn advance(work: &mut Work, watch: Watch) -> Result<Option<Step>, StepError>
         Err(error) => {
             let message = error.to_string();
             work.note(Entry::Failed { step, message: message.clone() })?;
-            watch(Some(step), Event::StepFailed { message });
+            watch(Some(step), Event::StepFailed { message: message.clone() });
+            hooks::failed(work, Part::Step(step), &message, watch);
             Err(error)
         }
     }
+}
+
+fn do_step(work: &mut Work, step: Step, watch: Watch) -> Result<String, StepError> {
+    with_room(work, |work| hooks::before(work, Part::Step(step), "", watch))?;
+    with_room(work, |work| steps::forward(step, work, watch))
 }
 
 /// A step that wants for room after the first exchange gets what the run kept,

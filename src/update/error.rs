@@ -4,6 +4,7 @@ use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
+use crate::base::step::Step;
 use crate::database::DatabaseError;
 use crate::database::dump::DumpError;
 use crate::database::restore::RestoreError;
@@ -51,6 +52,8 @@ pub enum StepError {
     Upgrade { ended: String, log: String },
     #[error("script {path} {ended}; its output is in {log}")]
     Script { path: SitePath, ended: String, log: String },
+    #[error("the hook {hook} {ended}; its output is in {log}")]
+    Hook { hook: String, step: Option<Step>, ended: String, log: String },
     #[error("{path} cannot be read: {reason}")]
     Unreadable { path: String, reason: String },
     #[error("script {path} was cut off, and nobody knows whether it did its work")]
@@ -172,6 +175,9 @@ impl Fault for StepError {
             StepError::Statement { .. } => vec![
                 "`entracte resume` brings the database back from its dump and begins the migration again".into(),
             ],
+            StepError::Hook { .. } => {
+                vec!["a run calls the hooks that its plan was approved with: mend the program where it stands".into()]
+            }
             StepError::NotClosed { .. } => vec!["`entracte gate show` prints what the web server needs once".into()],
             StepError::Undeclared { .. } => {
                 vec!["a script declares what it changes by a line `entracte: changes = PATTERN` near its top".into()]

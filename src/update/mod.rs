@@ -14,6 +14,8 @@ pub mod checks;
 pub mod compose;
 pub mod error;
 pub mod guard;
+pub mod health;
+pub mod hooks;
 pub mod journal;
 pub mod operations;
 pub mod php;

@@ -62,6 +62,9 @@ pub struct Sealed {
     /// Ids of the extensions that the planned tree declares, sorted.
     pub extensions: Vec<String>,
     pub database: DatabaseScope,
+    /// The owner's own programs around the steps, in the order of their running.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookCall>,
 }
 
 /// One side of the update.
@@ -151,6 +154,34 @@ pub struct UpgradeCall {
     pub expect: Option<String>,
     pub changes: Patterns,
     pub limit_seconds: u64,
+}
+
+/// A program of the owner around a part of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookCall {
+    pub when: When,
+    /// The name of a step, or `rollback`; `None`: any.
+    pub step: Option<String>,
+    pub argv: Vec<String>,
+    pub limit_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    Before,
+    After,
+    Failed,
+}
+
+impl When {
+    pub fn name(self) -> &'static str {
+        match self {
+            When::Before => "before",
+            When::After => "after",
+            When::Failed => "failed",
+        }
+    }
 }
 
 /// Plans that say nothing of it have the digest that they always had.

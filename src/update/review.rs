@@ -42,6 +42,7 @@ use crate::update::compose::Reinstall;
 use crate::update::compose::Sides;
 use crate::update::compose::compose;
 use crate::update::error::StepError;
+use crate::update::hooks;
 use crate::update::operations::Operation;
 use crate::update::operations::operations;
 use crate::update::plan::Change;
@@ -202,6 +203,7 @@ impl<'a> Desk<'a> {
             upgrade,
             scripts,
             database,
+            hooks: hooks::calls(&self.site.settings.hooks),
         })
     }
 

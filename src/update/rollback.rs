@@ -9,9 +9,11 @@ use crate::base::json;
 use crate::base::step::Step;
 use crate::database::TableSum;
 use crate::database::dump;
+use crate::site::settings::Part;
 use crate::sys::fs;
 use crate::update::error::StepError;
 use crate::update::guard;
+use crate::update::hooks;
 use crate::update::journal::DatabaseBack;
 use crate::update::journal::Entry;
 use crate::update::php;
@@ -38,8 +40,22 @@ pub enum NewerData {
     Keep,
 }
 
-/// Brings the site back to exactly what it was before the run.
+/// Brings the site back to exactly what it was before the run, with the owner's
+/// programs before and after.
 pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> Result<(), StepError> {
+    let went = go_back(work, why, newer, watch);
+    match &went {
+        Ok(()) => hooks::after(work, Part::Rollback, why, watch),
+        Err(error) if work.run.standing().direction == Direction::Back => {
+            hooks::failed(work, Part::Rollback, &error.to_string(), watch);
+        }
+        // Nothing was begun.
+        Err(_) => {}
+    }
+    went
+}
+
+fn go_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> Result<(), StepError> {
     reserve::give_back(&work.run.folder)?;
     let _alone = match is_database_next(work, newer) {
         true => guard::take(work)?,
@@ -54,6 +70,7 @@ pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> 
         }
         work.note(Entry::UndoOpened { why: why.to_owned(), database })?;
     }
+    warn_before(work, why, watch)?;
     if is_open_with_work_left(work) {
         reopen::close_again(work)?;
     }
@@ -65,6 +82,14 @@ pub fn roll_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> 
     }
     clear_away(work)?;
     work.note(Entry::RolledBack)
+}
+
+/// A site can always go back: a program that fails before is told and stops nothing.
+fn warn_before(work: &mut Work, why: &str, watch: Watch) -> Result<(), StepError> {
+    let Err(error) = hooks::before(work, Part::Rollback, why, watch) else { return Ok(()) };
+    let message = error.to_string();
+    watch(None, Event::Warning { message: message.clone() });
+    work.note(Entry::Warning { step: None, message })
 }
 
 /// Whether the database may have been changed and is to be brought back: one

@@ -1,6 +1,8 @@
 //! `entracte.toml`: this site's settings. The format is `docs/settings.md`.
 
+mod argv;
 mod health;
+mod hooks;
 mod policy;
 mod render;
 mod sections;
@@ -21,8 +23,12 @@ use crate::sys::env;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
+pub use self::health::HealthCommand;
 pub use self::health::HealthSettings;
 pub use self::health::HealthUrl;
+pub use self::hooks::Hook;
+pub use self::hooks::Hooks;
+pub use self::hooks::Part;
 pub use self::policy::Policy;
 pub use self::policy::PolicyRule;
 pub use self::policy::Winner;
@@ -74,6 +80,8 @@ pub struct Settings {
     pub upgrade: Option<UpgradeSettings>,
     #[serde(default)]
     pub health: HealthSettings,
+    #[serde(default)]
+    pub hooks: Hooks,
     #[serde(default)]
     pub php: Php,
     #[serde(default)]

@@ -46,5 +46,9 @@ pub fn render(new: &New) -> String {
     page += "revalidate_seconds = 2.0\n# reload = [\"systemctl\", \"reload\", \"php8.2-fpm\"]\n";
     page += "\n# Pages that tell whether the site is well; default: its home page.\n";
     page += "# [[health.urls]]\n# url = \"/shop\"\n# marker = \"Basket\"\n";
+    page += "# Programs that tell it by their exit status, run in the site's folder.\n";
+    page += "# [[health.command]]\n# argv = [\"/home/me/bin/check-shop\"]\n";
+    page += "\n# Programs of your own before, after or after the failure of a step: docs/hooks.md.\n";
+    page += "# [[hooks.before]]\n# step = \"close\"\n# argv = [\"/home/me/bin/stop-imports\"]\n";
     page
 }

@@ -1,18 +1,15 @@
 //! Step 3: everything that can be prepared is prepared; then the curtain
 //! closes, is proved closed, and requests under way are given time to end.
 
-use crate::base::event::Event;
 use crate::base::event::Watch;
-use crate::base::json;
 use crate::base::step::Step;
 use crate::base::tree::Tree;
 use crate::site::gate::Closing;
 use crate::site::gate::Opened;
-use crate::site::health::Health;
-use crate::site::health::measure;
 use crate::sys::clock;
 use crate::sys::fs;
 use crate::update::error::StepError;
+use crate::update::health;
 use crate::update::journal::Entry;
 use crate::update::operations::Act;
 use crate::update::operations::Operation;
@@ -33,7 +30,7 @@ pub fn close(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     check_planned(&operations, &live)?;
     let record = work.prepare(&operations, watch)?;
     check_drift(&work.workshop()?, &record)?;
-    measure_baseline(work, watch)?;
+    health::measure_baseline(work, watch)?;
     save_unlocked(work, &live)?;
     reserve::take(&work.run.folder)?;
     work.note(Entry::Closing)?;
@@ -130,32 +127,4 @@ pub fn prove_closed(work: &Work) -> Result<(), StepError> {
     probe
         .prove_closed(&url, work.gate.pass())
         .map_err(|error| StepError::NotClosed { reason: error.to_string() })
-}
-
-/// How well the site was before anything changed; measured once.
-fn measure_baseline(work: &mut Work, watch: Watch) -> Result<(), StepError> {
-    let path = work.run.folder.health();
-    let Some((probe, _)) = work.site.probe()? else { return Ok(()) };
-    if fs::exists(&path) || work.gate.state()?.closed {
-        return Ok(());
-    }
-    watch(Some(Step::Close), Event::Log { line: "measuring the site's health".into() });
-    let health = measure(&probe, &work.site.health_targets()?, None, 1);
-    store_health(work, &health)
-}
-
-fn store_health(work: &Work, health: &Health) -> Result<(), StepError> {
-    let path = work.run.folder.health();
-    let text =
-        json::pretty(health).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
-    Ok(fs::write_durable(&path, &text)?)
-}
-
-/// The stored baseline, if one was measured.
-pub fn baseline(work: &Work) -> Result<Option<Health>, StepError> {
-    let path = work.run.folder.health();
-    let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
-    let health =
-        json::read(&bytes).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
-    Ok(Some(health))
 }

@@ -27,7 +27,7 @@ pub fn forward(step: Step, work: &mut Work, watch: Watch) -> Result<String, Step
         Step::Migrate => migrate::migrate(work, watch),
         Step::RunOnce => run_once::run_once(work, watch),
         Step::Verify => verify::verify(work, watch),
-        Step::Reopen => reopen::reopen(work),
+        Step::Reopen => reopen::reopen(work, watch),
     }
 }
 

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::event::Watch;
 use crate::base::json;
+use crate::base::step::Step;
 use crate::database;
 use crate::database::TableSum;
-use crate::site::health::Verdict;
-use crate::site::health::judge;
-use crate::site::health::measure;
 use crate::sys::fs;
 use crate::update::baseline::install_baseline;
 use crate::update::error::StepError;
+use crate::update::health;
 use crate::update::journal::Entry;
 use crate::update::reserve;
 use crate::update::sealed;
@@ -20,17 +20,14 @@ use crate::update::steps::save::dump_record;
 use crate::update::steps::save::put_back_baseline;
 use crate::update::work::Work;
 
-/// How often a page that ails after opening is asked again.
-const TRIES: u32 = 3;
-
-pub fn reopen(work: &mut Work) -> Result<String, StepError> {
+pub fn reopen(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     if !fs::exists(&work.run.folder.sums_at_reopen()) {
         remember_sums(work)?;
     }
     install_baseline(work)?;
     close::open(work)?;
     reserve::give_back(&work.run.folder)?;
-    let health = judge_open(work)?;
+    let health = health::judge_now(work, Step::Reopen, None, watch)?;
     Ok(format!("visitors are back{health}"))
 }
 
@@ -67,17 +64,6 @@ pub fn sums(work: &Work) -> Result<Option<BTreeMap<String, TableSum>>, StepError
         }
     }
     Ok(Some(sums))
-}
-
-fn judge_open(work: &Work) -> Result<String, StepError> {
-    let (Some((probe, _)), Some(before)) = (work.site.probe()?, close::baseline(work)?) else {
-        return Ok(String::new());
-    };
-    match judge(&before, &measure(&probe, &work.site.health_targets()?, None, TRIES)) {
-        Verdict::Good => Ok(", the site is well".into()),
-        Verdict::Unknown(reason) => Ok(format!(", its health could not be judged: {reason}")),
-        Verdict::Bad(reasons) => Err(StepError::Unhealthy { reasons }),
-    }
 }
 
 /// Shuts visitors out again, before anything is taken back.

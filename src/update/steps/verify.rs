@@ -3,17 +3,12 @@
 
 use crate::base::event::Watch;
 use crate::base::path::TreePath;
-use crate::site::health::Verdict;
-use crate::site::health::judge;
-use crate::site::health::measure;
+use crate::base::step::Step;
 use crate::update::error::StepError;
+use crate::update::health;
 use crate::update::journal::EffectState;
 use crate::update::php;
-use crate::update::steps::close::baseline;
 use crate::update::work::Work;
-
-/// How often an ailing page is asked again.
-const TRIES: u32 = 3;
 
 pub fn verify(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let live = work.scan(watch)?;
@@ -22,7 +17,7 @@ pub fn verify(work: &mut Work, watch: Watch) -> Result<String, StepError> {
         return Err(StepError::OtherTree { paths });
     }
     php::renew(work, watch)?;
-    let health = health(work)?;
+    let health = judge_health(work, watch)?;
     Ok(format!("{} entries as planned{health}", live.len()))
 }
 
@@ -46,18 +41,11 @@ pub fn differences(work: &Work, live: &crate::base::tree::Tree) -> Result<Vec<Tr
     Ok(differing)
 }
 
-fn health(work: &Work) -> Result<String, StepError> {
+fn judge_health(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     // It answers everybody that it is closed, so it is asked when it is open.
     if work.site.profile.lock.as_ref().is_some_and(|lock| !lock.close.is_empty()) {
         return Ok(", its health is judged when the application is unlocked".into());
     }
-    let (Some((probe, _)), Some(before)) = (work.site.probe()?, baseline(work)?) else {
-        return Ok(String::new());
-    };
-    let now = measure(&probe, &work.site.health_targets()?, Some(work.gate.pass()), TRIES);
-    match judge(&before, &now) {
-        Verdict::Good => Ok(", the site is well".into()),
-        Verdict::Unknown(reason) => Ok(format!(", its health could not be judged: {reason}")),
-        Verdict::Bad(reasons) => Err(StepError::Unhealthy { reasons }),
-    }
+    let pass = work.gate.pass().clone();
+    health::judge_now(work, Step::Verify, Some(&pass), watch)
 }
