@@ -9,6 +9,8 @@ use crate::app::desk::Held;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::report::Answer;
+use crate::base::check::Check;
+use crate::base::check::Level;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::schedule::Job;
@@ -72,6 +74,8 @@ pub struct ScheduleView {
     pub every: u32,
     pub dry_run: bool,
     pub notes: Vec<String>,
+    /// Whether it will be done; of `install`, only what is wrong.
+    pub checks: Vec<Check>,
     /// What is left to be typed.
     pub commands: Vec<String>,
 }
@@ -123,6 +127,11 @@ pub fn install(place: &Place, request: &Request) -> Result<Answer<ScheduleView>,
     };
     view.fill(&schedule, &record, job.folder)?;
     view.dry_run = request.dry_run;
+    if !request.dry_run {
+        // What was just written is there; whether anything reads it is another question.
+        view.checks = crate::schedule::check(&place.open()?);
+        view.checks.retain(|check| check.level == Level::Error);
+    }
     Ok(Answer::done(view))
 }
 
@@ -252,6 +261,7 @@ pub fn list(place: &Place) -> Result<Answer<ScheduleView>, Failure> {
         view.line = escape::bytes(line);
     }
     view.notes.extend(unseen);
+    view.checks = crate::schedule::check(&site);
     view.fill(&site.settings.schedule, &Record::load(&site.state)?, site.state.folder())?;
     Ok(Answer::done(view))
 }
@@ -311,6 +321,7 @@ impl ScheduleView {
             every: rhythm.every,
             dry_run: false,
             notes: Vec::new(),
+            checks: Vec::new(),
             commands: Vec::new(),
         })
     }

@@ -8,6 +8,7 @@ use crate::app::schedule::Carrier;
 use crate::app::schedule::JobView;
 use crate::app::schedule::Request;
 use crate::app::schedule::ScheduleView;
+use crate::base::check::Level;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::cli::dispatch::Session;
@@ -106,6 +107,7 @@ fn installed(view: &ScheduleView, manner: &Manner) -> String {
     }
     text.row("sites", &format!("{} in {}", view.sites.len(), view.list));
     text.notes(&view.notes);
+    checks(&mut text, view, manner);
     for command in &view.commands {
         text.next(command, "so that the timer runs");
     }
@@ -124,15 +126,31 @@ fn listed(view: &ScheduleView, manner: &Manner) -> String {
         text.line("  nothing is to be done unattended");
     }
     if view.listed {
-        text.row("sites", &format!("this one and {} more in {}", view.sites.len() - 1, view.list));
+        let others = match view.sites.len() {
+            0 | 1 => "this one".to_owned(),
+            all => format!("this one and {} more", all - 1),
+        };
+        text.row("sites", &format!("{others} in {}", view.list));
     } else {
         text.row("sites", &format!("this one is not in {}", view.list));
     }
     text.notes(&view.notes);
+    checks(&mut text, view, manner);
     if !view.listed || view.installed.is_none() {
         text.next("entracte schedule install", "have it done");
     }
     text.into_text()
+}
+
+/// What is wrong, besides the warnings that stand at the jobs.
+fn checks(text: &mut Page, view: &ScheduleView, manner: &Manner) {
+    let wrong = view.checks.iter().filter(|check| check.level != Level::Ok && check.name != "schedule");
+    for check in wrong {
+        let paint = if check.level == Level::Error { Paint::Red } else { Paint::Yellow };
+        let name = manner.paint(paint, &format!("{}:", check.name));
+        text.line(&format!("  {name} {}", escape::text(&check.detail)));
+        text.line(&format!("    {} {}", manner.paint(Paint::Cyan, "fix:"), escape::text(&check.fix)));
+    }
 }
 
 fn removed(view: &ScheduleView, manner: &Manner) -> String {

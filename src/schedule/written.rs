@@ -91,7 +91,10 @@ fn changed(path: &Path, text: &str, wanted: &Schedule) -> Result<String, Written
             set(table, name, value);
         }
     }
-    Ok(document.to_string())
+    let new = document.to_string();
+    // The editor knows one kind of line end.
+    let are_long = text.contains("\r\n") && text.matches('\n').count() == text.matches("\r\n").count();
+    Ok(if are_long { new.replace('\n', "\r\n") } else { new })
 }
 
 /// The comment beside an old value stays.
@@ -149,6 +152,10 @@ mod tests {
             change("schedule = { update = \"1 1 * * *\" }\n"),
             "schedule = { update = \"17 3 * * *\" , zone = \"Europe/Paris\" }\n"
         );
+        // Line ends as they are, the last one included.
+        for old in ["format = 1\r\n[gate]\r\nkind = \"none\"\r\n", "format = 1"] {
+            assert!(change(old).starts_with(old), "{:?}", change(old));
+        }
         assert!(changed(Path::new("/x"), "schedule = 1\n", &wanted()).is_err());
     }
 
