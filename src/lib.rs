@@ -17,6 +17,7 @@ pub mod database;
 pub mod demo;
 pub mod integrity;
 pub mod release;
+pub mod schedule;
 pub mod site;
 pub mod sys;
 pub mod update;

@@ -15,6 +15,7 @@ pub mod plan;
 pub mod report;
 pub mod rollback;
 pub mod runner;
+pub mod schedule;
 pub mod scripts;
 pub mod stage;
 pub mod status;

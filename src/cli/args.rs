@@ -7,6 +7,8 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use crate::cli::schedule::ScheduleVerb;
+
 /// Updates a live web site in stages, shows what will change before anything
 /// does, changes it behind a closed curtain, and can always go back.
 ///
@@ -131,6 +133,12 @@ pub enum Verb {
     RunOnce {
         #[command(subcommand)]
         what: RunOnceVerb,
+    },
+    /// Updates and housekeeping that nobody has to start
+    #[command(after_help = "Example: entracte schedule install --update \"17 3 * * *\"")]
+    Schedule {
+        #[command(subcommand)]
+        what: ScheduleVerb,
     },
     /// Make and read manifests
     #[command(after_help = "Example: entracte manifest build release-2.0/ --product shop --version 2.0")]

@@ -38,6 +38,7 @@ use crate::cli::output;
 use crate::cli::output::Manner;
 use crate::cli::progress::EventSink;
 use crate::cli::progress::Progress;
+use crate::cli::schedule;
 use crate::cli::text;
 use crate::cli::work;
 
@@ -139,6 +140,7 @@ impl Session {
                 self.show("run-once", scripts::list(&self.place), text::scripts)
             }
             Verb::RunOnce { what: RunOnceVerb::Run } => work::run_scripts(self),
+            Verb::Schedule { what } => schedule::run(self, what),
             Verb::Manifest { what } => self.manifest(what),
             Verb::Demo(args) => (self.demo)(args),
             Verb::Completions { shell } => {

@@ -6,5 +6,6 @@ pub mod dispatch;
 pub mod output;
 pub mod page;
 pub mod progress;
+pub mod schedule;
 pub mod text;
 pub mod work;

@@ -144,6 +144,11 @@ impl State {
         self.folder.join("history.jsonl")
     }
 
+    /// What was begun when, of what is done unattended.
+    pub fn schedule(&self) -> PathBuf {
+        self.folder.join("schedule.json")
+    }
+
     /// Events and answers of detached runners.
     pub fn runner(&self) -> PathBuf {
         self.folder.join("runner")

@@ -4,10 +4,21 @@ use std::time::Duration;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// Now, as the system clock says.
 pub fn now() -> Timestamp {
     Timestamp::now()
+}
+
+/// The time zone of this machine.
+pub fn system_zone() -> TimeZone {
+    TimeZone::system()
+}
+
+/// The time zone of this name, where the machine knows it.
+pub fn zone(name: &str) -> Result<TimeZone, jiff::Error> {
+    TimeZone::get(name)
 }
 
 /// A clock that only goes forward, for durations.

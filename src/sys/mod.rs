@@ -21,3 +21,4 @@ pub mod random;
 pub mod signal;
 pub mod stat;
 pub mod term;
+pub mod user;

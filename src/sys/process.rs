@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -148,6 +149,19 @@ impl Program {
         Ok((ended, bytes))
     }
 
+    /// As [`Program::capture`], with what it complained of, at most `limit` bytes of each.
+    pub fn capture_both(&self, limit: u64) -> Result<(Ended, Vec<u8>, Vec<u8>), ProcessError> {
+        let mut child = self.spawn(Stdio::piped(), Stdio::piped())?;
+        self.feed(&mut child);
+        let output = child.stdout.take().map(|out| std::thread::spawn(move || at_most(limit, out)));
+        let errors = child.stderr.take().map(|err| std::thread::spawn(move || at_most(limit, err)));
+        let ended = self.wait(&mut child)?;
+        let bytes = |thread: Option<JoinHandle<Vec<u8>>>| {
+            thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
+        };
+        Ok((ended, bytes(output), bytes(errors)))
+    }
+
     fn spawn(&self, out: Stdio, err: Stdio) -> Result<Child, ProcessError> {
         let mut command = guard::command(&self.argv, self.rest);
         command
@@ -197,6 +211,12 @@ impl Program {
     fn start_error(&self, source: io::Error) -> ProcessError {
         ProcessError::Start { program: self.name(), source }
     }
+}
+
+fn at_most(limit: u64, from: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = from.take(limit).read_to_end(&mut bytes);
+    bytes
 }
 
 /// This very program, wherever it stands and whoever may go there.

@@ -5,6 +5,7 @@ mod health;
 mod hooks;
 mod policy;
 mod render;
+mod schedule;
 mod sections;
 
 use std::path::Path;
@@ -34,6 +35,7 @@ pub use self::policy::PolicyRule;
 pub use self::policy::Winner;
 pub use self::render::New;
 pub use self::render::render;
+pub use self::schedule::Schedule;
 pub use self::sections::Database;
 pub use self::sections::Files;
 pub use self::sections::GateSettings;
@@ -88,6 +90,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     #[serde(default)]
     pub recovery: Recovery,
+    #[serde(default)]
+    pub schedule: Schedule,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
