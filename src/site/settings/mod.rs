@@ -1,6 +1,7 @@
 //! `entracte.toml`: this site's settings. The format is `docs/settings.md`.
 
 mod health;
+mod network;
 mod policy;
 mod render;
 mod sections;
@@ -23,6 +24,7 @@ use crate::sys::fs::IoError;
 
 pub use self::health::HealthSettings;
 pub use self::health::HealthUrl;
+pub use self::network::NetworkSettings;
 pub use self::policy::Policy;
 pub use self::policy::PolicyRule;
 pub use self::policy::Winner;
@@ -78,6 +80,8 @@ pub struct Settings {
     pub php: Php,
     #[serde(default)]
     pub limits: LimitSettings,
+    #[serde(default)]
+    pub network: NetworkSettings,
     #[serde(default)]
     pub recovery: Recovery,
 }
