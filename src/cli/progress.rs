@@ -21,6 +21,8 @@ use crate::cli::output::Paint;
 pub struct Progress {
     manner: Manner,
     bar: Option<ProgressBar>,
+    /// What the bar is about.
+    what: String,
     events: Option<EventSink>,
 }
 
@@ -32,7 +34,7 @@ pub enum EventSink {
 
 impl Progress {
     pub fn new(manner: Manner, events: Option<EventSink>) -> Progress {
-        Progress { manner, bar: None, events }
+        Progress { manner, bar: None, what: String::new(), events }
     }
 
     /// Takes one event of a run.
@@ -93,6 +95,10 @@ impl Progress {
         let Event::Progress { what, done, total, bytes, total_bytes } = event else { return };
         if !self.manner.lively {
             return;
+        }
+        if self.what != *what {
+            self.drop_bar();
+            self.what.clone_from(what);
         }
         if (*done, *total) == (0, 0) {
             return self.show_bytes(what, *bytes, *total_bytes);

@@ -31,7 +31,7 @@ use crate::sys::clock::Stopwatch;
 use crate::sys::random;
 use crate::sys::signal::Interrupt;
 
-/// An attempt that brought so many bytes was worth it.
+/// An attempt that came so much farther was worth it.
 const WORTH: u64 = 64 << 10;
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -76,7 +76,7 @@ pub fn fetch(
     let part = Part::new(folder, address.key())?;
     let client = Client::new(&network.settings)?;
     let clock = Stopwatch::start();
-    Fetch { address, part, network, client, clock, way, requests: 0, bytes: 0 }.run(watch)
+    Fetch { address, part, network, client, clock, way, requests: 0, bytes: 0, farthest: 0 }.run(watch)
 }
 
 /// Forgets what was fetched from the address.
@@ -94,6 +94,8 @@ struct Fetch<'a> {
     way: Way,
     requests: u64,
     bytes: u64,
+    /// The most that was ever here: what is fetched again is no progress.
+    farthest: u64,
 }
 
 /// An answer, and what it means.
@@ -108,7 +110,7 @@ impl Fetch<'_> {
         let settings = &self.network.settings;
         let mut tries = Tries { most: settings.tries, backoff: settings.backoff_seconds.get(), failed: 0 };
         loop {
-            let before = self.bytes;
+            let before = self.farthest;
             let error = match self.attempt(watch) {
                 Ok(is_page) => return Ok(self.fetched(is_page)),
                 Err(error) => error,
@@ -116,7 +118,7 @@ impl Fetch<'_> {
             if spoils_what_is_here(&error) {
                 self.part.forget()?;
             }
-            let brought = self.bytes - before >= WORTH;
+            let brought = self.farthest - before >= WORTH;
             let Some(pause) = tries.after(&error, brought, chance()) else { return Err(error) };
             if self.clock.elapsed() + pause >= settings.total_seconds.get() {
                 return Err(error);
@@ -245,6 +247,7 @@ impl Fetch<'_> {
             self.check_growth(growing.bytes + piece.len() as u64, length)?;
             growing.add(&piece)?;
             self.bytes += piece.len() as u64;
+            self.farthest = self.farthest.max(growing.bytes);
             got.waiting.came(piece.len() as u64);
             got.waiting.check()?;
             said.progress(self.clock.elapsed(), growing.bytes, length, watch);
