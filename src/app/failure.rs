@@ -16,11 +16,21 @@ pub struct Failure {
     pub message: String,
     pub causes: Vec<String>,
     pub hints: Vec<String>,
+    /// The network or a server out there failed in a way that passes.
+    #[serde(skip)]
+    pub is_network: bool,
 }
 
 impl Failure {
     pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
-        Failure { exit, kind: exit.kind(), message: message.into(), causes: Vec::new(), hints: Vec::new() }
+        Failure {
+            exit,
+            kind: exit.kind(),
+            message: message.into(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+            is_network: false,
+        }
     }
 
     #[must_use]
@@ -62,6 +72,7 @@ impl<F: Fault> From<F> for Failure {
             message: fault.to_string(),
             causes: causes(&fault),
             hints: fault.hints(),
+            is_network: fault.is_network(),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::app::failure::Failure;
 use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::Manifest;
 use crate::release::archive::Limits;
+use crate::release::network::Network;
 use crate::release::source::Source;
 use crate::release::stage;
 use crate::site::profile::Profile;
@@ -31,6 +32,7 @@ pub(super) fn release_at(
         limits: Limits::default(),
         inbox: path,
         incoming: path,
+        network: Network::default(),
     };
     let source = match fs::is_folder(path) {
         true => Source::Folder(path.to_owned()),

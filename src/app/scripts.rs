@@ -98,7 +98,7 @@ pub fn run(
     gather(&held.site, &known, &pending, &folder)?;
     let request =
         stage::Request { from: folder.to_string_lossy().into_owned(), version: None, complete: false };
-    stage::stage_here(&held.site, &request, listener)?;
+    stage::stage_here(&held.site, &request, &interrupt, listener)?;
     fs::remove_folder_all(&folder)?;
     let made = plan::make(&held.site, &held.gate, Reinstall::No, listener)?;
     carry_out(&held, made, Reinstall::No, interrupt, ask, listener)

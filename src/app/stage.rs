@@ -11,12 +11,14 @@ use crate::app::report::Stage;
 use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::Made;
 use crate::release::archive::Limits;
+use crate::release::network::Network;
 use crate::release::source::Source;
 use crate::release::stage;
 use crate::release::stage::Options;
 use crate::release::staging::Staging;
 use crate::site::Site;
 use crate::sys::fs;
+use crate::sys::signal::Interrupt;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -29,14 +31,20 @@ pub struct Request {
 
 pub fn stage(place: &Place, request: &Request, listener: Listener) -> Result<Answer<Stage>, Failure> {
     let held = Held::take_idle(place, "stage")?;
-    stage_here(&held.site, request, listener).map(Answer::done)
+    // Ctrl-C ends this verb at once: all that the next one needs is on the disk.
+    stage_here(&held.site, request, &Interrupt::default(), listener).map(Answer::done)
 }
 
-/// The same on a site whose lock is held.
-pub(super) fn stage_here(site: &Site, request: &Request, listener: Listener) -> Result<Stage, Failure> {
+/// The same on a site whose lock is held; `interrupt` ends a download.
+pub(super) fn stage_here(
+    site: &Site,
+    request: &Request,
+    interrupt: &Interrupt,
+    listener: Listener,
+) -> Result<Stage, Failure> {
     let source = Source::parse(&request.from)?;
     let (inbox, incoming) = (site.inbox(), site.incoming());
-    let options = options(site, request, &inbox, &incoming);
+    let options = options(site, request, interrupt, &inbox, &incoming);
     let staging = Staging::open(&site.state.staging())?;
     let staged = stage::stage(&source, &staging, &options, &mut |step, event| listener(None, step, event))?;
     forget_plan(site)?;
@@ -61,6 +69,7 @@ pub(super) fn stage_here(site: &Site, request: &Request, listener: Listener) -> 
 pub(super) fn options<'a>(
     site: &'a Site,
     request: &'a Request,
+    interrupt: &Interrupt,
     inbox: &'a Path,
     incoming: &'a Path,
 ) -> Options<'a> {
@@ -72,6 +81,11 @@ pub(super) fn options<'a>(
         limits: limits(site),
         inbox,
         incoming,
+        network: Network {
+            settings: site.settings.network.clone(),
+            max_bytes: limits(site).total_bytes,
+            interrupt: interrupt.clone(),
+        },
     }
 }
 

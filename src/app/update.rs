@@ -37,7 +37,7 @@ pub fn update(
     listener: Listener,
 ) -> Result<Answer<RunView>, Failure> {
     let held = Held::take_idle(place, "update")?;
-    stage::stage_here(&held.site, &request.stage, listener)?;
+    stage::stage_here(&held.site, &request.stage, &interrupt, listener)?;
     let made = plan::make(&held.site, &held.gate, request.reinstall, listener)?;
     if made.is_empty() {
         return Err(Failure::new(

@@ -99,6 +99,7 @@ impl Sha256 {
 }
 
 /// Hashes a stream of bytes, MD5 only when asked.
+#[derive(Clone)]
 pub struct Hasher {
     sha256: sha2::Sha256,
     md5: Option<md5::Md5>,

@@ -81,6 +81,12 @@ pub trait Fault: std::error::Error {
     fn hints(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// Whether the network or a server out there failed in a way that passes:
+    /// somebody who works unattended tries again before telling anybody.
+    fn is_network(&self) -> bool {
+        false
+    }
 }
 
 /// The messages of an error's causes, outermost first, the error itself left out.

@@ -64,7 +64,8 @@ pub enum Verb {
     )]
     Init(InitArgs),
     /// Bring a release here and verify it; nothing of the site is touched
-    #[command(after_help = "Example: entracte stage --from wordpress-6.9.zip")]
+    #[command(after_help = "Examples: entracte stage --from wordpress-6.9.zip\n          \
+        entracte stage --from https://downloads.example.org/wordpress-6.9.zip#sha256=DIGEST")]
     Stage(StageArgs),
     /// Empty the staging area
     #[command(after_help = "Example: entracte discard")]
@@ -189,7 +190,8 @@ pub struct InitArgs {
 
 #[derive(Args, Debug)]
 pub struct StageArgs {
-    /// An archive, a folder, `inbox`, `inbox:NAME` or `incoming`
+    /// An archive, its URL (https, http, file; `#sha256=DIGEST` behind it is verified), a folder,
+    /// `inbox`, `inbox:NAME` or `incoming`
     #[arg(long, value_name = "SOURCE", default_value = "inbox")]
     pub from: String,
     /// The version, where the release does not say it

@@ -21,6 +21,8 @@ use crate::cli::output::Paint;
 pub struct Progress {
     manner: Manner,
     bar: Option<ProgressBar>,
+    /// What the bar is about.
+    what: String,
     events: Option<EventSink>,
 }
 
@@ -32,7 +34,7 @@ pub enum EventSink {
 
 impl Progress {
     pub fn new(manner: Manner, events: Option<EventSink>) -> Progress {
-        Progress { manner, bar: None, events }
+        Progress { manner, bar: None, what: String::new(), events }
     }
 
     /// Takes one event of a run.
@@ -94,6 +96,13 @@ impl Progress {
         if !self.manner.lively {
             return;
         }
+        if self.what != *what {
+            self.drop_bar();
+            self.what.clone_from(what);
+        }
+        if (*done, *total) == (0, 0) {
+            return self.show_bytes(what, *bytes, *total_bytes);
+        }
         let bar = self.bar.get_or_insert_with(new_bar);
         let (position, length) = if *total_bytes > 0 { (*bytes, *total_bytes) } else { (*done, *total) };
         bar.set_length(length);
@@ -101,6 +110,26 @@ impl Progress {
         let of = if *total > 0 { format!(" {done}/{total}") } else { format!(" {done}") };
         bar.set_message(format!("{}{of}", escape::text(what)));
         if length > 0 && position >= length {
+            self.drop_bar();
+        }
+    }
+
+    /// A bar of work that is counted in bytes alone; its rate is that of what is
+    /// done now, not of what was there already.
+    fn show_bytes(&mut self, what: &str, bytes: u64, total: u64) {
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = new_bar();
+            bar.set_style(style(if total > 0 { BYTES } else { BYTES_WITHOUT_END }));
+            bar.set_position(bytes);
+            bar.reset_eta();
+            bar
+        });
+        if total > 0 {
+            bar.set_length(total);
+        }
+        bar.set_position(bytes);
+        bar.set_message(escape::text(what).into_owned());
+        if total > 0 && bytes >= total {
             self.drop_bar();
         }
     }
@@ -123,10 +152,17 @@ impl Progress {
     }
 }
 
+const ITEMS: &str = "  {bar:30} {percent:>3}% {msg} {eta}";
+const BYTES: &str = "  {bar:30} {percent:>3}% {msg} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+const BYTES_WITHOUT_END: &str = "  {spinner} {msg} {bytes} {bytes_per_sec}";
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 fn new_bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let template = "  {bar:30} {percent:>3}% {msg} {eta}";
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_style(style(ITEMS));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }

@@ -40,12 +40,16 @@ pub fn init(init: &Init, manner: &Manner) -> String {
 
 pub fn stage(stage: &Stage, manner: &Manner) -> String {
     let mut text = Page::new(manner);
+    let fetched = match stage.requests {
+        0 => format!("{} written anew", bytes(stage.fetched_bytes)),
+        1 => format!("{} fetched by 1 request", bytes(stage.fetched_bytes)),
+        many => format!("{} fetched by {many} requests", bytes(stage.fetched_bytes)),
+    };
     text.line(&format!(
-        "staged: version {}, {} files, {} ({} written anew)",
+        "staged: version {}, {} files, {} ({fetched})",
         stage.version,
         stage.files,
-        bytes(stage.bytes),
-        bytes(stage.fetched_bytes)
+        bytes(stage.bytes)
     ));
     let trust = match stage.trust.as_str() {
         "signed" => "signed by a key that this site trusts",

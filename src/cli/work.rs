@@ -194,6 +194,7 @@ fn understood(text: &str) -> Result<Answer<RunView>, Failure> {
         message: error.message,
         causes: error.causes,
         hints: error.hints,
+        is_network: false,
     });
     match (document.result, failure) {
         (Some(result), None) => Ok(Answer::ending(exit, result)),

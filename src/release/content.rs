@@ -19,6 +19,7 @@ use crate::integrity::scan;
 use crate::release::archive::Archive;
 use crate::release::archive::Limits;
 use crate::release::archive::MemberKind;
+use crate::release::network;
 use crate::release::source::Found;
 use crate::release::source::Source;
 use crate::release::source::SourceError;
@@ -58,10 +59,21 @@ pub(super) fn take_in(
             if source.may_be_in_the_making() {
                 before.must_be_quiet(source)?;
             }
+            must_have(path, source)?;
             let content = from_archive(path, staging, limits, watch)?;
             before.must_be_same(&Mark::of(path)?, source)?;
             Ok(content)
         }
+    }
+}
+
+/// A file whose digest was said must have it.
+fn must_have(path: &Path, source: &Source) -> Result<(), StageError> {
+    let Some(expected) = source.file_digest() else { return Ok(()) };
+    let found = network::digest_of(path)?;
+    match found == expected {
+        true => Ok(()),
+        false => Err(SourceError::Digest { path: fs::shown(path), expected, found }.into()),
     }
 }
 

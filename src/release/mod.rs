@@ -5,6 +5,7 @@ mod content;
 mod describe;
 #[cfg(test)]
 mod mutated;
+pub mod network;
 pub mod source;
 pub mod stage;
 pub mod staging;

@@ -3,9 +3,13 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::base::digest::Sha256;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::release::network::address::Address;
+use crate::release::network::address::AddressError;
+use crate::release::network::error::NetworkError;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
@@ -22,6 +26,8 @@ pub enum Source {
     Inbox(Option<String>),
     /// A release copied by hand.
     Incoming,
+    /// An archive somewhere else.
+    Url(Address),
 }
 
 /// What is really read.
@@ -35,8 +41,14 @@ pub enum Found {
 pub enum SourceError {
     #[error("there is no file or folder {path}")]
     Missing { path: String },
-    #[error("\"{text}\" needs the network, which this entracte does not speak")]
-    Network { text: String },
+    #[error("{what} is no source that this entracte knows")]
+    Unknown { what: String },
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    #[error("{path} has the SHA-256 {found}, not {expected}")]
+    Digest { path: String, expected: Sha256, found: Sha256 },
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     #[error("the inbox {} holds no archive", fs::shown(inbox))]
     InboxEmpty { inbox: PathBuf },
     #[error("the inbox {} holds several archives: {}", fs::shown(inbox), names.join(", "))]
@@ -53,6 +65,8 @@ impl Fault for SourceError {
     fn exit(&self) -> Exit {
         match self {
             SourceError::Io(error) => error.exit(),
+            SourceError::Network(error) => error.exit(),
+            SourceError::Digest { .. } => Exit::Untrusted,
             SourceError::InboxEmpty { .. } | SourceError::FolderEmpty { .. } => Exit::NothingToDo,
             _ => Exit::Refused,
         }
@@ -60,7 +74,14 @@ impl Fault for SourceError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            SourceError::Network { .. } => vec!["download the archive and stage the file".into()],
+            SourceError::Unknown { .. } | SourceError::Address(_) => {
+                vec!["name the archive itself: its address (https://…, file:///…) or a file".into()]
+            }
+            SourceError::Digest { .. } => {
+                vec!["compare the digest with the one that its maker publishes".into()]
+            }
+            SourceError::Network(error) => error.hints(),
+            SourceError::Io(error) => error.hints(),
             SourceError::InboxEmpty { inbox } => {
                 vec![format!("put an archive into {}, or name one with --from", fs::shown(inbox))]
             }
@@ -71,7 +92,14 @@ impl Fault for SourceError {
             _ => Vec::new(),
         }
     }
+
+    fn is_network(&self) -> bool {
+        matches!(self, SourceError::Network(error) if error.is_network())
+    }
 }
+
+/// Brings what an address names to this machine.
+pub type Fetcher<'a> = &'a mut dyn FnMut(&Address) -> Result<PathBuf, NetworkError>;
 
 impl Source {
     pub fn parse(text: &str) -> Result<Source, SourceError> {
@@ -88,10 +116,15 @@ impl Source {
         if text == "incoming" {
             return Ok(Source::Incoming);
         }
-        if ["http://", "https://", "file://", "git+"].iter().any(|start| text.starts_with(start))
-            || text == "vendor"
-        {
-            return Err(SourceError::Network { text: escape::text(text).into_owned() });
+        if text == "vendor" {
+            return Err(SourceError::Unknown { what: "\"vendor\"".into() });
+        }
+        if text.starts_with("git+") {
+            // What stands behind it may hold a password.
+            return Err(SourceError::Unknown { what: "a branch of git (git+…)".into() });
+        }
+        if Address::is_meant(text) {
+            return Ok(Source::Url(Address::parse(text)?));
         }
         let path = PathBuf::from(text);
         match fs::is_folder(&path) {
@@ -108,6 +141,15 @@ impl Source {
             Source::Inbox(Some(name)) => format!("inbox:{}", escape::text(name)),
             Source::Inbox(None) => "inbox".into(),
             Source::Incoming => "incoming".into(),
+            Source::Url(address) => address.to_string(),
+        }
+    }
+
+    /// What a file of this machine must have to be taken.
+    pub fn file_digest(&self) -> Option<Sha256> {
+        match self {
+            Source::Url(address) if address.file().is_some() => address.digest(),
+            _ => None,
         }
     }
 
@@ -116,8 +158,16 @@ impl Source {
         matches!(self, Source::Inbox(_) | Source::Incoming)
     }
 
-    pub fn find(&self, inbox: &Path, incoming: &Path) -> Result<Found, SourceError> {
+    pub fn find(&self, inbox: &Path, incoming: &Path, fetch: Fetcher) -> Result<Found, SourceError> {
         match self {
+            Source::Url(address) => match address.file() {
+                None => Ok(Found::Archive(fetch(address)?)),
+                Some(path) if fs::is_file(&path) => Ok(Found::Archive(path)),
+                Some(path) if fs::is_folder(&path) => {
+                    Err(AddressError::Folder { url: address.to_string() }.into())
+                }
+                Some(path) => Err(SourceError::Missing { path: fs::shown(&path) }),
+            },
             Source::Archive(path) => Ok(Found::Archive(path.clone())),
             Source::Folder(path) => Ok(Found::Folder(path.clone())),
             Source::Incoming => match fs::is_folder(incoming) && !fs::list(incoming)?.is_empty() {
@@ -167,17 +217,29 @@ mod tests {
         assert_eq!(Source::parse("inbox").unwrap(), Source::Inbox(None));
         assert_eq!(Source::parse("inbox:a.zip").unwrap(), Source::Inbox(Some("a.zip".into())));
         assert_eq!(Source::parse("incoming").unwrap(), Source::Incoming);
-        for text in
-            ["inbox:", "inbox:../a.zip", "inbox:.hidden", "https://x/", "vendor", "git+https://x", "/no/such"]
-        {
-            assert_eq!(Source::parse(text).unwrap_err().exit(), Exit::Refused, "{text}");
+        for text in ["https://x/a.zip", "HTTP://x/a.zip", "file:///a.zip"] {
+            assert!(matches!(Source::parse(text), Ok(Source::Url(_))), "{text}");
+        }
+        for text in [
+            "inbox:",
+            "inbox:../a.zip",
+            "inbox:.hidden",
+            "https://x/",
+            "ftp://x/a.zip",
+            "vendor",
+            "git+https://me:hunter2@x/y",
+            "/no/such",
+        ] {
+            let error = Source::parse(text).unwrap_err();
+            assert_eq!(error.exit(), Exit::Refused, "{text}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
         }
     }
 
     #[test]
     fn the_only_archive_of_the_inbox_is_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let find = || Source::Inbox(None).find(folder.path(), folder.path());
+        let find = || Source::Inbox(None).find(folder.path(), folder.path(), &mut |_| unreachable!());
         assert_eq!(find().unwrap_err().exit(), Exit::NothingToDo);
         for name in ["readme.txt", ".half.zip", "~x.zip", "release-2.TAR.GZ"] {
             std::fs::write(folder.path().join(name), "x").unwrap();

@@ -24,6 +24,10 @@ use crate::release::content::Content;
 use crate::release::content::scan_release;
 use crate::release::content::take_in;
 use crate::release::describe::manifest_of;
+use crate::release::network;
+use crate::release::network::Fetched;
+use crate::release::network::Network;
+use crate::release::network::error::NetworkError;
 use crate::release::source::Found;
 use crate::release::source::Source;
 use crate::release::source::SourceError;
@@ -51,6 +55,7 @@ pub struct Options<'a> {
     pub limits: Limits,
     pub inbox: &'a Path,
     pub incoming: &'a Path,
+    pub network: Network,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -69,12 +74,22 @@ pub enum StageError {
     Manifest(#[source] ManifestError),
     #[error("the release holds no file")]
     Empty,
+    #[error("what {url} sent is not taken")]
+    Sent {
+        url: String,
+        /// It said that it was a web page.
+        is_page: bool,
+        #[source]
+        source: Box<ArchiveError>,
+    },
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Build(#[from] BuildError),
     #[error(transparent)]
     Io(#[from] IoError),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     #[error(transparent)]
     Scan(#[from] ScanError),
     #[error(transparent)]
@@ -92,9 +107,11 @@ impl Fault for StageError {
             StageError::Missing { .. } | StageError::NotAsListed { .. } => Exit::Untrusted,
             StageError::Manifest(error) => error.exit(),
             StageError::Empty => Exit::Failed,
+            StageError::Sent { source, .. } => source.exit(),
             StageError::Archive(error) => error.exit(),
             StageError::Build(error) => error.exit(),
             StageError::Io(error) => error.exit(),
+            StageError::Network(error) => error.exit(),
             StageError::Scan(error) => error.exit(),
             StageError::Source(error) => error.exit(),
             StageError::Staging(error) => error.exit(),
@@ -109,11 +126,25 @@ impl Fault for StageError {
             StageError::OtherProduct { .. } => {
                 vec!["`product` in entracte.toml says what this site takes".into()]
             }
+            StageError::Sent { is_page: true, .. } => vec![
+                "it sent a web page: a login, or something that keeps programs out? Fetch the archive with a browser and stage the file"
+                    .into(),
+            ],
+            StageError::Sent { source, .. } => source.hints(),
             StageError::Archive(error) => error.hints(),
             StageError::Io(error) => error.hints(),
+            StageError::Network(error) => error.hints(),
             StageError::Source(error) => error.hints(),
             StageError::Staging(error) => error.hints(),
             _ => Vec::new(),
+        }
+    }
+
+    fn is_network(&self) -> bool {
+        match self {
+            StageError::Network(error) => error.is_network(),
+            StageError::Source(error) => error.is_network(),
+            _ => false,
         }
     }
 }
@@ -125,9 +156,15 @@ pub fn stage(
     options: &Options,
     watch: Watch,
 ) -> Result<Staged, StageError> {
-    let found = source.find(options.inbox, options.incoming)?;
-    let content = take_in(source, &found, staging, &options.limits, options.extent, watch)?;
-    let staged = match describe(source, staging, options, content) {
+    let (found, fetched) = bring(source, staging, options, watch)?;
+    let taken = take_in(source, &found, staging, &options.limits, options.extent, watch);
+    let content = match (taken, &fetched) {
+        (Err(StageError::Archive(error)), Some(fetched)) => {
+            return Err(not_taken(source, staging, fetched, error)?);
+        }
+        (taken, _) => taken?,
+    };
+    let staged = match describe(source, staging, options, content, fetched) {
         Ok(staged) => staged,
         Err(error) => {
             // What was refused is not kept; what stays is what was staged before.
@@ -139,12 +176,46 @@ pub fn stage(
     Ok(staged)
 }
 
+/// Finds what is to be read; what is somewhere else is fetched.
+fn bring(
+    source: &Source,
+    staging: &Staging,
+    options: &Options,
+    watch: Watch,
+) -> Result<(Found, Option<Fetched>), StageError> {
+    let (folder, mut fetched) = (staging.downloads(), None);
+    let found = source.find(options.inbox, options.incoming, &mut |address| {
+        let here = network::fetch(address, &folder, &options.network, watch)?;
+        let path = here.path.clone();
+        fetched = Some(here);
+        Ok(path)
+    })?;
+    Ok((found, fetched))
+}
+
+/// What was fetched and is no good is not kept, so that the next try fetches it anew.
+fn not_taken(
+    source: &Source,
+    staging: &Staging,
+    fetched: &Fetched,
+    error: ArchiveError,
+) -> Result<StageError, StageError> {
+    if matches!(error, ArchiveError::Io(_) | ArchiveError::Take { .. }) {
+        return Ok(StageError::Archive(error));
+    }
+    if let Source::Url(address) = source {
+        network::forget(address, &staging.downloads())?;
+    }
+    Ok(StageError::Sent { url: source.text(), is_page: fetched.is_page, source: Box::new(error) })
+}
+
 /// The manifest of a source whose content is in staging.
 fn describe(
     source: &Source,
     staging: &Staging,
     options: &Options,
     content: Content,
+    fetched: Option<Fetched>,
 ) -> Result<Staged, StageError> {
     let Content { mut tree, written, mut notes, extent } = content;
     let digests: BTreeMap<TreePath, Sha256> =
@@ -161,8 +232,8 @@ fn describe(
         manifest: manifest.digest(),
         source: source.text(),
         trust: Trust::None,
-        fetched_bytes: written,
-        requests: 0,
+        fetched_bytes: fetched.as_ref().map_or(written, |fetched| fetched.bytes),
+        requests: fetched.map_or(0, |fetched| fetched.requests),
         staged_at: clock::now(),
         notes,
     };
@@ -177,10 +248,10 @@ pub fn look(
     scratch: &Path,
     watch: Watch,
 ) -> Result<Manifest, StageError> {
-    let Found::Folder(folder) = source.find(options.inbox, options.incoming)? else {
+    let Source::Folder(folder) = source else {
         return Ok(stage(source, &Staging::open(scratch)?, options, watch)?.manifest);
     };
-    let (root, mut notes) = (Root::open(&folder)?, Vec::new());
+    let (root, mut notes) = (Root::open(folder)?, Vec::new());
     let mut tree = scan_release(&root, &mut notes, watch)?;
     let read = |path: &SitePath| {
         let mut content = Vec::new();

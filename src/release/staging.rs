@@ -128,6 +128,11 @@ impl Staging {
         self.folder.join("objects").join(&name[..2]).join(&name)
     }
 
+    /// Where archives rest that were fetched, and parts of them.
+    pub fn downloads(&self) -> PathBuf {
+        self.folder.join("download")
+    }
+
     pub fn has(&self, digest: &Sha256, size: u64) -> bool {
         fs::metadata(&self.object_path(digest))
             .ok()

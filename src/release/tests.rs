@@ -1,6 +1,7 @@
 //! Staging from real archives and folders.
 
 use super::archive::Limits;
+use super::network::Network;
 use super::source::Source;
 use super::stage::Options;
 use super::stage::StageError;
@@ -60,6 +61,7 @@ impl Bench {
             limits: Limits::default(),
             inbox: self.folder.path(),
             incoming: &self.folder.path().join("incoming"),
+            network: Network::default(),
         };
         stage(source, &self.staging, &options, &mut |_, _| {})
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use entracte::base::exit::Exit;
 use entracte::base::exit::Fault;
 use entracte::release::archive::Limits;
+use entracte::release::network::Network;
 use entracte::release::source::Source;
 use entracte::release::stage::Options;
 use entracte::release::stage::stage;
@@ -68,6 +69,7 @@ impl Bench {
             limits: Limits::default(),
             inbox: &self.folder.path().join("inbox"),
             incoming: &self.folder.path().join("incoming"),
+            network: Network::default(),
         };
         let since = busy();
         let ended = stage(&Source::Archive(archive.to_owned()), &self.staging, &options, &mut |_, _| {});

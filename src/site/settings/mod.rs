@@ -3,6 +3,7 @@
 mod argv;
 mod health;
 mod hooks;
+mod network;
 mod policy;
 mod render;
 mod schedule;
@@ -30,6 +31,7 @@ pub use self::health::HealthUrl;
 pub use self::hooks::Hook;
 pub use self::hooks::Hooks;
 pub use self::hooks::Part;
+pub use self::network::NetworkSettings;
 pub use self::policy::Policy;
 pub use self::policy::PolicyRule;
 pub use self::policy::Winner;
@@ -88,6 +90,8 @@ pub struct Settings {
     pub php: Php,
     #[serde(default)]
     pub limits: LimitSettings,
+    #[serde(default)]
+    pub network: NetworkSettings,
     #[serde(default)]
     pub recovery: Recovery,
     #[serde(default)]

@@ -1,0 +1,11 @@
+//! A release over a bad network.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
+
+mod bench;
+mod edges;
+mod host;
+mod misbehaves;
+mod real;
+#[path = "../support/mod.rs"]
+mod support;

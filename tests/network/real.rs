@@ -1,0 +1,207 @@
+//! A real release from a real server, with and without TLS.
+
+use std::fs;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use entracte::base::digest::Sha256;
+use entracte::base::exit::Exit;
+use entracte::base::exit::Fault;
+use entracte::release::archive::Limits;
+use entracte::release::network::Network;
+use entracte::release::source::Source;
+use entracte::release::stage::Options;
+use entracte::release::stage::StageError;
+use entracte::release::stage::stage;
+use entracte::release::staging::Staged;
+use entracte::release::staging::Staging;
+use entracte::site::profile::Profile;
+use entracte::site::settings::NetworkSettings;
+
+use crate::support::process;
+use crate::support::releases;
+
+/// A private nginx that serves one folder, plain and with TLS.
+struct Nginx {
+    folder: PathBuf,
+    plain: u16,
+    tls: u16,
+}
+
+impl Nginx {
+    fn start() -> Nginx {
+        let folder = tempfile::Builder::new().prefix("entracte-nginx-").tempdir_in("/tmp").unwrap().keep();
+        process::clean_up_afterwards(&folder);
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        for inside in ["served", "tmp", "run"] {
+            fs::create_dir(folder.join(inside)).unwrap();
+        }
+        make_certificates(&folder);
+        let nginx = Nginx { folder, plain: free_port(), tls: free_port() };
+        let config = nginx.folder.join("nginx.conf");
+        fs::write(&config, nginx.config()).unwrap();
+        let log = nginx.folder.join("log");
+        let pid = process::start(&["nginx", "-c", config.to_str().unwrap()], None, "TERM", &log);
+        fs::write(nginx.folder.join("run/nginx.pid"), format!("{pid}\n")).unwrap();
+        process::wait_for("nginx", &log, || TcpStream::connect(("127.0.0.1", nginx.tls)).is_ok());
+        nginx
+    }
+
+    fn config(&self) -> String {
+        let (folder, Nginx { plain, tls, .. }) = (self.folder.display(), self);
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .iter()
+            .map(|name| format!("{name}_temp_path {folder}/tmp;\n"))
+            .collect();
+        format!(
+            "user www-data;\nworker_processes 1;\ndaemon off;\npid {folder}/run/master;\nerror_log {folder}/log;\n\
+             events {{ worker_connections 64; }}\n\
+             http {{ access_log off; {temporary} server {{ listen 127.0.0.1:{plain}; listen 127.0.0.1:{tls} ssl http2; \
+             ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.key; root {folder}/served; }} }}\n"
+        )
+    }
+
+    /// Serves a copy of that file.
+    fn put(&self, file: &Path) -> String {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        let served = self.folder.join("served").join(&name);
+        fs::copy(file, &served).unwrap();
+        fs::set_permissions(&served, fs::Permissions::from_mode(0o644)).unwrap();
+        name
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("http://127.0.0.1:{}/{name}", self.plain)
+    }
+
+    fn safe_url(&self, name: &str) -> String {
+        format!("https://127.0.0.1:{}/{name}", self.tls)
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// An authority of our own, and a server's certificate that it signed.
+fn make_certificates(folder: &Path) {
+    let path = |name: &str| folder.join(name).display().to_string();
+    let openssl = |arguments: &str| {
+        let arguments: Vec<String> =
+            arguments.split(' ').map(|word| word.replace("DIR", &path(""))).collect();
+        process::run("openssl", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(&format!("req -x509 {key} -keyout DIRca.key -out DIRca.pem -subj /CN=tests -days 2"));
+    openssl(&format!("req {key} -keyout DIRserver.key -out DIRserver.csr -subj /CN=server"));
+    fs::write(folder.join("names"), "subjectAltName=IP:127.0.0.1\n").unwrap();
+    openssl(
+        "x509 -req -in DIRserver.csr -CA DIRca.pem -CAkey DIRca.key -CAcreateserial -days 1 \
+         -extfile DIRnames -out DIRserver.pem",
+    );
+}
+
+/// A staging folder for WordPress.
+struct Bench {
+    folder: tempfile::TempDir,
+    settings: NetworkSettings,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let mut settings = NetworkSettings::default();
+        settings.tries = 1;
+        Bench { folder: tempfile::tempdir().unwrap(), settings }
+    }
+
+    fn stage(&self, from: &str) -> Result<Staged, StageError> {
+        let profile = Profile::named("wordpress").unwrap();
+        let options = Options {
+            profile: &profile,
+            product: &profile.name,
+            version: None,
+            extent: None,
+            limits: Limits::default(),
+            inbox: self.folder.path(),
+            incoming: self.folder.path(),
+            network: Network { settings: self.settings.clone(), ..Network::default() },
+        };
+        let staging = Staging::open(&self.folder.path().join("staging")).unwrap();
+        stage(&Source::parse(from).unwrap(), &staging, &options, &mut |_, _| {})
+    }
+}
+
+#[test]
+fn wordpress_is_staged_from_a_server() {
+    let (nginx, bench) = (Nginx::start(), Bench::new());
+    let archive = releases::archive("wordpress-6.8.zip");
+    let size = fs::metadata(&archive).unwrap().len();
+    let url = nginx.url(&nginx.put(&archive));
+    let fetched = bench.stage(&url).unwrap();
+    assert_eq!((fetched.origin.fetched_bytes, fetched.origin.requests), (size, 1));
+    assert_eq!(fetched.origin.source, url);
+    let by_hand = Bench::new().stage(archive.to_str().unwrap()).unwrap();
+    assert_eq!(fetched.manifest.files, by_hand.manifest.files);
+    let (version, files) = (&fetched.manifest.version, fetched.manifest.files.len());
+    assert!(version.starts_with("6.8") && files > 1000, "{version}, {files} files");
+
+    let again = bench.stage(&url).unwrap();
+    assert_eq!((again.origin.fetched_bytes, again.origin.requests), (0, 1));
+
+    // A part of it is completed: nginx knows ranges, and the version by its mark.
+    break_off(&bench, size - 1_000_000);
+    let rest = bench.stage(&url).unwrap();
+    assert_eq!((rest.origin.fetched_bytes, rest.origin.requests), (1_000_000, 1));
+    assert_eq!(rest.manifest, fetched.manifest);
+
+    // Another version of the same length stands there now.
+    break_off(&bench, 1_000_000);
+    let served = nginx.folder.join("served").join(archive.file_name().unwrap());
+    filetime::set_file_mtime(&served, filetime::FileTime::from_unix_time(1_600_000_000, 0)).unwrap();
+    let anew = bench.stage(&format!("{url}#sha256={}", Sha256::of(&fs::read(&archive).unwrap()))).unwrap();
+    assert_eq!((anew.origin.fetched_bytes, anew.origin.requests), (size, 1));
+}
+
+/// As if the connection had broken there.
+fn break_off(bench: &Bench, bytes: u64) {
+    let downloads = bench.folder.path().join("staging/download");
+    for entry in fs::read_dir(downloads).unwrap() {
+        let path = entry.unwrap().path();
+        match path.extension().unwrap().to_str().unwrap() {
+            "archive" => {
+                fs::File::options().write(true).open(&path).unwrap().set_len(bytes).unwrap();
+                fs::rename(&path, path.with_extension("part")).unwrap();
+            }
+            "json" => {
+                let mut record: serde_json::Value =
+                    serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+                record["digest"] = serde_json::Value::Null;
+                fs::write(&path, record.to_string()).unwrap();
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn only_a_trusted_certificate_is_taken() {
+    let (nginx, mut bench) = (Nginx::start(), Bench::new());
+    let url = nginx.safe_url(&nginx.put(&releases::archive("wordpress-6.8.zip")));
+    let error = bench.stage(&url).unwrap_err();
+    assert_eq!(error.to_string(), format!("the certificate of 127.0.0.1:{} is not trusted", nginx.tls));
+    assert!((error.exit(), error.is_network()) == (Exit::Failed, false));
+    assert!(error.hints().join("").contains("network.ca_file"), "{:?}", error.hints());
+    bench.settings.ca_file = Some(nginx.folder.join("nginx.conf"));
+    let error = bench.stage(&url).unwrap_err();
+    assert!(error.exit() == Exit::Refused && error.to_string().contains("nginx.conf"), "{error}");
+    bench.settings.ca_file = Some(nginx.folder.join("ca.pem"));
+    let staged = bench.stage(&url).unwrap();
+    assert_eq!((staged.origin.requests, staged.origin.trust.name()), (1, "none"));
+    // What speaks no TLS is no such thing by another name.
+    let plain = nginx.url("wordpress-6.8.zip").replace("http://", "https://");
+    let error = bench.stage(&plain).unwrap_err();
+    assert_eq!(error.exit(), Exit::Failed, "{error}");
+}
