@@ -1,9 +1,11 @@
 //! `entracte.toml`: this site's settings. The format is `docs/settings.md`.
 
 mod health;
+mod notify;
 mod policy;
 mod render;
 mod sections;
+mod smtp;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -23,6 +25,16 @@ use crate::sys::fs::IoError;
 
 pub use self::health::HealthSettings;
 pub use self::health::HealthUrl;
+pub use self::notify::CommandSettings;
+pub use self::notify::Endpoint;
+pub use self::notify::HeartbeatSettings;
+pub use self::notify::MailSettings;
+pub use self::notify::MailWay;
+pub use self::notify::NoticeKind;
+pub use self::notify::NoticeLanguage;
+pub use self::notify::Notify;
+pub use self::notify::Rhythm;
+pub use self::notify::WebhookSettings;
 pub use self::policy::Policy;
 pub use self::policy::PolicyRule;
 pub use self::policy::Winner;
@@ -37,6 +49,8 @@ pub use self::sections::Php;
 pub use self::sections::Recovery;
 pub use self::sections::RunOnceSettings;
 pub use self::sections::UpgradeSettings;
+pub use self::smtp::Security;
+pub use self::smtp::SmtpAddress;
 
 /// The one version of the format that this program reads and writes.
 pub const FORMAT: u32 = 1;
@@ -80,6 +94,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     #[serde(default)]
     pub recovery: Recovery,
+    #[serde(default)]
+    pub notify: Notify,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
