@@ -16,6 +16,7 @@ pub mod cli;
 pub mod database;
 pub mod demo;
 pub mod integrity;
+pub mod notify;
 pub mod release;
 pub mod schedule;
 pub mod site;

@@ -11,6 +11,7 @@ pub mod gate;
 pub mod init;
 mod look;
 pub mod manifest;
+pub mod notify;
 pub mod plan;
 pub mod report;
 pub mod rollback;

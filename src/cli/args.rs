@@ -7,6 +7,7 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use crate::cli::notify::NotifyVerb;
 use crate::cli::schedule::ScheduleVerb;
 
 /// Updates a live web site in stages, shows what will change before anything
@@ -146,6 +147,12 @@ pub enum Verb {
     Manifest {
         #[command(subcommand)]
         what: ManifestVerb,
+    },
+    /// Who is told when something happens
+    #[command(after_help = "Example: entracte notify test")]
+    Notify {
+        #[command(subcommand)]
+        what: NotifyVerb,
     },
     /// Update a small real site before your eyes
     #[command(after_help = "Example: entracte demo --serve")]

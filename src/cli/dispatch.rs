@@ -11,6 +11,7 @@ use crate::app::gate;
 use crate::app::init;
 use crate::app::manifest;
 use crate::app::manifest::Strictness;
+use crate::app::notify as app_notify;
 use crate::app::plan;
 use crate::app::plan::Diff;
 use crate::app::plan::Memory;
@@ -34,6 +35,8 @@ use crate::cli::args::PlanArgs;
 use crate::cli::args::RunOnceVerb;
 use crate::cli::args::StageArgs;
 use crate::cli::args::Verb;
+use crate::cli::notify;
+use crate::cli::notify::NotifyVerb;
 use crate::cli::output;
 use crate::cli::output::Manner;
 use crate::cli::progress::EventSink;
@@ -142,6 +145,9 @@ impl Session {
             Verb::RunOnce { what: RunOnceVerb::Run } => work::run_scripts(self),
             Verb::Schedule { what } => schedule::run(self, what),
             Verb::Manifest { what } => self.manifest(what),
+            Verb::Notify { what: NotifyVerb::Test } => {
+                self.show("notify", app_notify::test(&self.place), notify::tests)
+            }
             Verb::Demo(args) => (self.demo)(args),
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "entracte", &mut std::io::stdout());

@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod dispatch;
+pub mod notify;
 pub mod output;
 pub mod page;
 pub mod progress;

@@ -91,7 +91,8 @@ fn join(root: &Path, file: &str) -> PathBuf {
     }
 }
 
-fn password(path: &Path) -> Result<Secret, ConfigError> {
+/// The one secret that a file (0600) holds.
+pub fn password(path: &Path) -> Result<Secret, ConfigError> {
     settings::check_private(path)?;
     let mode = fs::mode(path)?;
     if mode & 0o044 != 0 {

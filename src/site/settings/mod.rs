@@ -4,10 +4,12 @@ mod argv;
 mod health;
 mod hooks;
 mod network;
+mod notify;
 mod policy;
 mod render;
 mod schedule;
 mod sections;
+mod smtp;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -32,6 +34,16 @@ pub use self::hooks::Hook;
 pub use self::hooks::Hooks;
 pub use self::hooks::Part;
 pub use self::network::NetworkSettings;
+pub use self::notify::CommandSettings;
+pub use self::notify::Endpoint;
+pub use self::notify::HeartbeatSettings;
+pub use self::notify::MailSettings;
+pub use self::notify::MailWay;
+pub use self::notify::NoticeKind;
+pub use self::notify::NoticeLanguage;
+pub use self::notify::Notify;
+pub use self::notify::Rhythm;
+pub use self::notify::WebhookSettings;
 pub use self::policy::Policy;
 pub use self::policy::PolicyRule;
 pub use self::policy::Winner;
@@ -47,6 +59,8 @@ pub use self::sections::Php;
 pub use self::sections::Recovery;
 pub use self::sections::RunOnceSettings;
 pub use self::sections::UpgradeSettings;
+pub use self::smtp::Security;
+pub use self::smtp::SmtpAddress;
 
 /// The one version of the format that this program reads and writes.
 pub const FORMAT: u32 = 1;
@@ -96,6 +110,8 @@ pub struct Settings {
     pub recovery: Recovery,
     #[serde(default)]
     pub schedule: Schedule,
+    #[serde(default)]
+    pub notify: Notify,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
