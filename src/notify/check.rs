@@ -85,6 +85,9 @@ fn fix(error: &DeliveryError) -> String {
     let hint = match error {
         DeliveryError::Mail(mail::MailError::Secret(error)) => error.hints().into_iter().next(),
         DeliveryError::Web(web::WebError::Secret(error)) => error.hints().into_iter().next(),
+        DeliveryError::Mail(mail::MailError::Server { reply, .. }) if reply.contains("UnknownIssuer") => {
+            Some("name the certificate of its authority with `ca_file` under [notify.mail]".into())
+        }
         _ => None,
     };
     hint.unwrap_or_else(|| {

@@ -35,6 +35,7 @@ use crate::site::settings::Security;
 use crate::site::settings::SmtpAddress;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
+use crate::sys::process::Rest;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const WHOLE_LIMIT: Duration = Duration::from_secs(30);
@@ -80,7 +81,8 @@ pub fn send(site: &Site, mail: &MailSettings, parcel: &Parcel) -> Result<Vec<Str
             // Programs of this kind expect lines to end as they do on this system.
             let text = String::from_utf8_lossy(&message.formatted()).replace("\r\n", "\n");
             let seconds = WHOLE_LIMIT.as_secs();
-            let call = program::Call { argv, stdin: text.into_bytes(), seconds };
+            // What it leaves behind may be what delivers.
+            let call = program::Call { argv, stdin: text.into_bytes(), seconds, rest: Rest::Stays };
             program::run(site, call, Default::default())?;
             Ok(Vec::new())
         }
