@@ -58,14 +58,12 @@ pub enum DeliveryError {
     Web(#[from] WebError),
 }
 
-impl DeliveryError {
-    /// Message and causes on one line; what says the same twice is said once.
-    pub fn told(&self) -> String {
-        causes(self).into_iter().fold(self.to_string(), |told, cause| match told.contains(&cause) {
-            true => told,
-            false => format!("{told}: {cause}"),
-        })
-    }
+/// An error and its causes; what says the same twice is said once.
+pub fn on_one_line(error: &dyn std::error::Error) -> String {
+    causes(error).into_iter().fold(error.to_string(), |told, cause| match told.contains(&cause) {
+        true => told,
+        false => format!("{told}: {cause}"),
+    })
 }
 
 impl fmt::Display for Channel {

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::base::escape;
 use crate::notify::about::About;
 use crate::notify::channel::Channel;
-use crate::notify::channel::DeliveryError;
 use crate::notify::channel::Parcel;
+use crate::notify::channel::on_one_line;
 use crate::notify::digest;
 use crate::notify::memory::Memory;
 use crate::notify::notice::Kind;
@@ -61,8 +61,7 @@ impl Told {
 
     fn complain(&mut self, about: &str, result: Result<(), IoError>) {
         if let Err(error) = result {
-            let error = DeliveryError::Program(error.into()).told();
-            self.trouble.push(format!("{about}: {error}"));
+            self.trouble.push(format!("{about}: {}", on_one_line(&error)));
         }
     }
 }
@@ -123,7 +122,7 @@ pub fn beat(site: &Site, beat: Beat) -> Option<String> {
     for _ in 1..tries {
         heard = heard.or_else(|_| web::ping(endpoint));
     }
-    heard.err().map(|error| format!("the heartbeat was not heard: {}", DeliveryError::Web(error).told()))
+    heard.err().map(|error| format!("the heartbeat was not heard: {}", on_one_line(&error)))
 }
 
 fn send_digest(site: &Site, now: Timestamp, told: &mut Told) {
@@ -131,11 +130,11 @@ fn send_digest(site: &Site, now: Timestamp, told: &mut Told) {
         return;
     }
     match digest::due(site, now) {
-        Ok(Some(notice)) => {
-            // Cleared first: good news that is lost is better than the same each hour.
-            told.complain("the good news stays", digest::clear(site));
-            post(site, &notice, now, told);
-        }
+        // Cleared first: good news that is lost is better than the same each hour.
+        Ok(Some(notice)) => match digest::clear(site) {
+            Ok(()) => post(site, &notice, now, told),
+            Err(error) => told.complain("the good news stays", Err(error)),
+        },
         Ok(None) => {}
         Err(error) => told.complain("the good news cannot be read", Err(error)),
     }
@@ -206,7 +205,7 @@ fn retry_waiting(site: &Site, now: Timestamp, told: &mut Told) -> Result<(), IoE
 /// Delivers one and forgets it, or says why not.
 fn attempt(site: &Site, about: &About, item: &Item, told: &mut Told) -> Result<(), String> {
     let parcel = Parcel { about, id: &item.id, at: item.at, notice: &item.notice };
-    let refused = item.channel.deliver(site, &parcel).map_err(|error| error.told())?;
+    let refused = item.channel.deliver(site, &parcel).map_err(|error| on_one_line(&error))?;
     told.sent.push(item.channel);
     told.trouble.extend(refused.into_iter().map(|refused| format!("not told: {refused}")));
     told.complain("it is delivered and will be once more", Queue::of(site).remove(item));
