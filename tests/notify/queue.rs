@@ -96,6 +96,21 @@ fn several_that_try_again_at_once_deliver_each_notice_once() {
 }
 
 #[test]
+fn what_another_could_not_deliver_any_more_is_delivered_by_the_next() {
+    let server = MailServer::start(Line::Plain);
+    let lab = Lab::new(&to_ann(&server.settings("/".as_ref())));
+    fs::create_dir(lab.state().join("notify")).unwrap();
+    let other = fs::File::create(lab.state().join("notify/lock")).unwrap();
+    other.lock().unwrap();
+    let told = notify::tell(&lab.site(), &rolled_back("why"));
+    assert_eq!(told.queued, [(Channel::Mail, "another entracte delivers just now".to_owned())]);
+    assert!(server.mails().is_empty());
+    drop(other);
+    assert_eq!(notify::retry(&lab.site()).sent, [Channel::Mail]);
+    assert_eq!(server.mails().len(), 1);
+}
+
+#[test]
 fn what_waits_for_too_long_is_given_up_and_that_is_told() {
     let mut server = MailServer::start(Line::Plain);
     let lab = Lab::new(&format!("[notify]\nkeep_days = 3\n{}", to_ann(&server.settings("/".as_ref()))));
