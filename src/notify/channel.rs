@@ -22,6 +22,7 @@ use crate::notify::web;
 use crate::notify::web::WebError;
 use crate::site::Site;
 use crate::site::settings::MailWay;
+use crate::sys::process::Rest;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -57,14 +58,12 @@ pub enum DeliveryError {
     Web(#[from] WebError),
 }
 
-impl DeliveryError {
-    /// Message and causes on one line; what says the same twice is said once.
-    pub fn told(&self) -> String {
-        causes(self).into_iter().fold(self.to_string(), |told, cause| match told.contains(&cause) {
-            true => told,
-            false => format!("{told}: {cause}"),
-        })
-    }
+/// An error and its causes; what says the same twice is said once.
+pub fn on_one_line(error: &dyn std::error::Error) -> String {
+    causes(error).into_iter().fold(error.to_string(), |told, cause| match told.contains(&cause) {
+        true => told,
+        false => format!("{told}: {cause}"),
+    })
 }
 
 impl fmt::Display for Channel {
@@ -114,12 +113,12 @@ impl Channel {
             Channel::Mail => notify.mail.as_ref().map(|mail| {
                 let by = match &mail.way {
                     MailWay::Smtp { address, .. } => address.to_string(),
-                    MailWay::Sendmail(argv) => argv.join(" "),
+                    MailWay::Sendmail(argv) => argv.first().cloned().unwrap_or_default(),
                 };
                 format!("{} by {by}", mail.to.join(", "))
             }),
             Channel::Webhook => notify.webhook.as_ref().map(|webhook| webhook.url.to_string()),
-            Channel::Command => notify.command.as_ref().map(|command| command.argv.join(" ")),
+            Channel::Command => notify.command.as_ref().and_then(|command| command.argv.first().cloned()),
             Channel::Heartbeat => notify.heartbeat.as_ref().and_then(|beat| {
                 [&beat.success, &beat.start, &beat.fail].into_iter().flatten().next().map(ToString::to_string)
             }),
@@ -140,13 +139,18 @@ impl Channel {
             Channel::Command => {
                 let command = notify.command.as_ref().ok_or_else(missing)?;
                 let seconds = command.limit_seconds.max(1);
-                let call = program::Call { argv: &command.argv, stdin: document(parcel), seconds };
+                let (stdin, rest) = (document(parcel), Rest::Ended);
+                let call = program::Call { argv: &command.argv, stdin, seconds, rest };
                 program::run(site, call, variables(parcel))?;
                 Ok(Vec::new())
             }
             Channel::Heartbeat => {
                 let beat = notify.heartbeat.as_ref().ok_or_else(missing)?;
-                [&beat.start, &beat.success].into_iter().flatten().try_for_each(web::ping)?;
+                match (&beat.start, &beat.success, &beat.fail) {
+                    // To say that all is lost would raise an alarm.
+                    (None, None, Some(fail)) => web::reach(fail)?,
+                    (start, success, _) => [start, success].into_iter().flatten().try_for_each(web::ping)?,
+                }
                 Ok(Vec::new())
             }
         }

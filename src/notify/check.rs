@@ -4,6 +4,7 @@ use crate::base::check::Check;
 use crate::notify::about::moment;
 use crate::notify::channel::Channel;
 use crate::notify::channel::DeliveryError;
+use crate::notify::channel::on_one_line;
 use crate::notify::mail;
 use crate::notify::notice::Kind;
 use crate::notify::proof::proved;
@@ -32,7 +33,7 @@ fn reachable(site: &Site, channel: Channel) -> Check {
     let name = format!("notify {channel}");
     match reach(site, channel) {
         Ok(()) => Check::ok(&name, format!("reachable: {}", channel.target(site))),
-        Err(error) => Check::error(&name, error.told(), fix(&error)),
+        Err(error) => Check::error(&name, on_one_line(&error), fix(&error)),
     }
 }
 
@@ -85,6 +86,9 @@ fn fix(error: &DeliveryError) -> String {
     let hint = match error {
         DeliveryError::Mail(mail::MailError::Secret(error)) => error.hints().into_iter().next(),
         DeliveryError::Web(web::WebError::Secret(error)) => error.hints().into_iter().next(),
+        DeliveryError::Mail(mail::MailError::Server { reply, .. }) if reply.contains("UnknownIssuer") => {
+            Some("name the certificate of its authority with `ca_file` under [notify.mail]".into())
+        }
         _ => None,
     };
     hint.unwrap_or_else(|| {

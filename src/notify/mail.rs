@@ -1,9 +1,5 @@
 //! Mail, over SMTP or through a program. The only file that knows the mail crate.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use lettre::Message;
@@ -24,6 +20,8 @@ use lettre::transport::smtp::extension::ClientId;
 use crate::base::escape;
 use crate::notify::channel::Parcel;
 use crate::notify::letter;
+use crate::notify::patience;
+use crate::notify::patience::GivenUp;
 use crate::notify::program;
 use crate::notify::program::ProgramError;
 use crate::site::Site;
@@ -35,6 +33,7 @@ use crate::site::settings::Security;
 use crate::site::settings::SmtpAddress;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
+use crate::sys::process::Rest;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const WHOLE_LIMIT: Duration = Duration::from_secs(30);
@@ -80,7 +79,8 @@ pub fn send(site: &Site, mail: &MailSettings, parcel: &Parcel) -> Result<Vec<Str
             // Programs of this kind expect lines to end as they do on this system.
             let text = String::from_utf8_lossy(&message.formatted()).replace("\r\n", "\n");
             let seconds = WHOLE_LIMIT.as_secs();
-            let call = program::Call { argv, stdin: text.into_bytes(), seconds };
+            // What it leaves behind may be what delivers.
+            let call = program::Call { argv, stdin: text.into_bytes(), seconds, rest: Rest::Stays };
             program::run(site, call, Default::default())?;
             Ok(Vec::new())
         }
@@ -160,21 +160,14 @@ impl Line {
         Ok(Line { address: address.clone(), login, tls })
     }
 
-    /// Does `work` on a thread of its own, since neither names nor slow servers
-    /// know of time limits. Work that is given up must not deliver any more.
+    /// Work that is given up must not deliver any more.
     fn within_limits<T: Send + 'static>(
         self,
-        work: impl FnOnce(&Line, &AtomicBool) -> Result<T, MailError> + Send + 'static,
+        work: impl FnOnce(&Line, &GivenUp) -> Result<T, MailError> + Send + 'static,
     ) -> Result<T, MailError> {
         let server = self.address.to_string();
-        let given_up = Arc::new(AtomicBool::new(false));
-        let (sender, receiver) = mpsc::channel();
-        let theirs = given_up.clone();
-        std::thread::spawn(move || sender.send(work(&self, &theirs)));
-        receiver.recv_timeout(WHOLE_LIMIT).unwrap_or_else(|_| {
-            given_up.store(true, Ordering::SeqCst);
-            Err(MailError::TooSlow { server })
-        })
+        patience::within(WHOLE_LIMIT, move |given_up| work(&self, given_up))
+            .unwrap_or(Err(MailError::TooSlow { server }))
     }
 
     fn connect(&self) -> Result<SmtpConnection, MailError> {
@@ -200,7 +193,7 @@ impl Line {
         Ok(connection)
     }
 
-    fn hand_over(&self, message: &Message, given_up: &AtomicBool) -> Result<Vec<String>, MailError> {
+    fn hand_over(&self, message: &Message, given_up: &GivenUp) -> Result<Vec<String>, MailError> {
         let mut connection = self.connect()?;
         let envelope = message.envelope();
         let refused = |error| self.refusal("refused the mail", error);
@@ -218,7 +211,7 @@ impl Line {
             connection.abort();
             return Err(refusal);
         }
-        if given_up.load(Ordering::SeqCst) {
+        if given_up.is_true() {
             connection.abort();
             return Err(MailError::TooSlow { server: self.address.to_string() });
         }

@@ -45,6 +45,10 @@ impl Memory {
         }
     }
 
+    pub fn forget(&mut self, notice: &Notice) {
+        self.told.remove(&name(notice));
+    }
+
     pub fn keep(&mut self, site: &Site) -> Result<(), IoError> {
         self.format = FORMAT;
         fs::create_folders(&queue::folder(site), 0o700)?;

@@ -12,6 +12,7 @@ mod letter;
 mod mail;
 mod memory;
 pub mod notice;
+mod patience;
 mod program;
 mod proof;
 mod queue;

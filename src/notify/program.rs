@@ -10,12 +10,14 @@ use crate::sys::fs::IoError;
 use crate::sys::process::Ended;
 use crate::sys::process::ProcessError;
 use crate::sys::process::Program;
+use crate::sys::process::Rest;
 
 /// A program to call, and what it reads.
 pub struct Call<'a> {
     pub argv: &'a [String],
     pub stdin: Vec<u8>,
     pub seconds: u64,
+    pub rest: Rest,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,7 @@ pub fn run(site: &Site, call: Call, variables: BTreeMap<String, String>) -> Resu
     program.env = variables;
     program.stdin = call.stdin;
     program.limit = Duration::from_secs(call.seconds);
+    program.rest = call.rest;
     match program.run(fs::create(&log)?)? {
         Ended::Status(0) => Ok(()),
         ended => Err(ProgramError::Failed { program: program.name(), how: ended.told(program.limit, &log) }),

@@ -16,6 +16,7 @@ use crate::notify::about::About;
 use crate::notify::about::Language;
 use crate::notify::channel::Channel;
 use crate::notify::channel::Parcel;
+use crate::notify::channel::on_one_line;
 use crate::notify::notice::Kind;
 use crate::notify::notice::Notice;
 use crate::notify::queue;
@@ -101,7 +102,7 @@ pub fn test(site: &Site) -> Vec<ChannelTest> {
             ChannelTest { channel, delivered: true, detail: channel.target(site) }
         }
         Ok(refused) => ChannelTest { channel, delivered: false, detail: refused.join("; ") },
-        Err(error) => ChannelTest { channel, delivered: false, detail: error.told() },
+        Err(error) => ChannelTest { channel, delivered: false, detail: on_one_line(&error) },
     };
     let mut tests: Vec<ChannelTest> = Channel::of(site).into_iter().map(try_one).collect();
     if let Err(error) = remember(site, &tests, at) {

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::base::escape;
 use crate::notify::about::About;
 use crate::notify::channel::Channel;
-use crate::notify::channel::DeliveryError;
 use crate::notify::channel::Parcel;
+use crate::notify::channel::on_one_line;
 use crate::notify::digest;
 use crate::notify::memory::Memory;
 use crate::notify::notice::Kind;
@@ -61,8 +61,7 @@ impl Told {
 
     fn complain(&mut self, about: &str, result: Result<(), IoError>) {
         if let Err(error) = result {
-            let error = DeliveryError::Program(error.into()).told();
-            self.trouble.push(format!("{about}: {error}"));
+            self.trouble.push(format!("{about}: {}", on_one_line(&error)));
         }
     }
 }
@@ -91,6 +90,11 @@ pub fn tell(site: &Site, notice: &Notice) -> Told {
         told.complain("it may be told again too soon", memory.keep(site));
     }
     post(site, &notice, now, &mut told);
+    if told.sent.is_empty() && told.queued.is_empty() {
+        // Nobody heard it and nothing waits: the next time it is news again.
+        memory.forget(&notice);
+        told.complain("it may not be told again soon", memory.keep(site));
+    }
     told
 }
 
@@ -118,7 +122,7 @@ pub fn beat(site: &Site, beat: Beat) -> Option<String> {
     for _ in 1..tries {
         heard = heard.or_else(|_| web::ping(endpoint));
     }
-    heard.err().map(|error| format!("the heartbeat was not heard: {}", DeliveryError::Web(error).told()))
+    heard.err().map(|error| format!("the heartbeat was not heard: {}", on_one_line(&error)))
 }
 
 fn send_digest(site: &Site, now: Timestamp, told: &mut Told) {
@@ -126,11 +130,11 @@ fn send_digest(site: &Site, now: Timestamp, told: &mut Told) {
         return;
     }
     match digest::due(site, now) {
-        Ok(Some(notice)) => {
-            // Cleared first: good news that is lost is better than the same each hour.
-            told.complain("the good news stays", digest::clear(site));
-            post(site, &notice, now, told);
-        }
+        // Cleared first: good news that is lost is better than the same each hour.
+        Ok(Some(notice)) => match digest::clear(site) {
+            Ok(()) => post(site, &notice, now, told),
+            Err(error) => told.complain("the good news stays", Err(error)),
+        },
         Ok(None) => {}
         Err(error) => told.complain("the good news cannot be read", Err(error)),
     }
@@ -155,8 +159,14 @@ fn post(site: &Site, notice: &Notice, now: Timestamp, told: &mut Told) {
             told.queued.push((item.channel, "another entracte delivers just now".into()));
         } else if is_kept && !queue.holds(&item) {
             told.sent.push(item.channel);
-        } else {
-            attempt(site, &about, item, is_kept, told);
+        } else if let Err(reason) = attempt(site, &about, &item, told) {
+            let channel = item.channel;
+            if is_kept {
+                put_off(site, item, &reason, told);
+                told.queued.push((channel, reason));
+            } else {
+                told.trouble.push(format!("the {channel} is lost: {reason}"));
+            }
         }
     }
 }
@@ -168,49 +178,44 @@ fn retry_waiting(site: &Site, now: Timestamp, told: &mut Told) -> Result<(), IoE
     }
     let Some(_lock) = queue.lock()? else { return Ok(()) };
     let keep = hours(site.settings.notify.keep_days.saturating_mul(24));
+    let (configured, about, watch) = (Channel::for_people(site), About::of(site), Stopwatch::start());
+    let mut away = BTreeSet::new();
+    for item in queue.items()? {
+        let (channel, is_old) = (item.channel, now.duration_since(item.at) > keep);
+        if !configured.contains(&channel) {
+            queue.remove(&item)?;
+        } else if item.is_due(now) && !away.contains(&channel) && watch.elapsed() < RETRY_LIMIT {
+            let Err(reason) = attempt(site, &about, &item, told) else { continue };
+            put_off(site, item, &reason, told);
+            // Who did not take one will not take the next.
+            away.insert(channel);
+            if !is_old {
+                told.queued.push((channel, reason));
+            }
+        }
+    }
+    // Only now: a machine that was off for long tries once.
     for lost in queue.give_up(keep, now)? {
         let reason = escape::text(&lost.reason).into_owned();
         told.trouble.push(format!("the {} was given up: {}: {reason}", lost.channel, lost.what));
     }
-    let (configured, about, watch) = (Channel::for_people(site), About::of(site), Stopwatch::start());
-    let mut away = BTreeSet::new();
-    for item in queue.items()? {
-        let channel = item.channel;
-        if !configured.contains(&channel) {
-            queue.remove(&item)?;
-        } else if item.is_due(now) && !away.contains(&channel) && watch.elapsed() < RETRY_LIMIT {
-            // Who did not take one will not take the next.
-            if !attempt(site, &about, item, true, told) {
-                away.insert(channel);
-            }
-        }
-    }
     Ok(())
 }
 
-/// Delivers one, or puts it off; whether it is delivered.
-fn attempt(site: &Site, about: &About, mut item: Item, is_kept: bool, told: &mut Told) -> bool {
-    let (queue, channel) = (Queue::of(site), item.channel);
+/// Delivers one and forgets it, or says why not.
+fn attempt(site: &Site, about: &About, item: &Item, told: &mut Told) -> Result<(), String> {
     let parcel = Parcel { about, id: &item.id, at: item.at, notice: &item.notice };
-    match channel.deliver(site, &parcel) {
-        Ok(refused) => {
-            told.sent.push(channel);
-            told.trouble.extend(refused.into_iter().map(|refused| format!("not told: {refused}")));
-            told.complain("it is delivered and will be once more", queue.remove(&item));
-            true
-        }
-        Err(error) => {
-            let reason = error.told();
-            if is_kept {
-                item.put_off(clock::now(), reason.clone());
-                told.complain("the next try may come too soon", queue.put(&item));
-                told.queued.push((channel, reason));
-            } else {
-                told.trouble.push(format!("the {channel} is lost: {reason}"));
-            }
-            false
-        }
-    }
+    let refused = item.channel.deliver(site, &parcel).map_err(|error| on_one_line(&error))?;
+    told.sent.push(item.channel);
+    told.trouble.extend(refused.into_iter().map(|refused| format!("not told: {refused}")));
+    told.complain("it is delivered and will be once more", Queue::of(site).remove(item));
+    Ok(())
+}
+
+/// Notes why it was not delivered and when it is tried again.
+fn put_off(site: &Site, mut item: Item, reason: &str, told: &mut Told) {
+    item.put_off(clock::now(), reason.to_owned());
+    told.complain("the next try may come too soon", Queue::of(site).put(&item));
 }
 
 fn hours(hours: u64) -> SignedDuration {

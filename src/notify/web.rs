@@ -1,6 +1,7 @@
 //! Webhooks and signs of life, over HTTP. The only file of the room that knows
 //! the HTTP client.
 
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::net::ToSocketAddrs;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use sha2::Sha256;
 
 use crate::base::secret::Secret;
 use crate::notify::channel::Parcel;
+use crate::notify::patience;
 use crate::site::config;
 use crate::site::config::ConfigError;
 use crate::site::settings::Endpoint;
@@ -78,17 +80,23 @@ pub fn ping(endpoint: &Endpoint) -> Result<(), WebError> {
 /// Whether somebody listens there. Nothing is said to them.
 pub fn reach(endpoint: &Endpoint) -> Result<(), WebError> {
     let url = endpoint.reveal();
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let failed = |source| WebError::Connect { to: endpoint.to_string(), source };
-    let addresses = (host, url.port_or_known_default().unwrap_or(443)).to_socket_addrs().map_err(failed)?;
-    let mut last = std::io::ErrorKind::AddrNotAvailable.into();
-    for address in addresses {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let port = url.port_or_known_default().unwrap_or(443);
+    let reached = patience::within(WHOLE_LIMIT, move |_| connect(&host, port));
+    reached
+        .unwrap_or_else(|| Err(ErrorKind::TimedOut.into()))
+        .map_err(|source| WebError::Connect { to: endpoint.to_string(), source })
+}
+
+fn connect(host: &str, port: u16) -> std::io::Result<()> {
+    let mut last = ErrorKind::AddrNotAvailable.into();
+    for address in (host, port).to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, CONNECT_LIMIT) {
             Ok(_) => return Ok(()),
             Err(error) => last = error,
         }
     }
-    Err(failed(last))
+    Err(last)
 }
 
 /// HMAC-SHA256 of the moment, a full stop and the body, in hexadecimal.

@@ -1,8 +1,10 @@
 //! Mail, by every way there is.
 
 use std::fs;
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -194,6 +196,23 @@ fn a_server_that_never_says_a_word_holds_nobody_up() {
     assert!(since.elapsed() < Duration::from_secs(45), "{:?}", since.elapsed());
     assert_eq!((told.sent.len(), told.queued.len()), (0, 1), "{told:?}");
     assert_eq!(lab.waiting().len(), 1);
+}
+
+#[test]
+fn a_server_that_greets_for_ever_holds_nobody_up() {
+    let slow = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = slow.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let (mut stream, _) = slow.accept().unwrap();
+        while stream.write_all(b"220-patience\r\n").is_ok() {
+            thread::sleep(Duration::from_millis(500));
+        }
+    });
+    let lab = Lab::new(&to_ann(&format!("smtp = \"smtp://127.0.0.1:{port}\"")));
+    let since = Instant::now();
+    let told = notify::tell(&lab.site(), &rolled_back("why"));
+    assert!(since.elapsed() < Duration::from_secs(45), "{:?}", since.elapsed());
+    assert!(told.queued[0].1.contains("took longer than 30 s"), "{told:?}");
 }
 
 #[test]

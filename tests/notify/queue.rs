@@ -51,7 +51,10 @@ fn a_notice_waits_for_the_mail_server_and_arrives_exactly_once() {
     lab.set_back(&["next"], LONG_AGO);
     assert_eq!(notify::retry(&lab.site()), notify::Told::default());
     assert_eq!((server.mails().len(), lab.waiting().len(), hearer.heard().len()), (1, 0, 1));
-    assert_eq!(server.mails()[0]["headers"]["X-Entracte-Kind"], "rolled-back");
+    let headers = &server.mails()[0]["headers"];
+    assert_eq!(headers["X-Entracte-Kind"], "rolled-back");
+    let id = &hearer.heard()[0].headers["x-entracte-id"];
+    assert!(headers["Message-ID"].as_str().unwrap().starts_with(&format!("<{id}@")), "{headers}");
     assert_eq!(check(&notify::check(&lab.site()), "notify queue").level, Level::Ok);
 }
 
@@ -93,20 +96,48 @@ fn several_that_try_again_at_once_deliver_each_notice_once() {
 }
 
 #[test]
+fn what_another_could_not_deliver_any_more_is_delivered_by_the_next() {
+    let server = MailServer::start(Line::Plain);
+    let lab = Lab::new(&to_ann(&server.settings("/".as_ref())));
+    fs::create_dir(lab.state().join("notify")).unwrap();
+    let other = fs::File::create(lab.state().join("notify/lock")).unwrap();
+    other.lock().unwrap();
+    let told = notify::tell(&lab.site(), &rolled_back("why"));
+    assert_eq!(told.queued, [(Channel::Mail, "another entracte delivers just now".to_owned())]);
+    assert!(server.mails().is_empty());
+    drop(other);
+    assert_eq!(notify::retry(&lab.site()).sent, [Channel::Mail]);
+    assert_eq!(server.mails().len(), 1);
+}
+
+#[test]
 fn what_waits_for_too_long_is_given_up_and_that_is_told() {
     let mut server = MailServer::start(Line::Plain);
     let lab = Lab::new(&format!("[notify]\nkeep_days = 3\n{}", to_ann(&server.settings("/".as_ref()))));
     server.end();
     notify::tell(&lab.site(), &rolled_back("why"));
-    lab.set_back(&["at"], LONG_AGO);
+    lab.set_back(&["at", "next"], LONG_AGO);
     let given_up = notify::retry(&lab.site());
     assert!(given_up.warnings()[0].contains("the mail was given up: The site was not well"), "{given_up:?}");
     assert!(given_up.warnings()[0].contains("cannot be reached"), "{given_up:?}");
+    assert_eq!((given_up.queued.len(), lab.waiting().len()), (0, 0));
     server.begin();
     assert!(check(&notify::check(&lab.site()), "notify lost").detail.starts_with("1 were given up"));
     lab.test().code(0);
     assert!(notify::check(&lab.site()).iter().all(|check| check.level == Level::Ok));
     assert_eq!(server.mails().len(), 1, "the test alone");
+}
+
+#[test]
+fn a_machine_that_was_off_for_long_tries_once_more() {
+    let mut server = MailServer::start(Line::Plain);
+    let lab = Lab::new(&to_ann(&server.settings("/".as_ref())));
+    server.end();
+    notify::tell(&lab.site(), &rolled_back("why"));
+    lab.set_back(&["at", "next"], LONG_AGO);
+    server.begin();
+    assert_eq!(notify::retry(&lab.site()).sent, [Channel::Mail]);
+    assert_eq!((server.mails().len(), lab.waiting().len()), (1, 0));
 }
 
 #[test]
@@ -173,6 +204,11 @@ fn where_nothing_can_be_written_somebody_is_told_all_the_same() {
         told.warnings().iter().any(|warning| warning.contains("cannot be kept for a second try")),
         "{told:?}"
     );
+
+    drop(server);
+    let told = notify::tell(&lab.site(), &rolled_back("the disk is full"));
+    assert_eq!((told.sent.len(), told.queued.len(), told.silent), (0, 0, false));
+    assert!(told.warnings().iter().any(|warning| warning.contains("the mail is lost")), "{told:?}");
 }
 
 #[test]

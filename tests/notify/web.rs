@@ -111,6 +111,8 @@ fn signs_of_life_go_where_they_are_expected() {
     assert_eq!(notify::beat(&lab.site(), Beat::Start), None);
     assert!(notify::beat(&lab.site(), Beat::Fail).is_some());
     assert_eq!(hearer.heard().len(), 7);
+    lab.test().code(0);
+    assert_eq!(hearer.heard().len(), 7, "a test raises no alarm");
 }
 
 #[test]
