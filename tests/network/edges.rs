@@ -113,6 +113,37 @@ fn a_file_is_taken_where_it_is() {
     assert_eq!(bench.rests(), []);
 }
 
+/// Bytes, and of how many: what bars and rates are made of.
+#[test]
+fn progress_is_told() {
+    let bench = Bench::new();
+    let events = bench.small.folder.path().join("events");
+    let arguments = Bench::arguments(&good(&bench.thing).url());
+    let mut all = vec!["--events", events.to_str().unwrap()];
+    all.extend(arguments.iter().map(String::as_str));
+    let ran = bench.entracte.run(&all).code(0);
+    let length = bench.thing.bytes.len();
+    let lines = fs::read_to_string(&events).unwrap();
+    let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let told: Vec<_> = lines.filter(|line| line["text"] == "downloading").collect();
+    assert!(told.iter().all(|line| line["event"] == "progress" && line["total_bytes"] == length), "{told:?}");
+    assert_eq!(told.last().unwrap()["bytes"], length);
+    assert!(ran.stdout.contains("fetched by 1 request"), "{ran}");
+}
+
+/// What a person reads when a server keeps programs out.
+#[test]
+fn a_refusal_as_it_is_read() {
+    let bench = Bench::new();
+    let host = Host::serve(Box::new(|_, stream| reply(stream, "403 Forbidden", "", b"")));
+    let arguments = Bench::arguments(&host.url());
+    let ran = bench.entracte.run(&arguments.each_ref().map(String::as_str)).code(1);
+    insta::assert_snapshot!(ran.stderr.replace(&host.address.to_string(), "HOST"), @r"
+    error: http://HOST/release.tar answers 403 Forbidden
+      hint: the server, or something before it, keeps programs out: fetch the archive in another way and stage the file
+    ");
+}
+
 /// User, password and the query of an address are for the server alone.
 #[test]
 fn secrets_of_an_address_stay_secret() {
@@ -153,7 +184,8 @@ fn the_settings_name_a_proxy() {
     let bench = Bench::new();
     let host = good(&bench.thing);
     bench.set(&format!("insecure_http = true\nproxy = \"http://{}\"\n", host.address));
-    bench.staged("http://releases.invalid/release.tar");
+    let result = bench.staged("http://releases.invalid/release.tar");
+    assert!(result["notes"].to_string().contains("came without TLS"), "{result:#}");
     let asked = host.asked();
     assert_eq!((asked.len(), asked[0].target.as_str()), (1, "http://releases.invalid/release.tar"));
 }

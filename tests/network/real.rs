@@ -112,8 +112,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        let mut settings = NetworkSettings::default();
-        settings.tries = 1;
+        let settings = NetworkSettings { tries: 1, ..NetworkSettings::default() };
         Bench { folder: tempfile::tempdir().unwrap(), settings }
     }
 

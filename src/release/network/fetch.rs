@@ -63,6 +63,8 @@ pub struct Fetched {
     pub requests: u64,
     /// The server says that it is a web page.
     pub is_page: bool,
+    /// What a person should know of the way it came.
+    pub notes: Vec<String>,
 }
 
 /// Fetches what is at the address into `folder`, or what is missing of it.
@@ -131,7 +133,13 @@ impl Fetch<'_> {
     }
 
     fn fetched(&self, is_page: bool) -> Fetched {
-        Fetched { path: self.part.whole_path(), bytes: self.bytes, requests: self.requests, is_page }
+        let (path, bytes, requests) = (self.part.whole_path(), self.bytes, self.requests);
+        let notes = match (self.address.digest(), self.way.is_safe()) {
+            (Some(_), _) => vec!["the archive has the SHA-256 that was named".into()],
+            (None, true) => Vec::new(),
+            (None, false) => vec!["the archive came without TLS: whoever is on the way can change it".into()],
+        };
+        Fetched { path, bytes, requests, is_page, notes }
     }
 
     /// Brings all that is missing, if nothing breaks; whether it is a web page.
