@@ -14,17 +14,11 @@ use std::time::Instant;
 use entracte::base::digest::Sha256;
 use entracte::base::exit::Exit;
 use entracte::base::exit::Fault;
-use entracte::release::archive::Limits;
-use entracte::release::network::Network;
-use entracte::release::source::Source;
-use entracte::release::stage::Options;
-use entracte::release::stage::stage;
-use entracte::release::staging::Staging;
-use entracte::site::profile::Profile;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::bench::Bench;
+use crate::bench::Shelf;
 use crate::host::Host;
 use crate::host::Thing;
 use crate::host::head;
@@ -33,7 +27,6 @@ use crate::support::effort;
 use crate::support::limited::Limit;
 use crate::support::mounts;
 use crate::support::mounts::Mounted;
-use crate::support::small::SmallSite;
 
 fn good(thing: &Thing) -> Host {
     let thing = thing.clone();
@@ -296,22 +289,37 @@ fn full_disk() {
         stream.write_all(head("200 OK", "").as_bytes())?;
         stream.write_all(&bytes)
     }));
-    for (host, said) in [(good(&bench.thing), "are free"), (unannounced, "No space left on device")] {
-        let staged = bench.staging();
-        let told = bench.stage(&host.url()).refused(1);
-        let part = format!("the disk is full: failed to write {}", bench.downloads().display());
-        assert!(told.contains(&part) && told.contains(said) && told.contains("free some space"), "{told}");
-        assert_eq!(bench.rests(), [], "what fills the disk is still there");
-        assert_eq!((bench.staging(), host.asked().len()), (staged, 1));
-        bench.is_untouched(said);
+    for (host, said) in
+        [(good(&bench.thing), "bytes are to come"), (unannounced, "bytes are free, and 16777216 are left")]
+    {
+        is_full(&bench, &bench.stage(&host.url()).refused(1), said);
+        assert_eq!(host.asked().len(), 1);
     }
+}
+
+/// Somebody else fills the disk while it comes.
+#[test]
+fn a_disk_that_fills_up_is_left_free() {
+    let mut bench = Bench::new();
+    bench.entracte = bench.entracte.with("ENTRACTE_FAULT", "fetch.write:9=enospc");
+    let host = good(&bench.thing);
+    is_full(&bench, &bench.stage(&host.url()).refused(1), "No space left on device");
+    assert_eq!(host.asked().len(), 1);
+}
+
+#[track_caller]
+fn is_full(bench: &Bench, told: &str, said: &str) {
+    let part = format!("the disk is full: failed to write {}", bench.downloads().display());
+    assert!(told.contains(&part) && told.contains(said) && told.contains("free some space"), "{told}");
+    assert_eq!(bench.rests(), [], "what fills the disk is still there");
+    bench.is_untouched(said);
 }
 
 /// Neither endless nor large answers are held in memory.
 #[test]
 fn what_comes_is_not_held_in_memory() {
     let bench = Bench::new();
-    bench.set("[limits]\ntotal_bytes = 300000000\n");
+    bench.set("[limits]\ntotal_bytes = 100000000\n");
     let host = Host::serve(Box::new(|_, stream| {
         stream.write_all(head("200 OK", "").as_bytes())?;
         let piece = vec![b'x'; 1 << 20];
@@ -329,28 +337,14 @@ fn what_comes_is_not_held_in_memory() {
 /// What a caller learns who works unattended.
 #[test]
 fn trouble_of_the_network_is_told_from_all_else() {
-    let small = SmallSite::new();
-    let staging = Staging::open(&small.folder.path().join("staging")).unwrap();
-    let profile = Profile::named("generic").unwrap();
+    let shelf = Shelf::of("generic");
     let missing = Host::serve(Box::new(|_, stream| reply(stream, "404 Not Found", "", b"")));
-    let mut network = Network::default();
-    network.settings.tries = 1;
     for (url, is_network, exit) in [
         (nobody(), true, Exit::Failed),
         (missing.url(), false, Exit::Failed),
         ("http://192.0.2.1/x.tar".to_owned(), false, Exit::Refused),
     ] {
-        let options = Options {
-            profile: &profile,
-            product: &profile.name,
-            version: None,
-            extent: None,
-            limits: Limits::default(),
-            inbox: small.folder.path(),
-            incoming: small.folder.path(),
-            network: network.clone(),
-        };
-        let error = stage(&Source::parse(&url).unwrap(), &staging, &options, &mut |_, _| {}).unwrap_err();
+        let error = shelf.stage(&url).unwrap_err();
         assert_eq!((error.is_network(), error.exit()), (is_network, exit), "{error}");
     }
 }

@@ -33,6 +33,8 @@ use crate::sys::signal::Interrupt;
 
 /// An attempt that came so much farther was worth it.
 const WORTH: u64 = 64 << 10;
+/// After so many bytes of a body without end the disk is looked at.
+const LOOK_EVERY: u64 = 1 << 20;
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 /// How often somebody who pauses looks up.
@@ -252,7 +254,11 @@ impl Fetch<'_> {
                     return Err(NetworkError::Cut { url, bytes: growing.bytes, length, source });
                 }
             };
-            self.check_growth(growing.bytes + piece.len() as u64, length)?;
+            let bytes = growing.bytes + piece.len() as u64;
+            self.check_growth(bytes, length)?;
+            if length.is_none() && bytes / LOOK_EVERY > growing.bytes / LOOK_EVERY {
+                self.part.check_room(0)?;
+            }
             growing.add(&piece)?;
             self.bytes += piece.len() as u64;
             self.farthest = self.farthest.max(growing.bytes);
@@ -276,7 +282,7 @@ impl Fetch<'_> {
 
     /// Whether so much may come, and has room.
     fn check_size(&self, length: Option<u64>, here: u64) -> Result<(), NetworkError> {
-        let Some(length) = length else { return Ok(()) };
+        let Some(length) = length else { return self.part.check_room(0) };
         if length > self.network.max_bytes {
             return Err(self.too_large());
         }
