@@ -17,6 +17,7 @@ use entracte::base::exit::Fault;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
+use crate::bench;
 use crate::bench::Bench;
 use crate::bench::Shelf;
 use crate::host::Host;
@@ -27,6 +28,8 @@ use crate::support::effort;
 use crate::support::limited::Limit;
 use crate::support::mounts;
 use crate::support::mounts::Mounted;
+use crate::support::run::Entracte;
+use crate::support::small::SmallSite;
 
 fn good(thing: &Thing) -> Host {
     let thing = thing.clone();
@@ -104,6 +107,17 @@ fn a_file_is_taken_where_it_is() {
     let url = format!("file://{}#sha256={digest}", file.display().to_string().replace(' ', "%20"));
     assert_eq!(bench.staged(&url)["requests"], 0);
     assert_eq!(bench.rests(), []);
+}
+
+/// The release that is installed may be somewhere else, too.
+#[test]
+fn a_site_is_adopted_by_a_release_of_the_network() {
+    let small = SmallSite::new();
+    let host = good(&Thing::new(&bench::release(&small)));
+    let (entracte, root) = (Entracte::new(&small.root()), small.root());
+    let arguments = ["init", root.to_str().unwrap(), "--profile", "generic", "--release", &host.url()];
+    let result = entracte.json(&arguments).code(0);
+    assert_eq!((&result["baseline"], host.asked().len()), (&"release".into(), 1), "{result:#}");
 }
 
 /// Bytes, and of how many: what bars and rates are made of.

@@ -17,6 +17,7 @@ use crate::release::network::answer::Verdict;
 use crate::release::network::client::Answer;
 use crate::release::network::client::Client;
 use crate::release::network::client::Ended;
+use crate::release::network::error::Cause;
 use crate::release::network::error::NetworkError;
 use crate::release::network::part::Growing;
 use crate::release::network::part::Here;
@@ -243,22 +244,9 @@ impl Fetch<'_> {
     ) -> Result<bool, NetworkError> {
         let length = record.version.length;
         self.check_size(length, growing.bytes)?;
-        let url = shown(self.way.here());
         let mut said = Said::default();
-        loop {
-            let piece = match self.client.next(&mut got.answer, &mut || got.waiting.check()) {
-                Ok(Some(piece)) => piece,
-                Ok(None) => break,
-                Err(Ended::Impatient(error)) => return Err(error),
-                Err(Ended::Broken(source)) => {
-                    return Err(NetworkError::Cut { url, bytes: growing.bytes, length, source });
-                }
-            };
-            let bytes = growing.bytes + piece.len() as u64;
-            self.check_growth(bytes, length)?;
-            if length.is_none() && bytes / LOOK_EVERY > growing.bytes / LOOK_EVERY {
-                self.part.check_room(0)?;
-            }
+        while let Some(piece) = self.next(&mut got, growing.bytes, length)? {
+            self.check_growth(growing.bytes, piece.len() as u64, length)?;
             growing.add(&piece)?;
             self.bytes += piece.len() as u64;
             self.farthest = self.farthest.max(growing.bytes);
@@ -267,17 +255,29 @@ impl Fetch<'_> {
             said.progress(self.clock.elapsed(), growing.bytes, length, watch);
         }
         if length.is_some_and(|length| length != growing.bytes) {
-            let source = "the answer ended too early".into();
-            return Err(NetworkError::Cut { url, bytes: growing.bytes, length, source });
+            return Err(self.cut(growing.bytes, length, "the answer ended too early".into()));
         }
         let found = growing.digest();
         if let Some(expected) = self.address.digest()
             && expected != found
         {
-            return Err(NetworkError::Digest { url, expected, found });
+            return Err(NetworkError::Digest { url: shown(self.way.here()), expected, found });
         }
         self.part.end(growing, record)?;
         Ok(record.is_page)
+    }
+
+    /// The next piece of a body of which so many bytes are here.
+    fn next(&self, got: &mut Got, here: u64, length: Option<u64>) -> Result<Option<Vec<u8>>, NetworkError> {
+        let Got { answer, waiting, .. } = got;
+        self.client.next(answer, &mut || waiting.check()).map_err(|ended| match ended {
+            Ended::Impatient(error) => error,
+            Ended::Broken(source) => self.cut(here, length, source),
+        })
+    }
+
+    fn cut(&self, bytes: u64, length: Option<u64>, source: Cause) -> NetworkError {
+        NetworkError::Cut { url: shown(self.way.here()), bytes, length, source }
     }
 
     /// Whether so much may come, and has room.
@@ -289,13 +289,17 @@ impl Fetch<'_> {
         self.part.check_room(length.saturating_sub(here))
     }
 
-    fn check_growth(&self, bytes: u64, length: Option<u64>) -> Result<(), NetworkError> {
+    fn check_growth(&self, here: u64, more: u64, length: Option<u64>) -> Result<(), NetworkError> {
+        let bytes = here + more;
         if length.is_some_and(|length| bytes > length) {
             let source = "more came than was announced".into();
             return Err(NetworkError::Answer { url: shown(self.way.here()), source });
         }
-        match bytes > self.network.max_bytes {
-            true => Err(self.too_large()),
+        if bytes > self.network.max_bytes {
+            return Err(self.too_large());
+        }
+        match length.is_none() && bytes / LOOK_EVERY > here / LOOK_EVERY {
+            true => self.part.check_room(0),
             false => Ok(()),
         }
     }
