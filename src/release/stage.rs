@@ -227,6 +227,7 @@ fn describe(
         Some(content)
     };
     let manifest = manifest_of(&mut tree, extent, options, &read, &mut notes)?;
+    notes.extend(fetched.iter().flat_map(|fetched| fetched.notes.clone()));
     let origin = Origin {
         format: FORMAT,
         manifest: manifest.digest(),

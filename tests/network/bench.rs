@@ -6,6 +6,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
+use entracte::release::archive::Limits;
+use entracte::release::network::Network;
+use entracte::release::source::Source;
+use entracte::release::stage::Options;
+use entracte::release::stage::StageError;
+use entracte::release::stage::stage;
+use entracte::release::staging::Staged;
+use entracte::release::staging::Staging;
+use entracte::site::profile::Profile;
+use entracte::site::settings::NetworkSettings;
 use serde_json::Value;
 
 use crate::host::Thing;
@@ -120,8 +130,41 @@ impl Bench {
     }
 }
 
+/// A staging folder without a site.
+pub struct Shelf {
+    pub folder: tempfile::TempDir,
+    pub settings: NetworkSettings,
+    profile: &'static str,
+}
+
+impl Shelf {
+    pub fn of(profile: &'static str) -> Shelf {
+        let settings = NetworkSettings { tries: 1, ..NetworkSettings::default() };
+        Shelf { folder: tempfile::tempdir().unwrap(), settings, profile }
+    }
+
+    pub fn stage(&self, from: &str) -> Result<Staged, StageError> {
+        let profile = Profile::named(self.profile).unwrap();
+        let options = Options {
+            profile: &profile,
+            product: &profile.name,
+            version: None,
+            extent: None,
+            limits: Limits::default(),
+            inbox: self.folder.path(),
+            incoming: self.folder.path(),
+            network: Network { settings: self.settings.clone(), ..Network::default() },
+        };
+        stage(&Source::parse(from).unwrap(), &self.staging(), &options, &mut |_, _| {})
+    }
+
+    pub fn staging(&self) -> Staging {
+        Staging::open(&self.folder.path().join("staging")).unwrap()
+    }
+}
+
 /// Release 2 as a tar, with a file that is large enough to break in.
-fn release(small: &SmallSite) -> Vec<u8> {
+pub fn release(small: &SmallSite) -> Vec<u8> {
     let folder = small.release(2);
     let noise: Vec<u8> = (0..600_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 11) as u8).collect();
     let mut builder = tar::Builder::new(Vec::new());

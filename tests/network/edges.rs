@@ -14,17 +14,12 @@ use std::time::Instant;
 use entracte::base::digest::Sha256;
 use entracte::base::exit::Exit;
 use entracte::base::exit::Fault;
-use entracte::release::archive::Limits;
-use entracte::release::network::Network;
-use entracte::release::source::Source;
-use entracte::release::stage::Options;
-use entracte::release::stage::stage;
-use entracte::release::staging::Staging;
-use entracte::site::profile::Profile;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
+use crate::bench;
 use crate::bench::Bench;
+use crate::bench::Shelf;
 use crate::host::Host;
 use crate::host::Thing;
 use crate::host::head;
@@ -33,6 +28,7 @@ use crate::support::effort;
 use crate::support::limited::Limit;
 use crate::support::mounts;
 use crate::support::mounts::Mounted;
+use crate::support::run::Entracte;
 use crate::support::small::SmallSite;
 
 fn good(thing: &Thing) -> Host {
@@ -113,6 +109,48 @@ fn a_file_is_taken_where_it_is() {
     assert_eq!(bench.rests(), []);
 }
 
+/// The release that is installed may be somewhere else, too.
+#[test]
+fn a_site_is_adopted_by_a_release_of_the_network() {
+    let small = SmallSite::new();
+    let host = good(&Thing::new(&bench::release(&small)));
+    let (entracte, root) = (Entracte::new(&small.root()), small.root());
+    let arguments = ["init", root.to_str().unwrap(), "--profile", "generic", "--release", &host.url()];
+    let result = entracte.json(&arguments).code(0);
+    assert_eq!((&result["baseline"], host.asked().len()), (&"release".into(), 1), "{result:#}");
+}
+
+/// Bytes, and of how many: what bars and rates are made of.
+#[test]
+fn progress_is_told() {
+    let bench = Bench::new();
+    let events = bench.small.folder.path().join("events");
+    let arguments = Bench::arguments(&good(&bench.thing).url());
+    let mut all = vec!["--events", events.to_str().unwrap()];
+    all.extend(arguments.iter().map(String::as_str));
+    let ran = bench.entracte.run(&all).code(0);
+    let length = bench.thing.bytes.len();
+    let lines = fs::read_to_string(&events).unwrap();
+    let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let told: Vec<_> = lines.filter(|line| line["text"] == "downloading").collect();
+    assert!(told.iter().all(|line| line["event"] == "progress" && line["total_bytes"] == length), "{told:?}");
+    assert_eq!(told.last().unwrap()["bytes"], length);
+    assert!(ran.stdout.contains("fetched by 1 request"), "{ran}");
+}
+
+/// What a person reads when a server keeps programs out.
+#[test]
+fn a_refusal_as_it_is_read() {
+    let bench = Bench::new();
+    let host = Host::serve(Box::new(|_, stream| reply(stream, "403 Forbidden", "", b"")));
+    let arguments = Bench::arguments(&host.url());
+    let ran = bench.entracte.run(&arguments.each_ref().map(String::as_str)).code(1);
+    insta::assert_snapshot!(ran.stderr.replace(&host.address.to_string(), "HOST"), @r"
+    error: http://HOST/release.tar answers 403 Forbidden
+      hint: the server, or something before it, keeps programs out: fetch the archive in another way and stage the file
+    ");
+}
+
 /// User, password and the query of an address are for the server alone.
 #[test]
 fn secrets_of_an_address_stay_secret() {
@@ -153,7 +191,8 @@ fn the_settings_name_a_proxy() {
     let bench = Bench::new();
     let host = good(&bench.thing);
     bench.set(&format!("insecure_http = true\nproxy = \"http://{}\"\n", host.address));
-    bench.staged("http://releases.invalid/release.tar");
+    let result = bench.staged("http://releases.invalid/release.tar");
+    assert!(result["notes"].to_string().contains("came without TLS"), "{result:#}");
     let asked = host.asked();
     assert_eq!((asked.len(), asked[0].target.as_str()), (1, "http://releases.invalid/release.tar"));
 }
@@ -264,22 +303,37 @@ fn full_disk() {
         stream.write_all(head("200 OK", "").as_bytes())?;
         stream.write_all(&bytes)
     }));
-    for (host, said) in [(good(&bench.thing), "are free"), (unannounced, "No space left on device")] {
-        let staged = bench.staging();
-        let told = bench.stage(&host.url()).refused(1);
-        let part = format!("the disk is full: failed to write {}", bench.downloads().display());
-        assert!(told.contains(&part) && told.contains(said) && told.contains("free some space"), "{told}");
-        assert_eq!(bench.rests(), [], "what fills the disk is still there");
-        assert_eq!((bench.staging(), host.asked().len()), (staged, 1));
-        bench.is_untouched(said);
+    for (host, said) in
+        [(good(&bench.thing), "bytes are to come"), (unannounced, "bytes are free, and 16777216 are left")]
+    {
+        is_full(&bench, &bench.stage(&host.url()).refused(1), said);
+        assert_eq!(host.asked().len(), 1);
     }
+}
+
+/// Somebody else fills the disk while it comes.
+#[test]
+fn a_disk_that_fills_up_is_left_free() {
+    let mut bench = Bench::new();
+    bench.entracte = bench.entracte.with("ENTRACTE_FAULT", "fetch.write:9=enospc");
+    let host = good(&bench.thing);
+    is_full(&bench, &bench.stage(&host.url()).refused(1), "No space left on device");
+    assert_eq!(host.asked().len(), 1);
+}
+
+#[track_caller]
+fn is_full(bench: &Bench, told: &str, said: &str) {
+    let part = format!("the disk is full: failed to write {}", bench.downloads().display());
+    assert!(told.contains(&part) && told.contains(said) && told.contains("free some space"), "{told}");
+    assert_eq!(bench.rests(), [], "what fills the disk is still there");
+    bench.is_untouched(said);
 }
 
 /// Neither endless nor large answers are held in memory.
 #[test]
 fn what_comes_is_not_held_in_memory() {
     let bench = Bench::new();
-    bench.set("[limits]\ntotal_bytes = 300000000\n");
+    bench.set("[limits]\ntotal_bytes = 100000000\n");
     let host = Host::serve(Box::new(|_, stream| {
         stream.write_all(head("200 OK", "").as_bytes())?;
         let piece = vec![b'x'; 1 << 20];
@@ -297,28 +351,14 @@ fn what_comes_is_not_held_in_memory() {
 /// What a caller learns who works unattended.
 #[test]
 fn trouble_of_the_network_is_told_from_all_else() {
-    let small = SmallSite::new();
-    let staging = Staging::open(&small.folder.path().join("staging")).unwrap();
-    let profile = Profile::named("generic").unwrap();
+    let shelf = Shelf::of("generic");
     let missing = Host::serve(Box::new(|_, stream| reply(stream, "404 Not Found", "", b"")));
-    let mut network = Network::default();
-    network.settings.tries = 1;
     for (url, is_network, exit) in [
         (nobody(), true, Exit::Failed),
         (missing.url(), false, Exit::Failed),
         ("http://192.0.2.1/x.tar".to_owned(), false, Exit::Refused),
     ] {
-        let options = Options {
-            profile: &profile,
-            product: &profile.name,
-            version: None,
-            extent: None,
-            limits: Limits::default(),
-            inbox: small.folder.path(),
-            incoming: small.folder.path(),
-            network: network.clone(),
-        };
-        let error = stage(&Source::parse(&url).unwrap(), &staging, &options, &mut |_, _| {}).unwrap_err();
+        let error = shelf.stage(&url).unwrap_err();
         assert_eq!((error.is_network(), error.exit()), (is_network, exit), "{error}");
     }
 }

@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread;
+use std::time::Duration;
 
 /// What a client asked, header names in lower case.
 #[derive(Clone, Debug)]
@@ -153,4 +154,18 @@ pub fn reply(stream: &mut TcpStream, status: &str, headers: &str, body: &[u8]) -
     let headers = format!("{headers}Content-Length: {}\r\n", body.len());
     stream.write_all(head(status, &headers).as_bytes())?;
     stream.write_all(body)
+}
+
+/// Sends the same again and again, with pauses.
+pub fn drip(stream: &mut TcpStream, bytes: &[u8], every: Duration) -> io::Result<()> {
+    loop {
+        stream.write_all(bytes)?;
+        thread::sleep(every);
+    }
+}
+
+pub fn endless(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    loop {
+        stream.write_all(bytes)?;
+    }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
 mod bench;
+mod broken;
 mod edges;
 mod host;
 mod misbehaves;

@@ -12,6 +12,8 @@ use crate::host::Asked;
 use crate::host::Host;
 use crate::host::Respond;
 use crate::host::Thing;
+use crate::host::drip;
+use crate::host::endless;
 use crate::host::head;
 use crate::host::reply;
 use crate::support::effort;
@@ -306,19 +308,6 @@ fn announced(thing: &Thing) -> String {
 fn nothing() -> io::Result<()> {
     thread::sleep(LONG);
     Ok(())
-}
-
-fn drip(stream: &mut TcpStream, bytes: &[u8], every: Duration) -> io::Result<()> {
-    loop {
-        stream.write_all(bytes)?;
-        thread::sleep(every);
-    }
-}
-
-fn endless(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
-    loop {
-        stream.write_all(bytes)?;
-    }
 }
 
 fn leads(stream: &mut TcpStream, to: &str) -> io::Result<()> {

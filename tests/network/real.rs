@@ -10,17 +10,8 @@ use std::path::PathBuf;
 use entracte::base::digest::Sha256;
 use entracte::base::exit::Exit;
 use entracte::base::exit::Fault;
-use entracte::release::archive::Limits;
-use entracte::release::network::Network;
-use entracte::release::source::Source;
-use entracte::release::stage::Options;
-use entracte::release::stage::StageError;
-use entracte::release::stage::stage;
-use entracte::release::staging::Staged;
-use entracte::release::staging::Staging;
-use entracte::site::profile::Profile;
-use entracte::site::settings::NetworkSettings;
 
+use crate::bench::Shelf;
 use crate::support::process;
 use crate::support::releases;
 
@@ -104,70 +95,40 @@ fn make_certificates(folder: &Path) {
     );
 }
 
-/// A staging folder for WordPress.
-struct Bench {
-    folder: tempfile::TempDir,
-    settings: NetworkSettings,
-}
-
-impl Bench {
-    fn new() -> Bench {
-        let mut settings = NetworkSettings::default();
-        settings.tries = 1;
-        Bench { folder: tempfile::tempdir().unwrap(), settings }
-    }
-
-    fn stage(&self, from: &str) -> Result<Staged, StageError> {
-        let profile = Profile::named("wordpress").unwrap();
-        let options = Options {
-            profile: &profile,
-            product: &profile.name,
-            version: None,
-            extent: None,
-            limits: Limits::default(),
-            inbox: self.folder.path(),
-            incoming: self.folder.path(),
-            network: Network { settings: self.settings.clone(), ..Network::default() },
-        };
-        let staging = Staging::open(&self.folder.path().join("staging")).unwrap();
-        stage(&Source::parse(from).unwrap(), &staging, &options, &mut |_, _| {})
-    }
-}
-
 #[test]
 fn wordpress_is_staged_from_a_server() {
-    let (nginx, bench) = (Nginx::start(), Bench::new());
+    let (nginx, shelf) = (Nginx::start(), Shelf::of("wordpress"));
     let archive = releases::archive("wordpress-6.8.zip");
     let size = fs::metadata(&archive).unwrap().len();
     let url = nginx.url(&nginx.put(&archive));
-    let fetched = bench.stage(&url).unwrap();
+    let fetched = shelf.stage(&url).unwrap();
     assert_eq!((fetched.origin.fetched_bytes, fetched.origin.requests), (size, 1));
     assert_eq!(fetched.origin.source, url);
-    let by_hand = Bench::new().stage(archive.to_str().unwrap()).unwrap();
+    let by_hand = Shelf::of("wordpress").stage(archive.to_str().unwrap()).unwrap();
     assert_eq!(fetched.manifest.files, by_hand.manifest.files);
     let (version, files) = (&fetched.manifest.version, fetched.manifest.files.len());
     assert!(version.starts_with("6.8") && files > 1000, "{version}, {files} files");
 
-    let again = bench.stage(&url).unwrap();
+    let again = shelf.stage(&url).unwrap();
     assert_eq!((again.origin.fetched_bytes, again.origin.requests), (0, 1));
 
     // A part of it is completed: nginx knows ranges, and the version by its mark.
-    break_off(&bench, size - 1_000_000);
-    let rest = bench.stage(&url).unwrap();
+    break_off(&shelf, size - 1_000_000);
+    let rest = shelf.stage(&url).unwrap();
     assert_eq!((rest.origin.fetched_bytes, rest.origin.requests), (1_000_000, 1));
     assert_eq!(rest.manifest, fetched.manifest);
 
     // Another version of the same length stands there now.
-    break_off(&bench, 1_000_000);
+    break_off(&shelf, 1_000_000);
     let served = nginx.folder.join("served").join(archive.file_name().unwrap());
     filetime::set_file_mtime(&served, filetime::FileTime::from_unix_time(1_600_000_000, 0)).unwrap();
-    let anew = bench.stage(&format!("{url}#sha256={}", Sha256::of(&fs::read(&archive).unwrap()))).unwrap();
+    let anew = shelf.stage(&format!("{url}#sha256={}", Sha256::of(&fs::read(&archive).unwrap()))).unwrap();
     assert_eq!((anew.origin.fetched_bytes, anew.origin.requests), (size, 1));
 }
 
 /// As if the connection had broken there.
-fn break_off(bench: &Bench, bytes: u64) {
-    let downloads = bench.folder.path().join("staging/download");
+fn break_off(shelf: &Shelf, bytes: u64) {
+    let downloads = shelf.folder.path().join("staging/download");
     for entry in fs::read_dir(downloads).unwrap() {
         let path = entry.unwrap().path();
         match path.extension().unwrap().to_str().unwrap() {
@@ -188,20 +149,20 @@ fn break_off(bench: &Bench, bytes: u64) {
 
 #[test]
 fn only_a_trusted_certificate_is_taken() {
-    let (nginx, mut bench) = (Nginx::start(), Bench::new());
+    let (nginx, mut shelf) = (Nginx::start(), Shelf::of("wordpress"));
     let url = nginx.safe_url(&nginx.put(&releases::archive("wordpress-6.8.zip")));
-    let error = bench.stage(&url).unwrap_err();
+    let error = shelf.stage(&url).unwrap_err();
     assert_eq!(error.to_string(), format!("the certificate of 127.0.0.1:{} is not trusted", nginx.tls));
     assert!((error.exit(), error.is_network()) == (Exit::Failed, false));
     assert!(error.hints().join("").contains("network.ca_file"), "{:?}", error.hints());
-    bench.settings.ca_file = Some(nginx.folder.join("nginx.conf"));
-    let error = bench.stage(&url).unwrap_err();
+    shelf.settings.ca_file = Some(nginx.folder.join("nginx.conf"));
+    let error = shelf.stage(&url).unwrap_err();
     assert!(error.exit() == Exit::Refused && error.to_string().contains("nginx.conf"), "{error}");
-    bench.settings.ca_file = Some(nginx.folder.join("ca.pem"));
-    let staged = bench.stage(&url).unwrap();
+    shelf.settings.ca_file = Some(nginx.folder.join("ca.pem"));
+    let staged = shelf.stage(&url).unwrap();
     assert_eq!((staged.origin.requests, staged.origin.trust.name()), (1, "none"));
     // What speaks no TLS is no such thing by another name.
     let plain = nginx.url("wordpress-6.8.zip").replace("http://", "https://");
-    let error = bench.stage(&plain).unwrap_err();
+    let error = shelf.stage(&plain).unwrap_err();
     assert_eq!(error.exit(), Exit::Failed, "{error}");
 }

@@ -97,6 +97,9 @@ impl fmt::Debug for Address {
     }
 }
 
+/// The longest address that is shown.
+const LONGEST: usize = 300;
+
 /// The URL for people. What stands in a query signs many an address.
 pub fn shown(url: &Url) -> String {
     let mut url = url.clone();
@@ -106,7 +109,11 @@ pub fn shown(url: &Url) -> String {
     url.set_fragment(None);
     let has_query = url.query().is_some();
     url.set_query(None);
-    format!("{}{}", escape::text(url.as_str()), if has_query { "?…" } else { "" })
+    let shown = escape::text(url.as_str());
+    match shown.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => format!("{shown}{}", if has_query { "?…" } else { "" }),
+    }
 }
 
 /// Host and port for people.

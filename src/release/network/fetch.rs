@@ -17,6 +17,7 @@ use crate::release::network::answer::Verdict;
 use crate::release::network::client::Answer;
 use crate::release::network::client::Client;
 use crate::release::network::client::Ended;
+use crate::release::network::error::Cause;
 use crate::release::network::error::NetworkError;
 use crate::release::network::part::Growing;
 use crate::release::network::part::Here;
@@ -33,6 +34,8 @@ use crate::sys::signal::Interrupt;
 
 /// An attempt that came so much farther was worth it.
 const WORTH: u64 = 64 << 10;
+/// After so many bytes of a body without end the disk is looked at.
+const LOOK_EVERY: u64 = 1 << 20;
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 /// How often somebody who pauses looks up.
@@ -63,6 +66,8 @@ pub struct Fetched {
     pub requests: u64,
     /// The server says that it is a web page.
     pub is_page: bool,
+    /// What a person should know of the way it came.
+    pub notes: Vec<String>,
 }
 
 /// Fetches what is at the address into `folder`, or what is missing of it.
@@ -131,7 +136,13 @@ impl Fetch<'_> {
     }
 
     fn fetched(&self, is_page: bool) -> Fetched {
-        Fetched { path: self.part.whole_path(), bytes: self.bytes, requests: self.requests, is_page }
+        let (path, bytes, requests) = (self.part.whole_path(), self.bytes, self.requests);
+        let notes = match (self.address.digest(), self.way.is_safe()) {
+            (Some(_), _) => vec!["the archive has the SHA-256 that was named".into()],
+            (None, true) => Vec::new(),
+            (None, false) => vec!["the archive came without TLS: whoever is on the way can change it".into()],
+        };
+        Fetched { path, bytes, requests, is_page, notes }
     }
 
     /// Brings all that is missing, if nothing breaks; whether it is a web page.
@@ -233,18 +244,9 @@ impl Fetch<'_> {
     ) -> Result<bool, NetworkError> {
         let length = record.version.length;
         self.check_size(length, growing.bytes)?;
-        let url = shown(self.way.here());
         let mut said = Said::default();
-        loop {
-            let piece = match self.client.next(&mut got.answer, &mut || got.waiting.check()) {
-                Ok(Some(piece)) => piece,
-                Ok(None) => break,
-                Err(Ended::Impatient(error)) => return Err(error),
-                Err(Ended::Broken(source)) => {
-                    return Err(NetworkError::Cut { url, bytes: growing.bytes, length, source });
-                }
-            };
-            self.check_growth(growing.bytes + piece.len() as u64, length)?;
+        while let Some(piece) = self.next(&mut got, growing.bytes, length)? {
+            self.check_growth(growing.bytes, piece.len() as u64, length)?;
             growing.add(&piece)?;
             self.bytes += piece.len() as u64;
             self.farthest = self.farthest.max(growing.bytes);
@@ -253,35 +255,51 @@ impl Fetch<'_> {
             said.progress(self.clock.elapsed(), growing.bytes, length, watch);
         }
         if length.is_some_and(|length| length != growing.bytes) {
-            let source = "the answer ended too early".into();
-            return Err(NetworkError::Cut { url, bytes: growing.bytes, length, source });
+            return Err(self.cut(growing.bytes, length, "the answer ended too early".into()));
         }
         let found = growing.digest();
         if let Some(expected) = self.address.digest()
             && expected != found
         {
-            return Err(NetworkError::Digest { url, expected, found });
+            return Err(NetworkError::Digest { url: shown(self.way.here()), expected, found });
         }
         self.part.end(growing, record)?;
         Ok(record.is_page)
     }
 
+    /// The next piece of a body of which so many bytes are here.
+    fn next(&self, got: &mut Got, here: u64, length: Option<u64>) -> Result<Option<Vec<u8>>, NetworkError> {
+        let Got { answer, waiting, .. } = got;
+        self.client.next(answer, &mut || waiting.check()).map_err(|ended| match ended {
+            Ended::Impatient(error) => error,
+            Ended::Broken(source) => self.cut(here, length, source),
+        })
+    }
+
+    fn cut(&self, bytes: u64, length: Option<u64>, source: Cause) -> NetworkError {
+        NetworkError::Cut { url: shown(self.way.here()), bytes, length, source }
+    }
+
     /// Whether so much may come, and has room.
     fn check_size(&self, length: Option<u64>, here: u64) -> Result<(), NetworkError> {
-        let Some(length) = length else { return Ok(()) };
+        let Some(length) = length else { return self.part.check_room(0) };
         if length > self.network.max_bytes {
             return Err(self.too_large());
         }
         self.part.check_room(length.saturating_sub(here))
     }
 
-    fn check_growth(&self, bytes: u64, length: Option<u64>) -> Result<(), NetworkError> {
+    fn check_growth(&self, here: u64, more: u64, length: Option<u64>) -> Result<(), NetworkError> {
+        let bytes = here + more;
         if length.is_some_and(|length| bytes > length) {
             let source = "more came than was announced".into();
             return Err(NetworkError::Answer { url: shown(self.way.here()), source });
         }
-        match bytes > self.network.max_bytes {
-            true => Err(self.too_large()),
+        if bytes > self.network.max_bytes {
+            return Err(self.too_large());
+        }
+        match length.is_none() && bytes / LOOK_EVERY > here / LOOK_EVERY {
+            true => self.part.check_room(0),
             false => Ok(()),
         }
     }

@@ -24,6 +24,8 @@ use crate::sys::fs::IoError;
 
 const FORMAT: u32 = 1;
 const BUFFER: usize = 128 * 1024;
+/// Left to the site and everybody else on the disk.
+const LEFT_TO_OTHERS: u64 = 16 << 20;
 
 /// The files of one address.
 #[derive(Debug)]
@@ -145,13 +147,19 @@ impl Part {
         Ok(())
     }
 
-    /// Refuses what the disk has no room for, before it is full.
+    /// Refuses what the disk has no room for, before it is full; `bytes` are
+    /// known to come.
     pub fn check_room(&self, bytes: u64) -> Result<(), NetworkError> {
         let free = disk::space(&self.folder)?.free_bytes;
-        if bytes <= free {
+        if bytes.saturating_add(LEFT_TO_OTHERS) <= free {
             return Ok(());
         }
-        let text = format!("{bytes} bytes are to come, {free} are free");
+        let text = match bytes {
+            0 => format!("{free} bytes are free, and {LEFT_TO_OTHERS} are left to others"),
+            _ => {
+                format!("{bytes} bytes are to come, {free} are free, and {LEFT_TO_OTHERS} are left to others")
+            }
+        };
         let source = std::io::Error::new(std::io::ErrorKind::StorageFull, text);
         Err(NetworkError::Full { path: fs::shown(&self.part_path()), source })
     }

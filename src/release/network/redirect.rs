@@ -54,9 +54,18 @@ impl Way {
         Ok(())
     }
 
-    fn is_open(&self, url: &Url) -> bool {
-        url.scheme() == "https" || self.insecure_http || is_loopback(url)
+    /// Whether nobody on the way can have changed what comes.
+    pub fn is_safe(&self) -> bool {
+        self.seen.iter().all(is_protected)
     }
+
+    fn is_open(&self, url: &Url) -> bool {
+        self.insecure_http || is_protected(url)
+    }
+}
+
+fn is_protected(url: &Url) -> bool {
+    url.scheme() == "https" || is_loopback(url)
 }
 
 #[cfg(test)]
