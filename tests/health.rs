@@ -21,6 +21,7 @@ use serde_json::Value;
 use support::bed;
 use support::bed::Bed;
 use support::bed::Server;
+use support::ground::Ground;
 use support::run::Entracte;
 use support::site::TestSite;
 use support::snapshot::Tree;
@@ -211,6 +212,27 @@ fn the_owners_own_checks_count() {
             Shop::new("late", &slow, &[], &[]).is_bad("verify", "took longer than 1 s and was ended")
         }),
     ]);
+}
+
+/// Programs need no web server.
+#[test]
+fn a_site_without_an_address_has_its_own_checks_too() {
+    let ground = Ground::adopted(
+        |_| (),
+        |small| {
+            let path = small.folder.path().join("parent/.entracte-site/entracte.toml");
+            let text = fs::read_to_string(&path).unwrap();
+            let check = "[health]\npause_seconds = 0\n[[health.command]]\n\
+                argv = [\"/bin/sh\", \"-c\", \"echo $PWD $ENTRACTE_SITE; grep -q 1 VERSION\"]\n";
+            fs::write(&path, format!("{text}\n{check}")).unwrap();
+        },
+    );
+    let said = ground.entracte.json(&["apply"]).refused(6);
+    let root = ground.small.root();
+    let reason = format!("ended with status 1: {0} {0}", root.display());
+    assert!(said.contains("the check `/bin/sh -c") && said.contains(&reason), "{said}");
+    ground.entracte.json(&["rollback"]).code(0);
+    ground.is_old("rolled back");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::time::Instant;
 use entracte::base::step::Step;
 use serde_json::Value;
 
+use support::effort;
 use support::ground::Ground;
 use support::small::SmallSite;
 
@@ -162,6 +163,8 @@ fn one_that_fails_afterwards_is_a_warning() {
     assert!(warned.contains("after swap") && warned.contains("ended with status 4: no luck"), "{warned}");
     assert!(warned.contains("after reopen") && warned.contains("signal 9"), "{warned}");
     assert_eq!(written(&ground), "second\n");
+    assert_eq!(log(&ground, "hook-swap-after.log"), "no luck\n");
+    assert_eq!(log(&ground, "hook-swap-after-2.log"), "");
     ground.is_new("with warnings");
 }
 
@@ -197,6 +200,34 @@ fn when_the_program_is_killed_its_hook_ends_and_the_run_goes_on() {
             _ => ground.is_old("rolled back"),
         }
     }
+}
+
+/// Between any two lines of the journal, with hooks at every step.
+#[test]
+fn whoever_is_killed_between_hooks_goes_on_or_back() {
+    let points = effort::points(6, 40) as u64;
+    let all = Step::RUN.iter().map(|step| step.name()).chain(["rollback"]);
+    let two = |step| hook("before", Some(step), "true", "") + &hook("after", Some(step), "false", "");
+    let hooks: String = all.map(two).collect();
+    for (number, at) in effort::spread(40, points as usize).into_iter().enumerate() {
+        let ground = ground(|_| hooks.clone());
+        let verb = ["resume", "rollback"][number % 2];
+        let when = format!("killed behind line {at}, then {verb}");
+        let ran = ground.faulty(&format!("journal.written:{at}=kill")).run(&["apply", "--foreground"]);
+        assert!(matches!(ran.status.code(), None | Some(0)), "{when}: {ran}");
+        ground.status_is_true(&when);
+        match verb {
+            "resume" => {
+                ground.go_on(&when);
+                ground.is_new(&when);
+            }
+            _ => {
+                ground.recover("rollback", &when);
+                ground.is_old(&when);
+            }
+        }
+    }
+    effort::tried("kills between hooks, then on or back", points);
 }
 
 #[test]

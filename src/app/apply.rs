@@ -214,7 +214,9 @@ pub(super) fn go_on(
 /// swap itself refused to begin.
 fn is_before_swap(work: &Work, error: &StepError) -> bool {
     let drift = matches!(error, StepError::Swap(SwapError::Drift { .. }));
-    let hook = matches!(error, StepError::Hook { step: Some(Step::Swap), .. });
+    let records = work.run.journal.records().iter();
+    let begins = records.filter(|record| record.entry == Entry::Started { step: Step::Swap }).count();
+    let hook = matches!(error, StepError::Hook { step: Some(Step::Swap), .. }) && begins == 1;
     let refused = (drift || hook) && !work.run.standing().is_done(Step::Swap);
     !work.run.standing().was_started(Step::Swap) || refused
 }

@@ -2,6 +2,7 @@
 //! `docs/hooks.md`. A run calls those that stand in its plan.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,9 +55,10 @@ pub fn told(call: &HookCall) -> String {
 /// Runs what stands before a step, or before the way back: the first that fails
 /// is an error.
 pub fn before(work: &mut Work, part: Part, message: &str, watch: Watch) -> Result<(), StepError> {
-    for call in standing_at(work, When::Before, part) {
-        if let Some(ended) = run(work, &call, part, message, watch)? {
-            let log = fs::shown(&log(work, When::Before, part));
+    for (number, call) in standing_at(work, When::Before, part) {
+        let log = log(work, &call, part, number);
+        if let Some(ended) = run(work, &call, part, message, &log, watch)? {
+            let log = fs::shown(&log);
             return Err(StepError::Hook { hook: told(&call), step: step_of(part), ended, log });
         }
     }
@@ -75,8 +77,9 @@ pub fn failed(work: &mut Work, part: Part, message: &str, watch: Watch) {
 
 /// Every one of them runs; one that fails is a warning, and takes nothing's place.
 fn all(work: &mut Work, when: When, part: Part, message: &str, watch: Watch) {
-    for call in standing_at(work, when, part) {
-        let trouble = match run(work, &call, part, message, watch) {
+    for (number, call) in standing_at(work, when, part) {
+        let log = log(work, &call, part, number);
+        let trouble = match run(work, &call, part, message, &log, watch) {
             Ok(None) => continue,
             Ok(Some(ended)) => ended,
             Err(error) => [vec![format!("could not run: {error}")], causes(&error)].concat().join(": "),
@@ -88,10 +91,11 @@ fn all(work: &mut Work, when: When, part: Part, message: &str, watch: Watch) {
     }
 }
 
-fn standing_at(work: &Work, when: When, part: Part) -> Vec<HookCall> {
+/// Numbered from 1, in the order of the settings.
+fn standing_at(work: &Work, when: When, part: Part) -> Vec<(usize, HookCall)> {
     let stands_here =
         |call: &&HookCall| call.when == when && call.step.as_deref().is_none_or(|step| step == part.name());
-    work.run.plan.sealed.hooks.iter().filter(stands_here).cloned().collect()
+    (1..).zip(work.run.plan.sealed.hooks.iter().filter(stands_here).cloned()).collect()
 }
 
 /// Runs one; how it ended, when not well.
@@ -100,6 +104,7 @@ fn run(
     call: &HookCall,
     part: Part,
     message: &str,
+    log: &Path,
     watch: Watch,
 ) -> Result<Option<String>, StepError> {
     let line = format!("hook {}", told(call));
@@ -107,10 +112,9 @@ fn run(
     let mut program = Program::new(&call.argv, &work.site.root);
     program.limit = Duration::from_millis(call.limit_ms);
     program.env = environment(work, call.when, part, message);
-    let log = log(work, call.when, part);
-    match program.run(fs::append(&log)?)? {
+    match program.run(fs::create(log)?)? {
         Ended::Status(0) => Ok(None),
-        ended => Ok(Some(ended.told(program.limit, &log))),
+        ended => Ok(Some(ended.told(program.limit, log))),
     }
 }
 
@@ -133,8 +137,13 @@ fn environment(work: &Work, when: When, part: Part, message: &str) -> BTreeMap<S
     env
 }
 
-fn log(work: &Work, when: When, part: Part) -> PathBuf {
-    work.run.folder.log(&format!("hook-{}-{}", part.name(), when.name()))
+/// `hook-STEP-WHEN`; from the second on with its number.
+fn log(work: &Work, call: &HookCall, part: Part, number: usize) -> PathBuf {
+    let name = format!("hook-{}-{}", part.name(), call.when.name());
+    match number {
+        1 => work.run.folder.log(&name),
+        _ => work.run.folder.log(&format!("{name}-{number}")),
+    }
 }
 
 fn step_of(part: Part) -> Option<Step> {
