@@ -97,41 +97,41 @@ fn may_go_alone(_held: &Held, _unproven: bool) -> Result<(), Failure> {
 
 pub fn install(place: &Place, request: &Request) -> Result<Answer<ScheduleView>, Failure> {
     let held = Held::take_to_look(place, "schedule install")?;
-    let wanted = wanted(&held, request);
-    let schedule = merged(&held.site.settings.schedule, &wanted);
     let (old, _) = asker();
     let rhythm = match (request.every, old.rhythm()) {
         (Some(every), _) => Rhythm::new(every)?,
         (None, Some(rhythm)) => rhythm,
         (None, None) => Rhythm::new(EVERY)?,
     };
-    // Whatever is wrong with the expressions is told before anything is done.
+    // Whatever is wrong with the times is told before anything is done.
+    let wanted = wanted(&held, request);
+    let schedule = merged(&held.site.settings.schedule, &wanted);
     let mut record = Record::load(&held.site.state)?;
     outlook(&schedule, &record, clock::now(), Some(rhythm.every))?;
     if schedule.update.is_some() {
         may_go_alone(&held, request.unproven)?;
     }
-    let job = Installation { command: Command::ours()?, rhythm, folder: held.site.state.folder() };
-    let mut view = match request.dry_run {
-        true => job.carry(request.carrier, &old, Doing::Nothing)?,
-        false => {
-            let file = sites::file()?;
-            let _turn = sites::turn(&file)?;
-            let view = job.carry(request.carrier, &old, Doing::Everything)?;
-            written::write(&held.site.state.settings(), &wanted)?;
-            record.agree(&schedule, clock::now());
-            record.save()?;
-            sites::add(&file, job.folder)?;
-            view
-        }
-    };
-    view.fill(&schedule, &record, job.folder)?;
-    view.dry_run = request.dry_run;
-    if !request.dry_run {
-        // What was just written is there; whether anything reads it is another question.
-        view.checks = crate::schedule::check(&place.open()?);
-        view.checks.retain(|check| check.level == Level::Error);
+    let folder = held.site.state.folder();
+    let path = held.site.state.settings();
+    let settings = written::prepare(&path, &wanted)?;
+    let job = Installation { command: Command::ours()?, rhythm, folder };
+    if request.dry_run {
+        let mut view = job.carry(request.carrier, &old, Doing::Nothing)?;
+        view.fill(&schedule, &record, folder)?;
+        view.dry_run = true;
+        return Ok(Answer::done(view));
     }
+    let list = sites::file()?;
+    let _turn = sites::turn(&list)?;
+    let mut view = job.carry(request.carrier, &old, Doing::Everything)?;
+    settings.write()?;
+    record.agree(&schedule, clock::now());
+    record.save()?;
+    sites::add(&list, folder)?;
+    view.fill(&schedule, &record, folder)?;
+    // What was just written is there; whether anything reads it is another question.
+    view.checks = crate::schedule::check(&place.open()?);
+    view.checks.retain(|check| check.level == Level::Error);
     Ok(Answer::done(view))
 }
 
@@ -226,7 +226,10 @@ impl Installation<'_> {
             // One of them is enough.
             take_out_of_crontab()?;
             if units.is_managed() {
-                units.enable()?;
+                for (command, error) in units.enable() {
+                    view.notes.push(error.to_string());
+                    view.commands.push(command);
+                }
                 return Ok(());
             }
         }
@@ -276,7 +279,7 @@ pub fn print(place: &Place) -> Result<Answer<ScheduleView>, Failure> {
 
 /// Takes this site out of the list; the line, or the timer, goes with the last one.
 pub fn remove(place: &Place) -> Result<Answer<ScheduleView>, Failure> {
-    let held = Held::take_to_look(place, "schedule remove")?;
+    let held = Held::take(place, "schedule remove")?;
     let folder = held.site.state.folder();
     let file = sites::file()?;
     let mut has_changed = false;

@@ -161,9 +161,10 @@ impl Units {
         }
     }
 
-    /// Types them.
-    pub fn enable(&self) -> Result<(), SystemdError> {
-        self.enabling().iter().try_for_each(|command| self.run(command))
+    /// Types them; what comes back are those that failed, with why.
+    pub fn enable(&self) -> Vec<(String, SystemdError)> {
+        let tried = self.enabling().into_iter().map(|command| (self.run(&command), command));
+        tried.filter_map(|(done, command)| Some((command, done.err()?))).collect()
     }
 
     /// Ends the timer and takes both files away.

@@ -187,4 +187,25 @@ mod tests {
         assert_eq!(told("30 2 * * 1", "Europe/Paris"), "", "clocks change on Sundays");
         assert_eq!(told("0 3 * * *", "Europe/Paris"), "");
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+
+        /// Whatever is typed is refused or understood, and soon.
+        #[test]
+        fn no_text_does_harm(
+            fields in proptest::collection::vec("[0-9*]{1,2}([-/,#][0-9*]{1,2}){0,2}|[LW#+?]{1,2}|[0-9]{1,2}[LW]|[a-z]{3}", 5),
+            text in "\\PC{0,30}",
+        ) {
+            let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+            for text in [fields.join(" "), text] {
+                let zone = jiff::tz::TimeZone::get("Europe/Paris").unwrap();
+                if let Ok(expression) = Expression::parse(&text, zone) {
+                    let next = expression.next(now, 5);
+                    proptest::prop_assert!(next.is_sorted(), "{} comes at {:?}", text, next);
+                    traps(&expression, now, Some(10));
+                }
+            }
+        }
+    }
 }

@@ -57,16 +57,29 @@ pub fn usual(seed: &[u8]) -> Schedule {
     }
 }
 
+/// A settings file that is ready to be written.
+pub struct Ready<'a> {
+    path: &'a Path,
+    text: String,
+    has_changed: bool,
+}
+
 /// The settings file with what `wanted` has; what it has not stays.
-pub fn write(path: &Path, wanted: &Schedule) -> Result<(), WrittenError> {
+pub fn prepare<'a>(path: &'a Path, wanted: &Schedule) -> Result<Ready<'a>, WrittenError> {
     let old = fs::read_text(path, 1 << 20)?;
-    let new = changed(path, &old, wanted)?;
-    // A file that cannot be read again is not written.
-    Settings::parse(path, &new)?;
-    if new != old {
-        fs::write_durable_with(path, new.as_bytes(), fs::mode(path)?)?;
+    let text = changed(path, &old, wanted)?;
+    // What cannot be read again is not written.
+    Settings::parse(path, &text)?;
+    Ok(Ready { path, has_changed: text != old, text })
+}
+
+impl Ready<'_> {
+    pub fn write(&self) -> Result<(), WrittenError> {
+        if self.has_changed {
+            fs::write_durable_with(self.path, self.text.as_bytes(), fs::mode(self.path)?)?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn changed(path: &Path, text: &str, wanted: &Schedule) -> Result<String, WrittenError> {
@@ -152,6 +165,13 @@ mod tests {
             change("schedule = { update = \"1 1 * * *\" }\n"),
             "schedule = { update = \"17 3 * * *\" , zone = \"Europe/Paris\" }\n"
         );
+        let dotted = "schedule.update = \"1 1 * * *\" # mine\n\n[gate]\nkind = \"none\"\n";
+        assert!(
+            change(dotted).starts_with("schedule.update = \"17 3 * * *\" # mine\n"),
+            "{}",
+            change(dotted)
+        );
+        assert!(change(dotted).contains("schedule.zone = \"Europe/Paris\"\n"), "{}", change(dotted));
         // Line ends as they are, the last one included.
         for old in ["format = 1\r\n[gate]\r\nkind = \"none\"\r\n", "format = 1"] {
             assert!(change(old).starts_with(old), "{:?}", change(old));
@@ -165,11 +185,11 @@ mod tests {
         let path = folder.path().join("entracte.toml");
         let text = b"format = 1\nroot = \"/srv\"\nprofile = \"generic\"\n";
         fs::write_durable_with(&path, text, 0o640).unwrap();
-        write(&path, &wanted()).unwrap();
+        prepare(&path, &wanted()).unwrap().write().unwrap();
         assert_eq!(fs::mode(&path).unwrap(), 0o640);
         assert_eq!(Settings::load(&path).unwrap().schedule, wanted());
         fs::write_durable(&path, b"format = 2\n").unwrap();
-        assert!(write(&path, &wanted()).is_err());
+        assert!(prepare(&path, &wanted()).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"format = 2\n");
     }
 

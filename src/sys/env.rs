@@ -1,8 +1,12 @@
 //! What the process was born with: user, folders, variables.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::sys::fs::IoError;
+
+/// Where programs stand on the systems that we know.
+const USUAL: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 pub fn current_folder() -> Result<PathBuf, IoError> {
     std::env::current_dir().map_err(|source| IoError::new("find", ".", source))
@@ -19,6 +23,20 @@ pub fn home() -> Option<PathBuf> {
 
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// The folders in which programs are searched: those of the environment, then
+/// the usual ones that it lacks, since cron names only two.
+pub fn search_path() -> OsString {
+    searched(std::env::var_os("PATH").unwrap_or_default())
+}
+
+fn searched(said: OsString) -> OsString {
+    let said: Vec<PathBuf> =
+        std::env::split_paths(&said).filter(|folder| !folder.as_os_str().is_empty()).collect();
+    let lacking = USUAL.iter().map(PathBuf::from).filter(|usual| !said.contains(usual));
+    // What was split at colons holds none.
+    std::env::join_paths(said.iter().cloned().chain(lacking)).unwrap_or_default()
 }
 
 pub fn temporary_folder() -> PathBuf {
@@ -47,4 +65,20 @@ pub fn group_ids() -> Vec<u32> {
         rustix::process::getgroups().unwrap_or_default().into_iter().map(|group| group.as_raw()).collect();
     groups.push(group_id());
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_folders_are_searched_last() {
+        for (said, searched_in) in [
+            ("/usr/bin:/bin", "/usr/bin:/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin"),
+            ("/opt/php/bin:", "/opt/php/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ] {
+            assert_eq!(searched(said.into()), searched_in);
+        }
+    }
 }

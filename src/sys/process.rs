@@ -34,7 +34,7 @@ use crate::sys::guard;
 pub use crate::sys::guard::Rest;
 
 /// Variables that a child inherits; everything else it must be given.
-const INHERITED: [&str; 7] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER"];
+const INHERITED: [&str; 6] = ["HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER"];
 
 /// As much of the end of a log is looked at for its last line.
 const LAST_BYTES: u64 = 4096;
@@ -168,6 +168,7 @@ impl Program {
             .current_dir(&self.folder)
             .env_clear()
             .envs(INHERITED.iter().filter_map(|name| Some((name, env::variable(name)?))))
+            .env("PATH", env::search_path())
             .envs(&self.env)
             .stdin(if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(out)
@@ -295,6 +296,7 @@ fn fields(id: u32) -> Option<String> {
 
 /// The folder that holds the program `name`, searched as a shell would.
 pub fn find(name: &str) -> Option<PathBuf> {
-    let paths = std::env::var_os("PATH")?;
-    std::env::split_paths(&paths).map(|folder| folder.join(name)).find(|path| crate::sys::fs::is_file(path))
+    std::env::split_paths(&env::search_path())
+        .map(|folder| folder.join(name))
+        .find(|path| crate::sys::fs::is_file(path))
 }
