@@ -12,6 +12,7 @@ pub mod init;
 mod look;
 pub mod manifest;
 pub mod plan;
+pub mod prune;
 pub mod report;
 pub mod rollback;
 pub mod runner;

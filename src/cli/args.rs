@@ -7,6 +7,8 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use crate::cli::prune::PruneArgs;
+
 /// Updates a live web site in stages, shows what will change before anything
 /// does, changes it behind a closed curtain, and can always go back.
 ///
@@ -107,6 +109,9 @@ pub enum Verb {
     /// Keep the result: rollback is no longer possible
     #[command(after_help = "Example: entracte commit")]
     Commit { run: Option<String> },
+    /// Clear away old runs, backup sets, logs and staged content, as `[retention]` says
+    #[command(after_help = "Example: entracte prune --dry-run")]
+    Prune(PruneArgs),
     /// Close the site to visitors
     #[command(after_help = "Example: entracte close --for \"moving to a new disk\"")]
     Close {

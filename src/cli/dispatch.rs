@@ -38,6 +38,7 @@ use crate::cli::output;
 use crate::cli::output::Manner;
 use crate::cli::progress::EventSink;
 use crate::cli::progress::Progress;
+use crate::cli::prune;
 use crate::cli::text;
 use crate::cli::work;
 
@@ -126,6 +127,7 @@ impl Session {
             Verb::Commit { run } => {
                 self.show("commit", rollback::commit(&self.place, run.as_deref()), text::run)
             }
+            Verb::Prune(args) => prune::prune(self, &args),
             Verb::Close { reason } => {
                 self.show("close", gate::close(&self.place, reason.as_deref()), text::gate_status)
             }

@@ -6,5 +6,6 @@ pub mod dispatch;
 pub mod output;
 pub mod page;
 pub mod progress;
+mod prune;
 pub mod text;
 pub mod work;

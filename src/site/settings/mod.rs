@@ -3,6 +3,7 @@
 mod health;
 mod policy;
 mod render;
+mod retention;
 mod sections;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ pub use self::policy::PolicyRule;
 pub use self::policy::Winner;
 pub use self::render::New;
 pub use self::render::render;
+pub use self::retention::Retention;
 pub use self::sections::Database;
 pub use self::sections::Files;
 pub use self::sections::GateSettings;
@@ -80,6 +82,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     #[serde(default)]
     pub recovery: Recovery,
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
