@@ -5,6 +5,7 @@ mod abandoned;
 pub mod apply;
 mod baseline;
 pub mod desk;
+pub mod doctor;
 pub mod event_line;
 pub mod failure;
 pub mod gate;

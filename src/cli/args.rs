@@ -7,6 +7,7 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use crate::cli::doctor::DoctorArgs;
 use crate::cli::prune::PruneArgs;
 
 /// Updates a live web site in stages, shows what will change before anything
@@ -143,6 +144,9 @@ pub enum Verb {
         #[command(subcommand)]
         what: ManifestVerb,
     },
+    /// Check everything that an update of this site hangs on, and say how to mend it
+    #[command(after_help = "Example: entracte doctor --json")]
+    Doctor(DoctorArgs),
     /// Update a small real site before your eyes
     #[command(after_help = "Example: entracte demo --serve")]
     Demo(DemoArgs),

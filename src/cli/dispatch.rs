@@ -34,6 +34,7 @@ use crate::cli::args::PlanArgs;
 use crate::cli::args::RunOnceVerb;
 use crate::cli::args::StageArgs;
 use crate::cli::args::Verb;
+use crate::cli::doctor;
 use crate::cli::output;
 use crate::cli::output::Manner;
 use crate::cli::progress::EventSink;
@@ -142,6 +143,7 @@ impl Session {
             }
             Verb::RunOnce { what: RunOnceVerb::Run } => work::run_scripts(self),
             Verb::Manifest { what } => self.manifest(what),
+            Verb::Doctor(args) => doctor::doctor(self, &args),
             Verb::Demo(args) => (self.demo)(args),
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "entracte", &mut std::io::stdout());

@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod dispatch;
+mod doctor;
 pub mod output;
 pub mod page;
 pub mod progress;

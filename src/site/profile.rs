@@ -65,6 +65,22 @@ pub struct Profile {
     #[serde(default)]
     pub requirements: Requirements,
     pub auto_updater: Option<AutoUpdater>,
+    /// How the application closes itself, for the eyes of `doctor`.
+    #[serde(default)]
+    pub maintenance: Vec<MaintenanceRule>,
+}
+
+/// A file whose presence closes the site, or a PHP file in which a setting does.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaintenanceRule {
+    pub file: SitePath,
+    /// Named as in a database rule; anything but false, 0 or nothing closes.
+    pub setting: Option<String>,
+    /// After so many minutes it was left behind.
+    pub minutes: u32,
+    /// How to take it away; `{site}` stands for the site's folder.
+    pub fix: String,
 }
 
 /// Where a version is said: the text after one mark, up to any character of

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::app::desk::Held;
 use crate::app::desk::Place;
+use crate::app::doctor::room;
 use crate::app::failure::Failure;
 use crate::app::report::Answer;
 use crate::base::exit::Exit;
@@ -65,6 +66,9 @@ fn prune_by(held: &Held, manner: Manner) -> PruneView {
     clear::runs(held, clock::now(), &mut broom);
     staging::content(held, clock::now(), &mut broom);
     staging::runner_files(held, clock::now(), &mut broom);
+    if manner == Manner::Real {
+        room::remember(&held.site, clock::now());
+    }
     broom.view
 }
 

@@ -1,0 +1,55 @@
+//! Maintenance flags of the application's own that somebody left behind: they
+//! keep visitors out for as long as nobody takes them away.
+
+use jiff::Timestamp;
+
+use crate::base::path::SitePath;
+use crate::site::Site;
+use crate::site::gate::live;
+use crate::site::php;
+use crate::site::profile::MaintenanceRule;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+
+/// A flag that is set and is none of ours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flag {
+    pub path: SitePath,
+    pub since: Timestamp,
+    /// Whoever set it should be done by now.
+    pub is_orphan: bool,
+    /// How it goes away.
+    pub fix: String,
+}
+
+/// The flags that are set in the site now.
+pub fn flags(site: &Site, now: Timestamp) -> Result<Vec<Flag>, IoError> {
+    let mut found = Vec::new();
+    for rule in &site.profile.maintenance {
+        if let Some(since) = set_since(site, rule)? {
+            let minutes = now.duration_since(since).as_mins();
+            let fix = rule.fix.replace("{site}", &fs::shown(&site.root));
+            let is_orphan = minutes >= i64::from(rule.minutes);
+            found.push(Flag { path: rule.file.clone(), since, is_orphan, fix });
+        }
+    }
+    Ok(found)
+}
+
+fn set_since(site: &Site, rule: &MaintenanceRule) -> Result<Option<Timestamp>, IoError> {
+    let tree = site.tree()?;
+    let Some(stat) = tree.stat(&rule.file)? else { return Ok(None) };
+    if live::is_ours(&tree, &rule.file)? {
+        return Ok(None);
+    }
+    if let Some(setting) = &rule.setting {
+        let Some(found) = live::read(&tree, &rule.file)? else { return Ok(None) };
+        let stated = php::settings(&String::from_utf8_lossy(&found.bytes));
+        let value = stated.get(setting).cloned().flatten().unwrap_or_default();
+        if matches!(value.to_ascii_lowercase().as_str(), "" | "0" | "false" | "null") {
+            return Ok(None);
+        }
+    }
+    // A time beyond any calendar is as good as none.
+    Ok(Some(Timestamp::from_second(stat.meta.mtime).unwrap_or(Timestamp::UNIX_EPOCH)))
+}
