@@ -163,6 +163,30 @@ fn a_run_without_its_backup_set_says_that_it_is_committed() {
 }
 
 #[test]
+fn what_people_read() {
+    let past = Past::of("fbf");
+    past.set("runs = 1\nlogs_days = 0");
+    let mut text = past.entracte.run(&["prune", "--dry-run"]).code(0).stdout;
+    text = text.replace(past.state().to_str().unwrap(), "STATE");
+    for (at, run) in past.runs.iter().enumerate() {
+        text = text.replace(run, &format!("RUN-{at}"));
+    }
+    // What a file takes on the disk is the disk's affair.
+    let sizes = |line: &str| {
+        let words = line
+            .split_inclusive(' ')
+            .map(|word| if word.starts_with(|c: char| c.is_ascii_digit()) { "N " } else { word });
+        words.collect::<String>()
+    };
+    let text: Vec<String> = text.lines().map(sizes).collect();
+    insta::assert_snapshot!(text.join("\n"), @"
+    run, N MiB: STATE/runs/RUN-0 (the N newest are kept)
+    backup set, N KiB: STATE/runs/RUN-1 (the N newest are kept)
+    N MiB would be freed; nothing was touched
+    ");
+}
+
+#[test]
 fn an_open_run_loses_nothing() {
     let mut past = Past::of("f");
     let before = past.small.look();

@@ -1,15 +1,39 @@
-//! Maintenance flags of the application's own that somebody left behind: they
-//! keep visitors out for as long as nobody takes them away.
+//! What the application does of its own accord: it may update itself beside us,
+//! and leave a maintenance flag behind, which keeps visitors out for as long as
+//! nobody takes it away.
 
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use crate::base::path::SitePath;
 use crate::site::Site;
 use crate::site::gate::live;
 use crate::site::php;
-use crate::site::profile::MaintenanceRule;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
+
+/// A file whose presence closes the site, or a PHP file in which a setting does.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaintenanceRule {
+    pub file: SitePath,
+    /// Named as in a database rule; anything but false, 0 or nothing closes.
+    pub setting: Option<String>,
+    /// After so many minutes it was left behind.
+    pub minutes: u32,
+    /// How to take it away; `{site}` stands for the site's folder.
+    pub fix: String,
+}
+
+/// How to see that the application does not update itself.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AutoUpdater {
+    pub file: SitePath,
+    /// Constants of which one must be true.
+    pub off: Vec<String>,
+    pub advice: String,
+}
 
 /// A flag that is set and is none of ours.
 #[derive(Clone, Debug, PartialEq)]
