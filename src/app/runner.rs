@@ -124,7 +124,11 @@ impl Runner {
 
 /// The process that worked last, if any.
 pub fn last(place: &Place) -> Result<Option<Runner>, Failure> {
-    let path = current(&place.state()?);
+    last_of(&place.state()?)
+}
+
+pub(super) fn last_of(state: &State) -> Result<Option<Runner>, Failure> {
+    let path = current(state);
     let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
     Ok(json::read(&bytes).ok())
 }

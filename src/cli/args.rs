@@ -7,7 +7,9 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use crate::cli::doctor::DoctorArgs;
 use crate::cli::notify::NotifyVerb;
+use crate::cli::prune::PruneArgs;
 use crate::cli::schedule::ScheduleVerb;
 
 /// Updates a live web site in stages, shows what will change before anything
@@ -111,6 +113,9 @@ pub enum Verb {
     /// Keep the result: rollback is no longer possible
     #[command(after_help = "Example: entracte commit")]
     Commit { run: Option<String> },
+    /// Clear away old runs, backup sets, logs and staged content, as `[retention]` says
+    #[command(after_help = "Example: entracte prune --dry-run")]
+    Prune(PruneArgs),
     /// Close the site to visitors
     #[command(after_help = "Example: entracte close --for \"moving to a new disk\"")]
     Close {
@@ -154,6 +159,9 @@ pub enum Verb {
         #[command(subcommand)]
         what: NotifyVerb,
     },
+    /// Check everything that an update of this site hangs on, and say how to mend it
+    #[command(after_help = "Example: entracte doctor --json")]
+    Doctor(DoctorArgs),
     /// Update a small real site before your eyes
     #[command(after_help = "Example: entracte demo --serve")]
     Demo(DemoArgs),

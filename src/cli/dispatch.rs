@@ -35,12 +35,14 @@ use crate::cli::args::PlanArgs;
 use crate::cli::args::RunOnceVerb;
 use crate::cli::args::StageArgs;
 use crate::cli::args::Verb;
+use crate::cli::doctor;
 use crate::cli::notify;
 use crate::cli::notify::NotifyVerb;
 use crate::cli::output;
 use crate::cli::output::Manner;
 use crate::cli::progress::EventSink;
 use crate::cli::progress::Progress;
+use crate::cli::prune;
 use crate::cli::schedule;
 use crate::cli::text;
 use crate::cli::work;
@@ -130,6 +132,7 @@ impl Session {
             Verb::Commit { run } => {
                 self.show("commit", rollback::commit(&self.place, run.as_deref()), text::run)
             }
+            Verb::Prune(args) => prune::prune(self, &args),
             Verb::Close { reason } => {
                 self.show("close", gate::close(&self.place, reason.as_deref()), text::gate_status)
             }
@@ -148,6 +151,7 @@ impl Session {
             Verb::Notify { what: NotifyVerb::Test } => {
                 self.show("notify", app_notify::test(&self.place), notify::tests)
             }
+            Verb::Doctor(args) => doctor::doctor(self, &args),
             Verb::Demo(args) => (self.demo)(args),
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "entracte", &mut std::io::stdout());

@@ -3,10 +3,12 @@
 
 pub mod args;
 pub mod dispatch;
+mod doctor;
 pub mod notify;
 pub mod output;
 pub mod page;
 pub mod progress;
+mod prune;
 pub mod schedule;
 pub mod text;
 pub mod work;

@@ -15,19 +15,31 @@ use crate::sys::random;
 /// A folder with a file that anybody may read; it goes away with its owner.
 pub struct Canary {
     folder: PathBuf,
+    file: &'static str,
     song: String,
 }
 
 const FILE: &str = "canary.txt";
+/// Many a server hands out the source of a program under such a name.
+const BACKUP: &str = "canary.php.bak";
 
 impl Canary {
     pub fn put_into(parent: &Path) -> Result<Canary, IoError> {
+        Canary::named(FILE, parent)
+    }
+
+    /// As the saved copy of a program.
+    pub fn as_backup(parent: &Path) -> Result<Canary, IoError> {
+        Canary::named(BACKUP, parent)
+    }
+
+    fn named(file: &'static str, parent: &Path) -> Result<Canary, IoError> {
         let folder = parent.join(format!(".entracte-probe-{}", random::hex(8)));
         fs::create_folders(&folder, 0o755)?;
-        let canary = Canary { folder, song: random::hex(16) };
+        let canary = Canary { folder, file, song: random::hex(16) };
         // The umask may have taken bits that a web server needs.
         fs::set_mode(&canary.folder, 0o755)?;
-        fs::write_durable_with(&canary.folder.join(FILE), canary.song.as_bytes(), 0o644)?;
+        fs::write_durable_with(&canary.folder.join(file), canary.song.as_bytes(), 0o644)?;
         Ok(canary)
     }
 
@@ -47,7 +59,7 @@ impl Canary {
     pub fn is_heard_at(&self, addresses: &[Url]) -> bool {
         let Ok(probe) = Probe::new() else { return false };
         let name = self.folder.file_name().unwrap_or_default().to_string_lossy();
-        let relative = format!("{name}/{FILE}");
+        let relative = format!("{name}/{}", self.file);
         addresses.iter().any(|base| probe.is_exposed(base, &relative, &self.song).unwrap_or(false))
     }
 }

@@ -78,6 +78,14 @@ pub fn is_unaltered(path: &Path) -> Result<bool, IoError> {
     Ok(true)
 }
 
+/// When an event that is `wanted` was noted last.
+pub fn last(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Option<Timestamp>, IoError> {
+    let text = fs::read_if_present(path)?.unwrap_or_default();
+    let lines = without_torn_line(&text).rsplit(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let read = lines.filter_map(|line| json::read::<Line>(line).ok());
+    Ok(read.into_iter().find(|line| wanted(&line.event)).map(|line| line.at))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! One site: its settings, application profile, state folder, gate and health.
 
 pub mod access;
+pub mod certificate;
 pub mod config;
 pub mod detect;
 pub mod exposure;
@@ -10,7 +11,9 @@ pub mod hash_list;
 pub mod health;
 pub mod history;
 pub mod installed;
+pub mod maintenance;
 mod misunderstood;
+pub mod opcache;
 pub mod php;
 pub mod php_programs;
 pub mod probe;

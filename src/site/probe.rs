@@ -5,17 +5,21 @@
 use std::io::Read;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use reqwest::Method;
 use reqwest::blocking::Client;
 use reqwest::blocking::RequestBuilder;
 use reqwest::blocking::Response;
 use reqwest::header::HeaderMap;
+use reqwest::tls::TlsInfo;
 use url::Url;
 
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::secret::Secret;
+use crate::site::certificate;
 use crate::site::gate::page::PAGE_MARK;
 use crate::site::gate::token::MARK_HEADER;
 use crate::site::gate::token::PASS_COOKIE;
@@ -58,6 +62,10 @@ pub struct Answer {
     /// What the web server says it is.
     pub server: Option<String>,
     pub took: Duration,
+    /// By the server's clock.
+    pub date: Option<Timestamp>,
+    /// When the server's certificate expires, where one was shown.
+    pub certificate_ends: Option<Timestamp>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +140,7 @@ impl Probe {
             // A proxy on the way could answer from its cache.
             .no_proxy()
             .pool_max_idle_per_host(0)
+            .tls_info(true)
             .user_agent(concat!("entracte/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|source| ProbeError::Client { source })?;
@@ -178,6 +187,8 @@ fn answer(request: RequestBuilder, url: &Url) -> Result<Answer, ProbeError> {
     let watch = Stopwatch::start();
     let response = request.send().map_err(|source| send_error(url, source))?;
     let headers = response.headers().clone();
+    let shown = response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate);
+    let certificate_ends = shown.and_then(certificate::not_after);
     let (status, from) = (response.status().as_u16(), response.url().clone());
     let body = read_body(response, url)?;
     let says = header(&headers, MARK_HEADER);
@@ -196,6 +207,10 @@ fn answer(request: RequestBuilder, url: &Url) -> Result<Answer, ProbeError> {
         body: text.into_owned(),
         url: from,
         took: watch.elapsed(),
+        date: header(&headers, "Date")
+            .and_then(|date| rfc2822::parse(&date).ok())
+            .map(|date| date.timestamp()),
+        certificate_ends,
     })
 }
 

@@ -11,6 +11,8 @@ use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
 use crate::integrity::manifest::build::Conventions;
 use crate::site::hash_list;
+use crate::site::maintenance::AutoUpdater;
+use crate::site::maintenance::MaintenanceRule;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
@@ -65,6 +67,8 @@ pub struct Profile {
     #[serde(default)]
     pub requirements: Requirements,
     pub auto_updater: Option<AutoUpdater>,
+    #[serde(default)]
+    pub maintenance: Vec<MaintenanceRule>,
 }
 
 /// Where a version is said: the text after one mark, up to any character of
@@ -193,16 +197,6 @@ pub struct ServerRule {
     pub from: String,
     pub mysql: Option<String>,
     pub mariadb: Option<String>,
-}
-
-/// How to see that the application does not update itself.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AutoUpdater {
-    pub file: SitePath,
-    /// Constants of which one must be true.
-    pub off: Vec<String>,
-    pub advice: String,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -149,6 +149,11 @@ impl State {
         self.folder.join("schedule.json")
     }
 
+    /// What was free on the disk when.
+    pub fn space(&self) -> PathBuf {
+        self.folder.join("space.json")
+    }
+
     /// Events and answers of detached runners.
     pub fn runner(&self) -> PathBuf {
         self.folder.join("runner")

@@ -1,5 +1,6 @@
 //! Space of file systems.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -27,6 +28,18 @@ pub fn space(path: &Path) -> Result<Space, IoError> {
         block_size: stat.f_frsize.max(1),
         read_only: stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
     })
+}
+
+/// Bytes that a file, or a folder with all that is in it, takes on the disk;
+/// links are not followed, and what is not there takes none.
+pub fn usage(path: &Path) -> Result<u64, IoError> {
+    let Some(metadata) = fs::metadata(path)? else { return Ok(0) };
+    let own = metadata.blocks().saturating_mul(512);
+    if !metadata.is_dir() {
+        return Ok(own);
+    }
+    let below: Result<Vec<u64>, IoError> = fs::list(path)?.iter().map(|entry| usage(entry)).collect();
+    Ok(own + below?.into_iter().sum::<u64>())
 }
 
 /// Now, by the clock that sets the times of files in `folder`.

@@ -17,6 +17,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use crate::base::escape;
 use crate::base::exit::Fault;
 
@@ -240,6 +242,8 @@ pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
         if kind.is_dir() {
             copy_folder(&entry, &target)?;
         } else if kind.is_symlink() {
+            // A copy that was cut off is made again.
+            remove_file_if_present(&target)?;
             symlink(&fs::read_link(&entry).context("read the link", &entry)?, &target)?;
         } else {
             fs::copy(&entry, &target).context("copy to", &target)?;
@@ -267,8 +271,20 @@ pub fn metadata(path: &Path) -> Result<Option<fs::Metadata>> {
     }
 }
 
+/// When the file's content last changed; `None` when there is no such file.
+pub fn modified(path: &Path) -> Result<Option<Timestamp>> {
+    let Some(metadata) = metadata(path)? else { return Ok(None) };
+    let time = metadata.modified().and_then(|time| Timestamp::try_from(time).map_err(io::Error::other));
+    time.map(Some).context("read the time of", path)
+}
+
 pub fn is_folder(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
+/// Whether a folder stands there, and no link to one.
+pub fn is_real_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
 pub fn is_file(path: &Path) -> bool {

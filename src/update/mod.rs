@@ -9,6 +9,7 @@
 pub mod advance;
 pub mod approval;
 pub mod aside;
+pub mod backup_set;
 pub mod baseline;
 pub mod checks;
 pub mod compose;

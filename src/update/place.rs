@@ -17,7 +17,7 @@ pub fn open(site: &Path, run: &Run) -> Result<PathBuf, IoError> {
     if is_beside(site, run)? {
         return Ok(run.folder.path().to_owned());
     }
-    let inside = inside(site, run);
+    let inside = inside(site, &run.id);
     if !fs::is_folder(&inside) {
         fs::create_folders(&inside, 0o700)?;
         fs::write_durable_with(&inside.join(".htaccess"), DENY, 0o644)?;
@@ -32,8 +32,14 @@ pub fn clear(site: &Path, run: &Run) -> Result<(), IoError> {
     if is_beside(site, run)? {
         return fs::remove_folder_all(&folder.join("new"));
     }
-    let inside = inside(site, run);
-    if fs::is_folder(&inside.join("undone")) {
+    leave(site, &run.id, folder)
+}
+
+/// Takes the reserved folder inside the site away, if there is one; what people
+/// wrote stays, in the run's folder.
+pub fn leave(site: &Path, id: &str, folder: &Path) -> Result<(), IoError> {
+    let inside = inside(site, id);
+    if fs::is_real_folder(&inside.join("undone")) {
         fs::copy_folder(&inside.join("undone"), &folder.join("undone"))?;
     }
     fs::remove_folder_all(&inside)
@@ -43,6 +49,7 @@ fn is_beside(site: &Path, run: &Run) -> Result<bool, IoError> {
     Root::open(site)?.shares_mount(&Root::open(run.folder.path())?)
 }
 
-fn inside(site: &Path, run: &Run) -> PathBuf {
-    site.join(format!("{RESERVED}-run-{}", run.id))
+/// The reserved folder inside the site that the run `id` has, where it needs one.
+pub fn inside(site: &Path, id: &str) -> PathBuf {
+    site.join(format!("{RESERVED}-run-{id}"))
 }

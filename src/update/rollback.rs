@@ -175,7 +175,7 @@ fn written_since(work: &Work) -> Result<Vec<String>, StepError> {
 fn dump_newer(work: &Work, watch: Watch) -> Result<(), StepError> {
     let Some(scope) = work.run.plan.sealed.database.dumped() else { return Ok(()) };
     let address = work.database.ok_or(StepError::NoDatabase)?;
-    let folder = work.run.folder.path().join("dump-newer");
+    let folder = work.run.folder.dump_newer();
     fs::remove_folder_all(&folder)?;
     fs::create_folders(&folder, 0o700)?;
     dump::dump(address, &scope, &folder, &mut |_, event| watch(Some(Step::Migrate), event))?;

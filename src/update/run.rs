@@ -135,7 +135,21 @@ impl RunFolder {
     }
 
     pub fn log(&self, name: &str) -> PathBuf {
-        self.0.join("log").join(format!("{name}.log"))
+        self.logs().join(format!("{name}.log"))
+    }
+
+    pub fn logs(&self) -> PathBuf {
+        self.0.join("log")
+    }
+
+    /// What people wrote where the run had to work.
+    pub fn undone(&self) -> PathBuf {
+        self.0.join("undone")
+    }
+
+    /// The data that was newer than what a rollback brought back.
+    pub fn dump_newer(&self) -> PathBuf {
+        self.0.join("dump-newer")
     }
 
     /// Everything that a detached runner printed.
@@ -193,7 +207,8 @@ pub fn list(runs: &Path) -> Result<Vec<String>, IoError> {
         return Ok(Vec::new());
     }
     let ids = fs::list(runs)?.into_iter().filter_map(|path| {
-        let id = path.file_name()?.to_str()?.to_owned();
+        // What begins with a dot is being cleared away, or no run.
+        let id = path.file_name()?.to_str().filter(|name| !name.starts_with('.'))?.to_owned();
         let begun =
             fs::metadata(&path.join("journal.jsonl")).ok().flatten().is_some_and(|file| file.len() > 0);
         begun.then_some(id)
@@ -210,6 +225,16 @@ pub fn open_run(runs: &Path) -> Result<Option<(String, Standing)>, RunError> {
         }
     }
     Ok(None)
+}
+
+/// Whether `name` has the form of a run's id.
+pub fn is_id(name: &str) -> bool {
+    let is_like = |(at, byte): (usize, u8)| match at {
+        8 | TIME_LENGTH => byte == b'-',
+        _ if at < TIME_LENGTH => byte.is_ascii_digit(),
+        _ => byte.is_ascii_hexdigit(),
+    };
+    name.len() == TIME_LENGTH + 5 && name.bytes().enumerate().all(is_like)
 }
 
 /// Sorts after `last`, the newest there is, and is no two runs' at once. Where the
@@ -233,6 +258,7 @@ mod tests {
         let first = new_id(None);
         let second = new_id(Some(&first));
         assert!(first[..TIME_LENGTH] < second[..TIME_LENGTH], "{first} {second}");
+        assert!(is_id(&first) && !is_id(".pruned-x") && !is_id("20261121-050000"));
         for (last, next) in [
             ("29991231-235959-ffff", "30000101-000000-"),
             ("20991231-235959", "21000101-000000-"),

@@ -7,6 +7,7 @@ mod network;
 mod notify;
 mod policy;
 mod render;
+mod retention;
 mod schedule;
 mod sections;
 mod smtp;
@@ -49,6 +50,7 @@ pub use self::policy::PolicyRule;
 pub use self::policy::Winner;
 pub use self::render::New;
 pub use self::render::render;
+pub use self::retention::Retention;
 pub use self::schedule::Schedule;
 pub use self::sections::Database;
 pub use self::sections::Files;
@@ -112,6 +114,8 @@ pub struct Settings {
     pub schedule: Schedule,
     #[serde(default)]
     pub notify: Notify,
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

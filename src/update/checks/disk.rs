@@ -1,13 +1,14 @@
 //! Space: bytes, files, quotas, lengths of names.
 
+use std::path::Path;
+
 use crate::base::check::Check;
 use crate::sys::disk;
 use crate::sys::fs;
 use crate::update::checks::Subject;
 
-pub fn space(subject: &Subject) -> Check {
-    let needed = subject.estimate.bytes_needed;
-    match disk::space(subject.site.state.folder()) {
+pub fn space(folder: &Path, needed: u64) -> Check {
+    match disk::space(folder) {
         Err(error) => Check::error("space", error.to_string(), "make the state folder reachable"),
         Ok(space) if space.read_only => {
             Check::error("space", "the file system is mounted read-only", "mount it writable")
@@ -15,19 +16,14 @@ pub fn space(subject: &Subject) -> Check {
         Ok(space) if space.free_bytes < needed => Check::error(
             "space",
             format!("{} of {needed} bytes are free", space.free_bytes),
-            format!(
-                "free {} bytes on the file system of {}",
-                needed - space.free_bytes,
-                fs::shown(subject.site.state.folder())
-            ),
+            format!("free {} bytes on the file system of {}", needed - space.free_bytes, fs::shown(folder)),
         ),
         Ok(space) => Check::ok("space", format!("{needed} bytes needed, {} free", space.free_bytes)),
     }
 }
 
-pub fn inodes(subject: &Subject) -> Check {
-    let needed = subject.estimate.inodes_needed;
-    match disk::space(subject.site.state.folder()).map(|space| space.free_inodes) {
+pub fn inodes(folder: &Path, needed: u64) -> Check {
+    match disk::space(folder).map(|space| space.free_inodes) {
         Ok(Some(free)) if free < needed => Check::error(
             "inodes",
             format!("{free} of {needed} files can still be made"),
@@ -41,17 +37,12 @@ pub fn inodes(subject: &Subject) -> Check {
 
 /// A quota, or space kept for others, leaves less than the file system says; so
 /// the room is taken once and given back.
-pub fn quota(subject: &Subject) -> Check {
-    let needed = subject.estimate.bytes_needed;
-    match disk::try_to_hold(subject.site.state.folder(), needed) {
+pub fn quota(folder: &Path, needed: u64) -> Check {
+    match disk::try_to_hold(folder, needed) {
         Ok(()) => Check::ok("quota", format!("room for {needed} bytes could be taken")),
         Err(error) => Check::error(
             "quota",
-            format!(
-                "room for {needed} bytes could not be taken in {}: {}",
-                fs::shown(subject.site.state.folder()),
-                error.source
-            ),
+            format!("room for {needed} bytes could not be taken in {}: {}", fs::shown(folder), error.source),
             "free space of this account, or raise its quota (`quota -s` shows it)",
         ),
     }

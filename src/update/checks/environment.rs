@@ -5,9 +5,13 @@ use std::cmp::Ordering;
 use crate::base::check::Check;
 use crate::database;
 use crate::integrity::manifest::version;
+use crate::site::Site;
+use crate::site::config::Found;
 use crate::site::gate::Closing;
+use crate::site::gate::Gate;
 use crate::site::gate::Kind;
 use crate::site::php;
+use crate::site::profile::Profile;
 use crate::sys::clock;
 use crate::sys::fs;
 use crate::update::checks::Subject;
@@ -16,24 +20,32 @@ use crate::update::checks::Subject;
 const PROGRAM_MADE: i64 = 1_790_000_000;
 
 pub fn gate(subject: &Subject) -> Check {
+    let is_closed = || {
+        let closed = subject.gate.state().is_ok_and(|state| state.closed);
+        closed.then(|| {
+            Check::warning("gate", "the site is closed already", "the update will open it at its end")
+        })
+    };
+    let site = subject.site;
+    page(subject.gate).or_else(is_closed).unwrap_or_else(|| can_close(site, subject.gate))
+}
+
+/// What is wrong with the page that visitors of a closed site see.
+pub fn page(gate: &Gate) -> Option<Check> {
     let closing = Closing {
         reason: "a check".into(),
         by: "operator".into(),
         since: clock::now(),
         retry_after_seconds: 60,
     };
-    if let Err(error) = subject.gate.preview(&closing) {
-        return Check::warning(
-            "gate",
-            error.to_string(),
-            "mend the template; the built-in page is used until then",
-        );
-    }
-    if subject.gate.state().is_ok_and(|state| state.closed) {
-        return Check::warning("gate", "the site is closed already", "the update will open it at its end");
-    }
-    let probe = subject.site.probe();
-    match (subject.gate.kind(), &probe) {
+    let error = gate.preview(&closing).err()?;
+    Some(Check::warning("gate", error.to_string(), "mend the template; the built-in page is used until then"))
+}
+
+/// Whether an open site could be closed, as far as that shows.
+pub fn can_close(site: &Site, gate: &Gate) -> Check {
+    let probe = site.probe();
+    match (gate.kind(), &probe) {
         (Kind::None, _) => Check::warning(
             "gate",
             "visitors are not kept out during the update",
@@ -45,7 +57,7 @@ pub fn gate(subject: &Subject) -> Check {
             "set `url`",
         ),
         (_, Err(error)) => Check::warning("gate", error.to_string(), "check `url` in entracte.toml"),
-        (Kind::Nginx, Ok(Some((probe, url)))) => match probe.gate_is_installed(url, subject.gate.pass()) {
+        (Kind::Nginx, Ok(Some((probe, url)))) => match probe.gate_is_installed(url, gate.pass()) {
             Ok(true) => Check::ok("gate", "nginx knows the gate"),
             Ok(false) => Check::error(
                 "gate",
@@ -58,7 +70,7 @@ pub fn gate(subject: &Subject) -> Check {
     }
 }
 
-pub fn clock(_subject: &Subject) -> Check {
+pub fn clock() -> Check {
     match clock::now().as_second() < PROGRAM_MADE {
         true => Check::error("clock", format!("the clock says {}", clock::now()), "set the machine's clock"),
         false => Check::ok("clock", "the clock is plausible"),
@@ -66,11 +78,11 @@ pub fn clock(_subject: &Subject) -> Check {
 }
 
 /// Whether the application would update itself beside us.
-pub fn auto_updater(subject: &Subject) -> Check {
-    let Some(rule) = &subject.site.profile.auto_updater else {
+pub fn auto_updater(site: &Site) -> Check {
+    let Some(rule) = &site.profile.auto_updater else {
         return Check::ok("auto-updater", "the application does not update itself");
     };
-    let text = fs::read_text(&subject.site.root.join(rule.file.as_path()), 4 << 20).unwrap_or_default();
+    let text = fs::read_text(&site.root.join(rule.file.as_path()), 4 << 20).unwrap_or_default();
     let stated = php::settings(&text);
     let is_true = |name: &String| {
         stated.get(name).is_some_and(|value| value.as_deref().is_some_and(|v| v.eq_ignore_ascii_case("true")))
@@ -83,13 +95,18 @@ pub fn auto_updater(subject: &Subject) -> Check {
 
 /// The lock was taken before anything was looked at.
 pub fn lock(subject: &Subject) -> Check {
-    match fs::mode(&subject.site.state.lock()) {
-        Ok(mode) if mode & 0o077 != 0 => Check::warning(
+    exposed_lock(subject.site).unwrap_or_else(|| Check::ok("lock", "nobody else works on this site"))
+}
+
+/// A lock that others could take.
+pub fn exposed_lock(site: &Site) -> Option<Check> {
+    match fs::mode(&site.state.lock()) {
+        Ok(mode) if mode & 0o077 != 0 => Some(Check::warning(
             "lock",
             "other users can open the site's lock, and so hold it",
-            format!("chmod 600 {}", fs::shown(&subject.site.state.lock())),
-        ),
-        _ => Check::ok("lock", "nobody else works on this site"),
+            format!("chmod 600 {}", fs::shown(&site.state.lock())),
+        )),
+        _ => None,
     }
 }
 
@@ -105,10 +122,15 @@ pub fn database(subject: &Subject) -> Vec<Check> {
             false => vec![Check::ok("database", "the plan touches none")],
         };
     };
+    connected(found, &subject.site.profile, &subject.sealed.to.version)
+}
+
+/// Whether the database can be worked with, and will do for the version `to`.
+pub fn connected(found: &Found, profile: &Profile, to: &str) -> Vec<Check> {
     match database::open(&found.address) {
         Ok(mut database) => {
             let mut checks = database.checks();
-            checks.extend(database.version().ok().and_then(|said| database_version(subject, &said)));
+            checks.extend(database.version().ok().and_then(|said| database_version(profile, to, &said)));
             checks
         }
         Err(error) => vec![Check::error(
@@ -126,10 +148,9 @@ pub fn database(subject: &Subject) -> Vec<Check> {
 }
 
 /// Whether the server is new enough for the new version, where the profile says.
-fn database_version(subject: &Subject, said: &str) -> Option<Check> {
+fn database_version(profile: &Profile, to: &str, said: &str) -> Option<Check> {
     const NAME: &str = "database version";
-    let to = &subject.sealed.to.version;
-    let rules = &subject.site.profile.requirements.database;
+    let rules = &profile.requirements.database;
     let rule = rules.iter().rfind(|rule| version::compare(to, &rule.from).is_ge())?;
     let (engine, found) = engine_and_version(said);
     let min = match engine {

@@ -42,15 +42,44 @@ pub fn all(subject: &Subject) -> Vec<Check> {
 fn writable(subject: &Subject, root: &Root) -> Check {
     let folders: BTreeSet<TreePath> =
         subject.operations.iter().map(|operation| nearest_folder(subject, &operation.path)).collect();
-    let closed = folders.iter().filter_map(|folder| match root.try_to_write(folder) {
+    let stuck = subject.operations.iter().filter_map(|operation| why_stuck(root, operation));
+    told(root, folders.len(), closed(root, &folders).chain(stuck).collect())
+}
+
+/// The folders in which nothing can come or go, with the reason.
+fn closed(root: &Root, folders: &BTreeSet<TreePath>) -> impl Iterator<Item = String> {
+    folders.iter().filter_map(|folder| match root.try_to_write(folder) {
         Err(error) => Some(format!("{} ({})", shown(folder), error.source)),
         Ok(()) if root.is_pinned(folder).unwrap_or(false) => Some(format!("{} (append-only)", shown(folder))),
         Ok(()) => None,
+    })
+}
+
+/// Whether what the folders hold could be changed, and nothing in them is another's.
+pub fn of_files(root: &Root, files: &[&SitePath]) -> Vec<Check> {
+    let is_there = |path: &SitePath| root.stat(path).ok().flatten().is_some();
+    let above = files.iter().map(|path| path.ancestors().filter(is_there).last());
+    let folders: BTreeSet<TreePath> =
+        above.map(|path| path.map_or_else(TreePath::root, |path| TreePath::from(&path))).collect();
+    let others = files.iter().filter(|path| {
+        let stat = root.stat(**path).ok().flatten();
+        stat.is_some_and(|stat| is_foreign((stat.meta.uid, stat.meta.gid)))
     });
-    let stuck = subject.operations.iter().filter_map(|operation| why_stuck(root, operation));
-    let refused: Vec<String> = closed.chain(stuck).collect();
+    let others: Vec<_> = others.collect();
+    let owners = match others.first() {
+        None => Check::ok("owners", "the release's files are the site owner's"),
+        Some(first) => Check::warning(
+            "owners",
+            format!("{} files belong to another user or group, {first} among them", others.len()),
+            "make them the site owner's, run entracte as root, or set `owner = \"mine\"` under [files]",
+        ),
+    };
+    vec![told(root, folders.len(), closed(root, &folders).collect()), owners]
+}
+
+fn told(root: &Root, folders: usize, refused: Vec<String>) -> Check {
     match refused.len() {
-        0 => Check::ok("writable", format!("{} folders can be written", folders.len())),
+        0 => Check::ok("writable", format!("{folders} folders can be written")),
         count => Check::error(
             "writable",
             format!(

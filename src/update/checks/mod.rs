@@ -36,6 +36,7 @@ pub struct Subject<'a> {
 
 /// All checks, in the order in which they are shown.
 pub fn all(subject: &Subject) -> Vec<Check> {
+    let folder = subject.site.state.folder();
     let mut checks = vec![
         release::staged_content(subject),
         release::version_hop(subject),
@@ -43,20 +44,20 @@ pub fn all(subject: &Subject) -> Vec<Check> {
         release::conflicts(subject),
         release::unreadable(subject),
         release::schema_files(subject),
-        disk::space(subject),
-        disk::inodes(subject),
-        disk::quota(subject),
+        disk::space(folder, subject.estimate.bytes_needed),
+        disk::inodes(folder, subject.estimate.inodes_needed),
+        disk::quota(folder, subject.estimate.bytes_needed),
         disk::names(subject),
     ];
     checks.extend(folders::all(subject));
     checks.extend([
         environment::lock(subject),
         environment::gate(subject),
-        environment::clock(subject),
-        environment::auto_updater(subject),
+        environment::clock(),
+        environment::auto_updater(subject.site),
     ]);
     checks.extend(php::all(subject));
     checks.extend(environment::database(subject));
-    checks.extend(privacy::privacy(subject));
+    checks.extend(privacy::privacy(subject.site));
     checks
 }

@@ -4,19 +4,37 @@
 use crate::base::check::Check;
 use crate::base::path::SitePath;
 use crate::integrity::manifest::version;
+use crate::site::Site;
 use crate::site::php_programs;
 use crate::site::php_programs::Php;
 use crate::sys::fs;
 use crate::update::checks::Subject;
 
 pub fn all(subject: &Subject) -> Vec<Check> {
-    let requirements = &subject.site.profile.requirements;
+    let read = |path: &SitePath| {
+        let digest = subject.staged.manifest.entry(path)?.sha256()?;
+        fs::read_text(&subject.staging.object_path(&digest), 1 << 20).ok().map(String::into_bytes)
+    };
+    let is_php = |argv: &Vec<String>| argv.first().is_some_and(|program| program == "php");
+    let upgrade = subject.sealed.upgrade.as_ref();
+    let upgrades_by_php = upgrade.is_some_and(|upgrade| is_php(&upgrade.argv));
+    for_version(subject.site, &subject.sealed.to.version, &read, upgrades_by_php)
+}
+
+/// What the version `to`, whose files `read` finds, asks of PHP.
+pub fn for_version(
+    site: &Site,
+    to: &str,
+    read: &dyn Fn(&SitePath) -> Option<Vec<u8>>,
+    upgrades_by_php: bool,
+) -> Vec<Check> {
+    let requirements = &site.profile.requirements;
     let silent = requirements.php.is_empty() && requirements.php_in.is_none();
     if silent && requirements.extensions.is_empty() {
         return Vec::new();
     }
-    let wanted = Wanted::of(subject);
-    vec![command_line(subject, &wanted), web_server(subject, &wanted)]
+    let wanted = Wanted::of(site, to, read);
+    vec![command_line(upgrades_by_php, &wanted), web_server(site, &wanted)]
 }
 
 /// What the new version needs.
@@ -28,17 +46,13 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    fn of(subject: &'a Subject) -> Wanted<'a> {
-        let (profile, to) = (&subject.site.profile, &subject.sealed.to.version);
-        let read = |path: &SitePath| {
-            let digest = subject.staged.manifest.entry(path)?.sha256()?;
-            fs::read_text(&subject.staging.object_path(&digest), 1 << 20).ok().map(String::into_bytes)
-        };
+    fn of(site: &'a Site, to: &'a str, read: &dyn Fn(&SitePath) -> Option<Vec<u8>>) -> Wanted<'a> {
+        let profile = &site.profile;
         let of_table = || {
             let rule = profile.requirements.php.iter().rfind(|rule| version::compare(to, &rule.from).is_ge());
             rule.map(|rule| rule.min.clone())
         };
-        let min = profile.php_in(&read).or_else(of_table);
+        let min = profile.php_in(read).or_else(of_table);
         Wanted { to, min, extensions: &profile.requirements.extensions }
     }
 
@@ -53,7 +67,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-fn command_line(subject: &Subject, wanted: &Wanted) -> Check {
+fn command_line(upgrades_by_php: bool, wanted: &Wanted) -> Check {
     const NAME: &str = "php-cli";
     let fix = "install what is missing for PHP on the command line";
     let lacking = match php_programs::of_command_line() {
@@ -64,23 +78,17 @@ fn command_line(subject: &Subject, wanted: &Wanted) -> Check {
         },
     };
     // The application's upgrade would fail in the middle of the run.
-    match upgrades_by_php(subject) {
+    match upgrades_by_php {
         true => Check::error(NAME, lacking, fix),
         false => Check::warning(NAME, lacking, fix),
     }
 }
 
-/// Whether PHP on the command line does the application's upgrade.
-fn upgrades_by_php(subject: &Subject) -> bool {
-    let upgrade = subject.sealed.upgrade.as_ref();
-    upgrade.and_then(|upgrade| upgrade.argv.first()).is_some_and(|program| program == "php")
-}
-
 /// Of several that could serve the site, one that suffices is enough to go on.
-fn web_server(subject: &Subject, wanted: &Wanted) -> Check {
+fn web_server(site: &Site, wanted: &Wanted) -> Check {
     const NAME: &str = "php-web";
     let which = "name the one that serves the site as `fpm` under [php] in entracte.toml";
-    let found = php_programs::of_web_servers(subject.site.settings.php.fpm.as_deref());
+    let found = php_programs::of_web_servers(site.settings.php.fpm.as_deref());
     let lacking: Vec<String> = found.iter().filter_map(|php| wanted.lacking(php)).collect();
     match (found.len(), lacking.len()) {
         (0, _) => Check::warning(NAME, "nobody knows which PHP serves the site", which),

@@ -1,0 +1,100 @@
+//! Staged content that nobody needs any more, and what detached runners wrote.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::app::desk::Held;
+use crate::app::failure::Failure;
+use crate::app::prune::Broom;
+use crate::app::prune::RemovedView;
+use crate::app::prune::facts;
+use crate::base::digest::Sha256;
+use crate::release::staging::Staging;
+use crate::sys::disk;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+use crate::update::plan::Plan;
+
+/// Objects that neither the staged release nor the plan names.
+pub fn content(held: &Held, now: Timestamp, broom: &mut Broom) {
+    let folder = held.site.state.staging().join("objects");
+    // A run that is not over may still take from there.
+    if !fs::is_real_folder(&folder) || facts::is_any_open(held) {
+        return;
+    }
+    let days = held.site.settings.retention.staged_days;
+    let Some(needed) = broom.seen(needed(held).map(Some)) else { return };
+    let old = broom.seen(spare(&folder, &needed, now, days));
+    let why = format!("no staged release or plan needs it, older than {days} days");
+    remove_all("staged content", &folder, old, &why, broom);
+}
+
+fn needed(held: &Held) -> Result<BTreeSet<Sha256>, Failure> {
+    let staged = Staging::open(&held.site.state.staging())?.staged()?;
+    let of_release = staged.iter().flat_map(|staged| &staged.manifest.files).filter_map(|file| file.sha256());
+    let mut needed: BTreeSet<Sha256> = of_release.collect();
+    if fs::is_file(&held.site.state.plan()) {
+        let plan = Plan::load(&held.site.state.plan())?;
+        needed.extend(plan.sealed.changes.iter().filter_map(|change| change.new.as_ref()?.sha256()));
+    }
+    Ok(needed)
+}
+
+fn spare(
+    objects: &Path,
+    needed: &BTreeSet<Sha256>,
+    now: Timestamp,
+    days: u32,
+) -> Result<Vec<PathBuf>, IoError> {
+    let names: BTreeSet<String> = needed.iter().map(ToString::to_string).collect();
+    let is_needed =
+        |path: &Path| path.file_name().and_then(OsStr::to_str).is_none_or(|name| names.contains(name));
+    let mut found = Vec::new();
+    for shelf in fs::list(objects)? {
+        let here = if fs::is_real_folder(&shelf) { fs::list(&shelf)? } else { vec![shelf] };
+        for object in here {
+            if fs::is_file(&object) && !is_needed(&object) && is_old(&object, now, days)? {
+                found.push(object);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Events and answers of runners that are gone; the last one's stay, since
+/// `attach` shows them.
+pub fn runner_files(held: &Held, now: Timestamp, broom: &mut Broom) {
+    let folder = held.site.state.runner();
+    if !fs::is_real_folder(&folder) {
+        return;
+    }
+    let days = held.site.settings.retention.logs_days;
+    let last = broom.seen(crate::app::runner::last_of(&held.site.state));
+    let stays = |path: &PathBuf| {
+        let stem = path.file_stem();
+        stem == Some("current".as_ref())
+            || last.as_ref().is_some_and(|runner| runner.events.file_stem() == stem)
+    };
+    let mut old = broom.seen(fs::list(&folder));
+    old.retain(|path| fs::is_file(path) && !stays(path) && is_old(path, now, days).unwrap_or(false));
+    remove_all("runner files", &folder, old, &format!("older than {days} days"), broom);
+}
+
+fn remove_all(what: &str, folder: &Path, files: Vec<PathBuf>, why: &str, broom: &mut Broom) {
+    if files.is_empty() {
+        return;
+    }
+    let bytes = files.iter().filter_map(|file| disk::usage(file).ok()).sum();
+    let why = format!("{} files: {why}", files.len());
+    let removed = RemovedView { what: what.into(), path: fs::shown(folder), bytes, why };
+    broom.sweep(removed, || Ok(files.iter().try_for_each(|file| fs::remove_file_if_present(file))?));
+}
+
+fn is_old(path: &Path, now: Timestamp, days: u32) -> Result<bool, IoError> {
+    let age = fs::modified(path)?.map(|then| now.duration_since(then).as_secs());
+    Ok(age.is_some_and(|age| age >= i64::from(days) * 86_400))
+}
