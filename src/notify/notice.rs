@@ -30,7 +30,7 @@ pub struct Notice {
     pub log: String,
     /// The plan as text, where it waits for a person.
     pub plan: Option<String>,
-    /// What to type next.
+    /// What to do next.
     pub next: Vec<String>,
     /// What makes it the same thing when it happens again.
     pub key: String,

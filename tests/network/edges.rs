@@ -315,7 +315,7 @@ fn full_disk() {
 #[test]
 fn a_disk_that_fills_up_is_left_free() {
     let mut bench = Bench::new();
-    bench.entracte = bench.entracte.with("ENTRACTE_FAULT", "fetch.write:9=enospc");
+    bench.entracte = bench.entracte.with("ENTRACTE_FAULT", "fetch.write:2=enospc");
     let host = good(&bench.thing);
     is_full(&bench, &bench.stage(&host.url()).refused(1), "No space left on device");
     assert_eq!(host.asked().len(), 1);

@@ -85,7 +85,7 @@ fn a_failure_with_the_site_closed() {
     Folder: /var/www/blog on web1
     Time: 2026-11-21 03:12 UTC
 
-    What to type next:
+    What to do next:
         entracte --site /var/www/blog resume
         entracte --site /var/www/blog rollback
 
@@ -117,7 +117,7 @@ fn an_update_that_was_rolled_back() {
     Folder: /var/www/blog on web1
     Time: 2026-11-21 03:12 UTC
 
-    What to type next:
+    What to do next:
         entracte --site /var/www/blog show 20261121-031145-1f0a
 
     In detail:
@@ -151,7 +151,7 @@ fn an_update_that_was_rolled_back_in_french() {
     Dossier : /var/www/blog sur web1
     Heure : 2026-11-21 03:12 UTC
 
-    À taper ensuite :
+    À faire ensuite :
         entracte --site /var/www/blog show 20261121-031145-1f0a
 
     En détail :
@@ -252,7 +252,7 @@ fn a_site_that_is_closed_for_too_long() {
     Folder: /var/www/blog on web1
     Time: 2026-11-21 03:12 UTC
 
-    What to type next:
+    What to do next:
         entracte --site /var/www/blog status
 
     -- 
@@ -279,7 +279,7 @@ fn findings_of_the_watch() {
     Folder: /var/www/blog on web1
     Time: 2026-11-21 03:12 UTC
 
-    What to type next:
+    What to do next:
         entracte --site /var/www/blog watch
 
     In detail:
