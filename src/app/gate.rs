@@ -11,6 +11,7 @@ use crate::site::gate::Closing;
 use crate::site::gate::Gate;
 use crate::site::gate::GateState;
 use crate::site::gate::Kind;
+use crate::site::gate_proof;
 use crate::sys::clock;
 
 /// When visitors are told to come back, where nobody knows better, in seconds.
@@ -36,7 +37,8 @@ pub fn close(place: &Place, reason: Option<&str>) -> Result<Answer<GateStatus>, 
 fn prove(held: &Held) -> Result<(), Failure> {
     match held.site.probe()? {
         Some((probe, url)) if *held.gate.kind() != Kind::None => {
-            Ok(probe.prove_closed(&url, held.gate.pass())?)
+            probe.prove_closed(&url, held.gate.pass())?;
+            Ok(gate_proof::remember(&held.site, &held.gate)?)
         }
         _ => Ok(()),
     }

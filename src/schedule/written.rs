@@ -101,8 +101,11 @@ fn changed(path: &Path, text: &str, wanted: &Schedule) -> Result<String, Written
     ];
     for (name, value) in entries {
         if let Some(value) = value {
-            set(table, name, value);
+            set(table, name, value.into());
         }
+    }
+    if wanted.unproven {
+        set(table, "unproven", true.into());
     }
     let new = document.to_string();
     // The editor knows one kind of line end.
@@ -111,8 +114,7 @@ fn changed(path: &Path, text: &str, wanted: &Schedule) -> Result<String, Written
 }
 
 /// The comment beside an old value stays.
-fn set(table: &mut dyn TableLike, name: &str, value: &str) {
-    let mut new = Value::from(value);
+fn set(table: &mut dyn TableLike, name: &str, mut new: Value) {
     match table.get_mut(name).and_then(Item::as_value_mut) {
         Some(old) => {
             *new.decor_mut() = old.decor().clone();

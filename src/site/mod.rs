@@ -1,12 +1,15 @@
 //! One site: its settings, application profile, state folder, gate and health.
 
 pub mod access;
+pub mod automation;
+pub mod blocklist;
 pub mod certificate;
 pub mod config;
 pub mod detect;
 pub mod exposure;
 pub mod extension;
 pub mod gate;
+pub mod gate_proof;
 pub mod hash_list;
 pub mod health;
 pub mod history;
@@ -21,6 +24,7 @@ pub mod profile;
 pub mod proof;
 pub mod settings;
 pub mod state;
+pub mod stored;
 
 pub use access::Site;
 pub use access::SiteError;

@@ -140,6 +140,21 @@ impl State {
         self.folder.join("approval.json")
     }
 
+    /// Releases that failed.
+    pub fn blocklist(&self) -> PathBuf {
+        self.folder.join("blocklist.json")
+    }
+
+    /// What automation remembers.
+    pub fn automation(&self) -> PathBuf {
+        self.folder.join("automation.json")
+    }
+
+    /// When the gate was last proved to keep visitors out.
+    pub fn gate_proof(&self) -> PathBuf {
+        self.folder.join("gate-proof.json")
+    }
+
     pub fn history(&self) -> PathBuf {
         self.folder.join("history.jsonl")
     }

@@ -108,6 +108,7 @@ fn jobs_come_in_their_order() {
         prune: Some("0 1 * * *".into()),
         zone: Some("UTC".into()),
         jitter_minutes: 0,
+        unproven: false,
     };
     let record = since(&all, "2026-11-21T12:00:00Z");
     assert_eq!(due(&all, &record, at("2026-11-22T02:00:00Z")).unwrap(), [Job::Prune]);

@@ -11,6 +11,8 @@ mod retention;
 mod schedule;
 mod sections;
 mod smtp;
+mod versions;
+mod windows;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -45,8 +47,11 @@ pub use self::notify::NoticeLanguage;
 pub use self::notify::Notify;
 pub use self::notify::Rhythm;
 pub use self::notify::WebhookSettings;
+pub use self::policy::Ask;
+pub use self::policy::Channel;
 pub use self::policy::Policy;
 pub use self::policy::PolicyRule;
+pub use self::policy::Vouched;
 pub use self::policy::Winner;
 pub use self::render::New;
 pub use self::render::render;
@@ -63,6 +68,9 @@ pub use self::sections::RunOnceSettings;
 pub use self::sections::UpgradeSettings;
 pub use self::smtp::Security;
 pub use self::smtp::SmtpAddress;
+pub use self::versions::Versions;
+pub use self::windows::Window;
+pub use self::windows::Zone;
 
 /// The one version of the format that this program reads and writes.
 pub const FORMAT: u32 = 1;

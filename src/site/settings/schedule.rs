@@ -14,4 +14,7 @@ pub struct Schedule {
     /// Each job of each site is late by a time of its own, up to so many minutes.
     #[serde(default)]
     pub jitter_minutes: u32,
+    /// Updates do with a health check alone: nothing else was proved.
+    #[serde(default)]
+    pub unproven: bool,
 }

@@ -6,6 +6,7 @@ use crate::base::step::Step;
 use crate::base::tree::Tree;
 use crate::site::gate::Closing;
 use crate::site::gate::Opened;
+use crate::site::gate_proof;
 use crate::sys::clock;
 use crate::sys::fs;
 use crate::update::error::StepError;
@@ -36,6 +37,7 @@ pub fn close(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     work.note(Entry::Closing)?;
     work.gate.close(&closing(work))?;
     prove_closed(work)?;
+    remember_proof(work)?;
     work.drain();
     Ok(format!("{} operations prepared, visitors get 503", record.moves.len()))
 }
@@ -127,4 +129,18 @@ pub fn prove_closed(work: &Work) -> Result<(), StepError> {
     probe
         .prove_closed(&url, work.gate.pass())
         .map_err(|error| StepError::NotClosed { reason: error.to_string() })
+}
+
+/// Automation asks for a gate that was proved once; without a URL none is.
+fn remember_proof(work: &mut Work) -> Result<(), StepError> {
+    if work.site.settings.url.is_none() {
+        return Ok(());
+    }
+    match gate_proof::remember(work.site, work.gate) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let message = format!("{error}: what proved the gate closed is not remembered");
+            work.note(Entry::Warning { step: Some(Step::Close), message })
+        }
+    }
 }
