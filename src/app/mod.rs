@@ -3,7 +3,9 @@
 
 mod abandoned;
 pub mod apply;
+pub mod auto;
 mod baseline;
+pub mod blocklist;
 pub mod desk;
 pub mod doctor;
 pub mod event_line;
@@ -22,4 +24,6 @@ pub mod schedule;
 pub mod scripts;
 pub mod stage;
 pub mod status;
+pub mod tick;
+pub mod tick_all;
 pub mod update;

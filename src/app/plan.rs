@@ -207,20 +207,19 @@ pub fn approve(place: &Place, id: &str) -> Result<Answer<Approved>, Failure> {
     if plan.is_empty() {
         return Err(Failure::new(Exit::NothingToDo, "the plan changes nothing"));
     }
-    let approval = approve_here(&held.site, &plan, id)?;
+    let approval = approve_here(&held.site, &plan, id, &who())?;
     Ok(Answer::done(Approved { plan: approval.plan.to_string(), by: approval.by }))
 }
 
-pub(super) fn approve_here(site: &Site, plan: &Plan, id: &str) -> Result<Approval, Failure> {
-    let by = who();
-    let approval = Approval::give(&site.state.approval(), id, &plan.id, &by)?;
+pub(super) fn approve_here(site: &Site, plan: &Plan, id: &str, by: &str) -> Result<Approval, Failure> {
+    let approval = Approval::give(&site.state.approval(), id, &plan.id, by)?;
     let detail = format!("plan {}: {} -> {}", plan.id, plan.sealed.from.version, plan.sealed.to.version);
-    history::append(&site.state.history(), News { event: "approved", run: None, by: Some(&by), detail })?;
+    history::append(&site.state.history(), News { event: "approved", run: None, by: Some(by), detail })?;
     Ok(approval)
 }
 
 /// The person at the keyboard, as far as the system knows.
-fn who() -> String {
+pub(super) fn who() -> String {
     let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(env::variable);
     let name = name.unwrap_or_else(|| format!("uid {}", env::user_id()));
     format!("{}@{}", crate::base::escape::text(&name), env::host_name())

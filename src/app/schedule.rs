@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::app::auto::Proof;
+use crate::app::auto::conditions;
 use crate::app::desk::Held;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
@@ -90,11 +92,6 @@ pub struct JobView {
     pub warnings: Vec<String>,
 }
 
-/// What stands in the way of work that nobody watches.
-fn may_go_alone(_held: &Held, _unproven: bool) -> Result<(), Failure> {
-    Ok(())
-}
-
 pub fn install(place: &Place, request: &Request) -> Result<Answer<ScheduleView>, Failure> {
     let held = Held::take_to_look(place, "schedule install")?;
     let (old, _) = asker();
@@ -109,7 +106,8 @@ pub fn install(place: &Place, request: &Request) -> Result<Answer<ScheduleView>,
     let mut record = Record::load(&held.site.state)?;
     outlook(&schedule, &record, clock::now(), Some(rhythm.every))?;
     if schedule.update.is_some() {
-        may_go_alone(&held, request.unproven)?;
+        let proof = if schedule.unproven { Proof::Waived } else { Proof::Asked };
+        conditions::check(&held.site, &held.gate, proof)?;
     }
     let folder = held.site.state.folder();
     let path = held.site.state.settings();
@@ -144,13 +142,14 @@ fn wanted(held: &Held, request: &Request) -> Schedule {
         prune: request.prune.clone(),
         zone: request.zone.clone(),
         jitter_minutes: 0,
+        unproven: request.unproven,
     };
     let is_silent = |schedule: &Schedule| Job::ALL.iter().all(|job| job.expression(schedule).is_none());
     if is_silent(&asked) && is_silent(&held.site.settings.schedule) {
         use std::os::unix::ffi::OsStrExt;
         let host = crate::sys::env::host_name();
         let seed = [host.as_bytes(), held.site.state.folder().as_os_str().as_bytes()].concat();
-        return Schedule { zone: asked.zone, ..written::usual(&seed) };
+        return Schedule { zone: asked.zone, unproven: asked.unproven, ..written::usual(&seed) };
     }
     asked
 }
@@ -163,6 +162,7 @@ fn merged(old: &Schedule, new: &Schedule) -> Schedule {
         prune: either(&new.prune, &old.prune),
         zone: either(&new.zone, &old.zone),
         jitter_minutes: old.jitter_minutes,
+        unproven: new.unproven || old.unproven,
     }
 }
 

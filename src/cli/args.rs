@@ -11,6 +11,8 @@ use crate::cli::doctor::DoctorArgs;
 use crate::cli::notify::NotifyVerb;
 use crate::cli::prune::PruneArgs;
 use crate::cli::schedule::ScheduleVerb;
+use crate::cli::unattended::BlocklistVerb;
+use crate::cli::unattended::TickArgs;
 
 /// Updates a live web site in stages, shows what will change before anything
 /// does, changes it behind a closed curtain, and can always go back.
@@ -91,6 +93,15 @@ pub enum Verb {
     /// Stage, plan, ask and apply in one go
     #[command(after_help = "Example: entracte update --from inbox")]
     Update(UpdateArgs),
+    /// What the clock calls: end a run that was left, then do what is due
+    #[command(after_help = "Example: entracte tick --all")]
+    Tick(TickArgs),
+    /// Releases that failed here and are not tried again
+    #[command(after_help = "Example: entracte blocklist clear 3f9ac1d2")]
+    Blocklist {
+        #[command(subcommand)]
+        what: BlocklistVerb,
+    },
     /// Where the site stands
     #[command(after_help = "Example: entracte status --json")]
     Status,
@@ -248,9 +259,15 @@ pub struct ApplyArgs {
 
 #[derive(Args, Debug)]
 pub struct UpdateArgs {
-    /// As in `stage`
-    #[arg(long, value_name = "SOURCE", default_value = "inbox")]
-    pub from: String,
+    /// As in `stage`; default: the inbox, or with --auto what the policy says
+    #[arg(long, value_name = "SOURCE")]
+    pub from: Option<String>,
+    /// Ask nobody: the policy of the settings decides, a failure is taken back, and somebody is told
+    #[arg(long, conflicts_with_all = ["version", "complete", "reinstall"])]
+    pub auto: bool,
+    /// With --auto: do with a health check alone
+    #[arg(long, requires = "auto")]
+    pub unproven: bool,
     /// The version, where the release does not say it
     #[arg(long, value_name = "V")]
     pub version: Option<String>,

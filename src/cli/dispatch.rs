@@ -45,6 +45,8 @@ use crate::cli::progress::Progress;
 use crate::cli::prune;
 use crate::cli::schedule;
 use crate::cli::text;
+use crate::cli::unattended;
+use crate::cli::unattended::TickArgs;
 use crate::cli::work;
 
 /// The demonstration, a face of its own.
@@ -95,7 +97,12 @@ fn not_understood(error: &clap::Error, arguments: &[OsString]) -> Exit {
 fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Failure> {
     let needs_no_site = matches!(
         cli.verb,
-        Verb::Init(_) | Verb::Manifest { .. } | Verb::Demo(_) | Verb::Completions { .. } | Verb::Man
+        Verb::Init(_)
+            | Verb::Manifest { .. }
+            | Verb::Tick(TickArgs { all: true, .. })
+            | Verb::Demo(_)
+            | Verb::Completions { .. }
+            | Verb::Man
     );
     let (uid, gid) = if needs_no_site { return None } else { place.owner_to_become()? };
     crate::app::desk::become_user(uid, gid, &arguments[1..])
@@ -122,6 +129,8 @@ impl Session {
             Verb::Apply(args) => work::apply(self, args),
             Verb::Attach => work::attach(self),
             Verb::Update(args) => work::update(self, args),
+            Verb::Tick(args) => unattended::tick(self, &args),
+            Verb::Blocklist { what } => unattended::blocklist(self, &what),
             Verb::Status => self.show("status", status::status(&self.place), text::status),
             Verb::History { verify } => {
                 self.show("history", status::history(&self.place, verify), text::history)

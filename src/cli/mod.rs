@@ -11,4 +11,5 @@ pub mod progress;
 mod prune;
 pub mod schedule;
 pub mod text;
+pub mod unattended;
 pub mod work;

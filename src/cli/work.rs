@@ -34,6 +34,7 @@ use crate::cli::args::RollbackArgs;
 use crate::cli::args::UpdateArgs;
 use crate::cli::dispatch::Session;
 use crate::cli::text;
+use crate::cli::unattended;
 
 pub(super) fn apply(session: &mut Session, args: ApplyArgs) -> Exit {
     let request = match apply_request(&args) {
@@ -112,8 +113,12 @@ pub(super) fn rollback(session: &mut Session, args: RollbackArgs) -> Exit {
 }
 
 pub(super) fn update(session: &mut Session, args: UpdateArgs) -> Exit {
+    if args.auto {
+        return unattended::update(session, args.from, args.unproven);
+    }
+    let from = args.from.unwrap_or_else(|| "inbox".into());
     let request = update::Request {
-        stage: stage::Request { from: args.from, version: args.version, complete: args.complete },
+        stage: stage::Request { from, version: args.version, complete: args.complete },
         reinstall: if args.reinstall { Reinstall::Everything } else { Reinstall::No },
     };
     let place = session.place.clone();

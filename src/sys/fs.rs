@@ -9,6 +9,8 @@ use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
 use std::io::Read;
+use std::io::Seek;
+use std::io::SeekFrom;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::MetadataExt;
@@ -47,7 +49,10 @@ impl Fault for IoError {
         use io::ErrorKind as Kind;
         match self.source.kind() {
             Kind::StorageFull | Kind::QuotaExceeded => {
-                vec![format!("free some space on the file system of {}, then try again", shown(&self.path))]
+                vec![format!(
+                    "free some space on the file system of {} (`entracte prune` removes what old runs left), then try again",
+                    shown(&self.path)
+                )]
             }
             Kind::PermissionDenied => vec![format!(
                 "entracte works as user {} here, who must be allowed to do that (started by root it becomes the site's owner)",
@@ -117,6 +122,16 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
         return Err(IoError::new("read", path, source));
     }
     Ok(text)
+}
+
+/// The end of a file, at most `limit` bytes of it.
+pub fn read_end(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let mut file = File::open(path).context("open", path)?;
+    let size = file.metadata().context("look at", path)?.len();
+    file.seek(SeekFrom::Start(size.saturating_sub(limit))).context("read", path)?;
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).context("read", path)?;
+    Ok(bytes)
 }
 
 pub fn open(path: &Path) -> Result<File> {

@@ -221,7 +221,7 @@ fn at_most(limit: u64, from: impl Read) -> Vec<u8> {
 }
 
 /// This very program, wherever it stands and whoever may go there.
-const OURSELVES: &str = "/proc/self/exe";
+pub const OURSELVES: &str = "/proc/self/exe";
 
 /// This very program, to be started once more.
 pub(super) fn ourselves() -> Command {

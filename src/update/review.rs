@@ -299,7 +299,7 @@ impl<'a> Desk<'a> {
     fn estimate(&self, sealed: &Sealed, operations: &[Operation]) -> Estimate {
         let put: u64 =
             operations.iter().filter_map(|operation| operation.new.as_ref()).map(Thing::size).sum();
-        let saved_patterns = sealed.changed_by_programs();
+        let saved_patterns = sealed.changed_by_programs().and(&self.site.profile.lock_changes());
         let (mut saved, mut saved_count) = (0, 0);
         for (path, node) in self.live.iter().filter(|(path, _)| saved_patterns.matches_bytes(path.as_bytes()))
         {
@@ -341,6 +341,25 @@ impl<'a> Desk<'a> {
 /// What a person should know before anything else: most worrying first.
 pub fn warnings(plan: &Plan) -> Vec<String> {
     let sealed = &plan.sealed;
+    let mut found = worries(plan);
+    if let Some(upgrade) = &sealed.upgrade {
+        let how = if upgrade.argv.is_empty() { "over its web address" } else { "by its own program" };
+        found.push(format!(
+            "the application upgrades its database itself, {how}: all its tables are saved before"
+        ));
+    }
+    if !sealed.scripts.is_empty() || sealed.upgrade.is_some() {
+        found.push(
+            "what scripts and the upgrade do outside the site's folder and its database cannot be taken back"
+                .into(),
+        );
+    }
+    found
+}
+
+/// Of these, what is not so with every good release.
+pub fn worries(plan: &Plan) -> Vec<String> {
+    let sealed = &plan.sealed;
     let mut found = Vec::new();
     let removals = sealed.changes.iter().filter(|change| change.kind == ChangeKind::Remove).count();
     if removals > MANY_REMOVALS {
@@ -358,18 +377,6 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
                  adopt it with the release that is installed (`init --release`), or set conflicts = \"theirs\""
             )),
         }
-    }
-    if let Some(upgrade) = &sealed.upgrade {
-        let how = if upgrade.argv.is_empty() { "over its web address" } else { "by its own program" };
-        found.push(format!(
-            "the application upgrades its database itself, {how}: all its tables are saved before"
-        ));
-    }
-    if !sealed.scripts.is_empty() || sealed.upgrade.is_some() {
-        found.push(
-            "what scripts and the upgrade do outside the site's folder and its database cannot be taken back"
-                .into(),
-        );
     }
     found
 }

@@ -47,21 +47,21 @@ fn a_block_comes_and_goes_and_other_lines_stay() {
         assert!(lines[1].ends_with("entracte --quiet tick --all"), "{ours}");
         assert_eq!(result["sites"][0], site.state().to_str().unwrap());
         let added = site.settings().replace(
-            "\n# When what is done unattended: minute, hour, day, month, weekday.\n[schedule]\nupdate = \"17 3 * * *\"\nzone = \"Europe/Paris\"\n",
+            "\n# When what is done unattended: minute, hour, day, month, weekday.\n[schedule]\nupdate = \"17 3 * * *\"\nzone = \"Europe/Paris\"\nunproven = true\n",
             "",
         );
         assert_eq!(added, before, "more than [schedule] has changed");
 
         // Again, and with another time: one block, at the same minutes.
         site.entracte.json(&DAILY).code(0);
-        site.entracte.json(&["schedule", "install", "--update", "@weekly"]).code(0);
+        site.entracte.json(&["schedule", "install", "--unproven", "--update", "@weekly"]).code(0);
         assert_eq!(machine.crontab("root").unwrap(), crontab);
         assert!(
-            site.settings().contains("update = \"@weekly\"\nzone = \"Europe/Paris\"\n"),
+            site.settings().contains("update = \"@weekly\"\nzone = \"Europe/Paris\"\nunproven = true\n"),
             "{}",
             site.settings()
         );
-        let every = ["schedule", "install", "--every", "60"];
+        let every = ["schedule", "install", "--unproven", "--every", "60"];
         assert_eq!(site.entracte.json(&every).code(0)["every"], 60);
         assert_eq!(site.entracte.json(&["schedule", "list"]).code(0)["every"], 60);
 
@@ -77,7 +77,7 @@ fn a_block_comes_and_goes_and_other_lines_stay() {
 fn sites_of_one_user_share_a_line() {
     let Some(machine) = Machine::new() else { return };
     let sites: Vec<Adopted> = (0..4).map(|_| Adopted::of_www_data()).collect();
-    let install = ["--json", "schedule", "install"];
+    let install = ["--json", "schedule", "install", "--unproven"];
     // All at once: none may lose what another wrote.
     let running: Vec<_> = sites
         .iter()
@@ -131,7 +131,7 @@ fn systemd_understands_the_units() {
     assert!(list["checks"].to_string().contains("the timer does not run"), "{list:#}");
     // Who has a timer keeps it.
     assert_eq!(
-        site.entracte.json(&["schedule", "install", "--update", "@daily"]).code(0)["installed"],
+        site.entracte.json(&["schedule", "install", "--unproven", "--update", "@daily"]).code(0)["installed"],
         "systemd"
     );
     site.entracte.json(&["schedule", "remove"]).code(0);

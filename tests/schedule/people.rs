@@ -12,13 +12,22 @@ fn what_people_read() {
         return;
     }
     let site = Adopted::of_root();
-    let usual = site.entracte.json(&["schedule", "install", "--dry-run"]).code(0);
+    let usual = site.entracte.json(&["schedule", "install", "--unproven", "--dry-run"]).code(0);
     let jobs: Vec<&str> =
         usual["jobs"].as_array().unwrap().iter().map(|job| job["job"].as_str().unwrap()).collect();
     assert_eq!(jobs, ["update", "prune"]);
     let then = faketime::at(&site.small, "@2026-11-21 12:00:00").with("TZ", "UTC");
-    let install =
-        ["schedule", "install", "--update", "30 2 * * *", "--prune", "* 5 * * 0", "--zone", "Europe/Paris"];
+    let install = [
+        "schedule",
+        "install",
+        "--unproven",
+        "--update",
+        "30 2 * * *",
+        "--prune",
+        "* 5 * * 0",
+        "--zone",
+        "Europe/Paris",
+    ];
     let said = then.run(&install).code(0).stdout;
     insta::assert_snapshot!(told(&said), @r#"
     crontab asks every 10 minutes what is due

@@ -61,7 +61,8 @@ fn what_is_wrong_is_refused_before_anything_is_written() {
         (&["--every", "0"], 2, "1 to 30, or 60"),
     ];
     for (options, code, words) in cases {
-        let said = site.entracte.json(&[&["schedule", "install"], options].concat()).refused(code);
+        let said =
+            site.entracte.json(&[&["schedule", "install", "--unproven"], options].concat()).refused(code);
         assert!(said.contains(words), "{options:?}: {said}");
     }
     site.entracte.json(&[&DAILY[..], &["--systemd", "--by-hand"]].concat()).refused(2);

@@ -1,6 +1,7 @@
 //! The program under another clock, by the library of the package `faketime`.
 
 use std::fs;
+use std::path::Path;
 use std::path::PathBuf;
 
 use super::effort;
@@ -23,11 +24,18 @@ pub fn library() -> Option<PathBuf> {
 
 /// The program for a small site, by a clock that is wrong by `offset`: `+10y`.
 pub fn at(small: &SmallSite, offset: &str) -> Entracte {
-    let entracte = Entracte::new(&small.root());
+    entracte(&small.root(), offset)
+}
+
+/// The same for any site; a clock that begins at a time is `@2026-11-21 12:00:00`.
+pub fn entracte(site: &Path, offset: &str) -> Entracte {
+    let entracte = Entracte::new(site);
     if offset == NOW {
         return entracte;
     }
     let library = library().expect("asked for before");
+    // The library has memory that another user may not look at: there is no change of users.
+    let entracte = entracte.by_owner();
     // What files say of their times is what the kernel says.
     entracte.with("LD_PRELOAD", library.to_str().unwrap()).with("FAKETIME", offset).with("NO_FAKE_STAT", "1")
 }

@@ -1,6 +1,7 @@
 //! The program itself, run as a script would run it.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ pub struct Entracte {
     site: PathBuf,
     home: TempDir,
     environment: Vec<(String, String)>,
+    /// Whom it is started as; `None`: as root, and it becomes the site's owner itself.
+    user: Option<u32>,
 }
 
 /// How one call ended.
@@ -45,7 +48,7 @@ impl Entracte {
         // entracte works as the owner of the site.
         let owner = fs::metadata(site).map_or(0, |meta| std::os::unix::fs::MetadataExt::uid(&meta));
         std::os::unix::fs::chown(home.path(), Some(owner), Some(owner)).unwrap();
-        Entracte { site: site.to_owned(), home, environment: Vec::new() }
+        Entracte { site: site.to_owned(), home, environment: Vec::new(), user: None }
     }
 
     /// The same site with a fault: `swap.operation:3=kill`.
@@ -56,6 +59,12 @@ impl Entracte {
     /// The same program with one variable more in its environment.
     pub fn with(mut self, name: &str, value: &str) -> Entracte {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same program started as the owner of its site.
+    pub fn by_owner(mut self) -> Entracte {
+        self.user = Some(std::os::unix::fs::MetadataExt::uid(&fs::metadata(&self.site).unwrap()));
         self
     }
 
@@ -84,6 +93,9 @@ impl Entracte {
         command.args(arguments).env_clear().stdin(Stdio::null()).current_dir(self.home.path());
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("HOME", self.home.path()).env("LANG", "C.UTF-8");
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

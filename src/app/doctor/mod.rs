@@ -9,6 +9,7 @@ mod past;
 pub(super) mod room;
 mod settings;
 mod tree;
+mod unattended;
 mod web;
 
 use jiff::Timestamp;
@@ -77,14 +78,8 @@ fn all(state: State, depth: Depth) -> Vec<Check> {
     checks.extend(tree::checks(&patient));
     checks.extend(room::checks(&patient));
     checks.extend(outlook::checks(&patient));
-    checks.extend(unattended(&site));
+    checks.extend(unattended::checks(&site));
     checks
-}
-
-/// Whether what is done without anybody at the keyboard will be done, and told.
-fn unattended(_site: &Site) -> Vec<Check> {
-    // Here `notify::check` and `schedule::check` are asked.
-    Vec::new()
 }
 
 /// A site and what several checks go by, looked at once.

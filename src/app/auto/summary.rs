@@ -1,0 +1,52 @@
+//! A plan as a person reads it in a mail.
+
+use std::fmt::Write;
+
+use crate::base::check::Level;
+use crate::base::escape;
+use crate::update::plan::Plan;
+use crate::update::review;
+
+/// As many of each are named.
+const NAMED: usize = 15;
+
+pub(super) fn plan(plan: &Plan, reasons: &[String]) -> String {
+    let sealed = &plan.sealed;
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "plan {}", plan.id);
+    let _ = writeln!(text, "{} {} -> {}", sealed.product, sealed.from.version, sealed.to.version);
+    let _ = writeln!(text, "visitors are kept out for about {:.0} s", plan.estimate.closed_seconds);
+    let counts: Vec<String> =
+        plan.counts().into_iter().map(|(kind, count)| format!("{count} {}", word(&kind))).collect();
+    let _ = writeln!(text, "files: {}", counts.join(", "));
+    list(&mut text, "it waits because", reasons);
+    let checks = plan.checks.iter().filter(|check| check.level != Level::Ok);
+    let checks: Vec<String> =
+        checks.map(|check| format!("{}: {}; {}", check.name, check.detail, check.fix)).collect();
+    list(&mut text, "checks", &checks);
+    list(&mut text, "warnings", &review::warnings(plan));
+    let statements: Vec<String> =
+        sealed.sql.iter().flat_map(|file| file.statements.iter().cloned()).collect();
+    list(&mut text, "statements", &statements);
+    let scripts: Vec<String> = sealed.scripts.iter().map(|script| script.path.to_string()).collect();
+    list(&mut text, "one-time scripts", &scripts);
+    escape::block(&text)
+}
+
+fn word(kind: &impl serde::Serialize) -> String {
+    serde_json::to_value(kind).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn list(text: &mut String, title: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "{title}:");
+    for line in lines.iter().take(NAMED) {
+        let _ = writeln!(text, "  {}", line.lines().next().unwrap_or_default());
+    }
+    if let Some(more) = lines.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        let _ = writeln!(text, "  and {more} more");
+    }
+}

@@ -1,0 +1,132 @@
+//! `tick`: what the clock calls, again and again. A run that was left is ended
+//! first, then what is due is done; whatever fails is told.
+
+use serde::Serialize;
+
+use crate::app::auto;
+use crate::app::auto::Ended;
+use crate::app::auto::Proof;
+use crate::app::auto::Request;
+use crate::app::auto::recovery;
+use crate::app::auto::telling;
+use crate::app::desk::Held;
+use crate::app::desk::Interrupt;
+use crate::app::desk::Listener;
+use crate::app::desk::Place;
+use crate::app::failure::Failure;
+use crate::app::prune;
+use crate::app::report::Answer;
+use crate::app::report::RunView;
+use crate::base::exit::Exit;
+use crate::notify;
+use crate::schedule::due::Job;
+use crate::schedule::due::due;
+use crate::schedule::record::Record;
+use crate::sys::clock;
+
+/// What one tick did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TickView {
+    pub jobs: Vec<JobView>,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct JobView {
+    /// `recover`, `update`, `watch` or `prune`.
+    pub job: String,
+    pub exit: Exit,
+    /// What came of it, in a sentence.
+    pub told: String,
+    pub run: Option<RunView>,
+}
+
+/// The worst first: how a tick ends is how its worst job ended.
+const WORST: [Exit; 6] =
+    [Exit::Stuck, Exit::Failed, Exit::Untrusted, Exit::Refused, Exit::Differs, Exit::Waiting];
+
+pub fn tick(
+    place: &Place,
+    proof: Proof,
+    interrupt: Interrupt,
+    listener: Listener,
+) -> Result<Answer<TickView>, Failure> {
+    let held = match Held::take(place, "tick") {
+        Err(failure) if failure.exit == Exit::Locked => {
+            // Whoever works on it may hang: that the site is closed is told all the same.
+            telling::closed_too_long(&place.open()?)?;
+            return Err(failure);
+        }
+        held => held?,
+    };
+    let mut view = TickView { warnings: notify::retry(&held.site).warnings(), ..TickView::default() };
+    let recovered =
+        recovery::recover(&held, listener).unwrap_or_else(|failure| Some(Ended::Refused(failure)));
+    match recovered {
+        Some(ended) => view.jobs.push(told("recover", telling::tell(&held.site, ended))),
+        None => work(&held, proof, interrupt, listener, &mut view)?,
+    }
+    view.warnings.extend(telling::closed_too_long(&held.site)?);
+    let worst = WORST.into_iter().find(|exit| view.jobs.iter().any(|job| job.exit == *exit));
+    Ok(Answer::ending(worst.unwrap_or(Exit::Done), view))
+}
+
+/// Does what is due.
+fn work(
+    held: &Held,
+    proof: Proof,
+    interrupt: Interrupt,
+    listener: Listener,
+    view: &mut TickView,
+) -> Result<(), Failure> {
+    let (site, now) = (&held.site, clock::now());
+    let schedule = &site.settings.schedule;
+    let proof = if schedule.unproven { Proof::Waived } else { proof };
+    let mut record = Record::load(&site.state)?;
+    record.tick(schedule, now);
+    let mut jobs = due(schedule, &record, now)?;
+    let updates = Job::Update.expression(schedule).is_some();
+    if updates && !jobs.contains(&Job::Update) && auto::goes_on(site)? {
+        jobs.insert(0, Job::Update);
+    }
+    // What dies at its work is not begun again for the same time.
+    jobs.iter().for_each(|job| record.begin(*job, now));
+    record.save()?;
+    for job in jobs {
+        let came = match job {
+            Job::Update => {
+                let request = Request { from: None, proof };
+                told("update", auto::go(held, &request, interrupt.clone(), listener))
+            }
+            Job::Prune => pruned(held, &mut view.warnings),
+            Job::Watch => plain(
+                "watch",
+                Exit::Refused,
+                "this entracte does not watch yet: take `watch` out of [schedule]",
+            ),
+        };
+        view.jobs.push(came);
+    }
+    Ok(())
+}
+
+fn pruned(held: &Held, warnings: &mut Vec<String>) -> JobView {
+    let pruned = prune::prune_here(held);
+    warnings.extend(pruned.warnings);
+    let message = format!("{} removed, {} bytes", pruned.removed.len(), pruned.bytes);
+    plain("prune", Exit::Done, &message)
+}
+
+fn plain(job: &str, exit: Exit, message: &str) -> JobView {
+    JobView { job: job.into(), exit, told: message.into(), run: None }
+}
+
+fn told(job: &str, answer: Result<Answer<RunView>, Failure>) -> JobView {
+    match answer {
+        Ok(Answer { exit, result, failure }) => {
+            let told = failure.map_or_else(|| result.outcome.clone(), |failure| failure.message);
+            JobView { job: job.into(), exit, told, run: Some(result) }
+        }
+        Err(failure) => plain(job, failure.exit, &failure.message),
+    }
+}

@@ -1,0 +1,80 @@
+//! A run whose process died: the machine went down, or somebody pulled the plug.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::alone::Alone;
+use crate::alone::SERVER;
+use crate::support::run::Entracte;
+
+const AUTO: &[&str] = &["update", "--auto"];
+
+/// At which line of its journal a whole run is at this place.
+fn line_of(alone: &Alone, is_it: impl Fn(&Value) -> bool) -> usize {
+    let run = alone.entracte.json(AUTO).code(0)["run"].as_str().unwrap().to_owned();
+    let journal = alone.state().join("runs").join(run).join("journal.jsonl");
+    let text = fs::read_to_string(&journal).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let line = lines.into_iter().position(|line| is_it(&line)).unwrap_or_else(|| panic!("{text}"));
+    alone.entracte.json(&["rollback"]).code(0);
+    line + 1
+}
+
+fn dies_at(alone: &Alone, line: usize) {
+    Entracte::with_fault(&alone.site.folder, &format!("journal.written:{line}=kill")).run(AUTO).killed();
+}
+
+#[test]
+fn a_run_that_died_is_taken_back_by_the_next_tick() {
+    let alone = Alone::new("rebooted");
+    for (step, verb) in [("swap", &["tick"][..]), ("verify", AUTO)] {
+        let line = match step {
+            "swap" => {
+                line_of(&alone, |line| line["entry"]["event"] == "started" && line["entry"]["step"] == "swap")
+            }
+            // The release has died once: it is known where.
+            _ => line_of(&alone, |line| {
+                line["entry"]["event"] == "started" && line["entry"]["step"] == "verify"
+            }),
+        };
+        dies_at(&alone, line);
+        assert_eq!(alone.site.get(SERVER, "").status, 503, "{step}");
+        let answer = alone.entracte.json(verb);
+        assert_eq!(answer.exit, 1, "{step}: {:#} {:#}", answer.result, answer.error);
+        alone.is_old(step);
+        alone.one_mail(&["rolled back", &format!("the process or the machine ended at {step}")]);
+    }
+    // Twice in the same release is no accident.
+    assert!(alone.entracte.json(AUTO).refused(5).contains("died 2 times"));
+    alone.no_mail();
+    alone.is_old("it is not tried a third time");
+}
+
+#[test]
+fn a_run_that_died_behind_its_reopening_is_finished() {
+    let alone = Alone::new("rebootedlate");
+    let line = line_of(&alone, |line| line["entry"]["event"] == "opening");
+    dies_at(&alone, line);
+    alone.entracte.json(&["tick"]).code(0);
+    alone.is_new("finished by the tick");
+    assert_eq!(alone.entracte.json(&["status"]).exit, 0);
+}
+
+/// What a person stopped, or left failed, is that person's.
+#[test]
+fn a_run_of_a_person_is_left_alone() {
+    let alone = Alone::new("attended");
+    let next = alone.next.to_str().unwrap();
+    alone.entracte.json(&["stage", "--from", next]).code(0);
+    crate::support::update::plan_and_approve(&alone.entracte);
+    alone.entracte.json(&["apply", "--stop-before", "verify"]).code(0);
+    assert!(alone.entracte.json(AUTO).refused(5).contains("is not over"));
+    alone.mails();
+    alone.settings(|settings| settings["schedule"]["update"] = toml_edit::value("* * * * *"));
+    alone.entracte.json(&["tick"]);
+    assert_eq!(alone.site.get(SERVER, "").status, 503);
+    alone.mails();
+    alone.entracte.json(&["resume"]).code(0);
+    alone.is_new("the person went on");
+}

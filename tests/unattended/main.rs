@@ -1,0 +1,14 @@
+//! A site that is left to itself: what it takes, how runs end that nobody looks
+//! at, and who is told.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
+
+mod alone;
+mod conditions;
+mod endings;
+mod left;
+mod policy;
+#[path = "../support/mod.rs"]
+mod support;
+mod ticks;
+mod trouble;
