@@ -221,6 +221,12 @@ fn edits_of_people_stay_until_their_run_is_old_and_are_named() {
     assert_eq!(fs::read_to_string(&edited).unwrap(), "edited by hand\n", "{kept:#}");
     assert!(!has_set(&past.folder(0)));
     assert!(kept["warnings"].to_string().contains("has to be kept"), "{kept:#}");
+    let before = faketime::at(&past.small, "+80d").json(&["doctor"]).code(0);
+    let told = before["checks"].as_array().unwrap().iter().find(|check| check["name"] == "edits").unwrap();
+    assert_eq!(told["level"], "warning", "{told:#}");
+    assert!(told["detail"].as_str().unwrap().contains("undone/app/changed.txt"), "{told:#}");
+    // There is nothing more to remove: that is no failure.
+    assert_eq!(whats(&past.entracte.json(&["prune"]).code(0)), [""; 0]);
     let gone = faketime::at(&past.small, "+91d").json(&["prune"]).code(0);
     assert_eq!(whats(&gone).last(), Some(&"run"), "{gone:#}");
     let named = gone["removed"].as_array().unwrap().iter().filter(|one| one["what"] == "edit");

@@ -23,6 +23,7 @@ pub mod probe;
 pub mod profile;
 pub mod proof;
 pub mod settings;
+pub mod space;
 pub mod state;
 pub mod stored;
 

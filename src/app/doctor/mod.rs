@@ -6,7 +6,7 @@
 mod gate;
 mod outlook;
 mod past;
-pub(super) mod room;
+mod room;
 mod settings;
 mod tree;
 mod unattended;

@@ -5,10 +5,12 @@ use jiff::Timestamp;
 
 use crate::app::doctor::Patient;
 use crate::app::doctor::failed;
+use crate::app::prune::edits_to_go;
 use crate::app::status::stands_at;
 use crate::base::check::Check;
 use crate::site::history;
 use crate::site::installed::Baseline;
+use crate::sys::fs;
 use crate::update::backup_set;
 use crate::update::checks::environment;
 use crate::update::journal;
@@ -20,6 +22,10 @@ use crate::update::standing::Standing;
 
 /// After so many days without an update somebody should look.
 const LONG_DAYS: i64 = 180;
+/// What people wrote and `prune` will remove is told so long before, in days.
+const EDITS_DAYS: u32 = 14;
+/// As many of it are named.
+const SHOWN: usize = 5;
 const WAYS: &str = "`entracte resume` goes on with it, `entracte rollback` takes it back";
 
 pub fn checks(patient: &Patient) -> Vec<Check> {
@@ -27,8 +33,27 @@ pub fn checks(patient: &Patient) -> Vec<Check> {
     let lock = environment::exposed_lock(patient.site);
     checks.push(lock.unwrap_or_else(|| Check::ok("lock", "nobody else can hold it")));
     checks.extend([backup(patient), chain(patient), baseline(patient), last_update(patient)]);
-    checks.push(last_watch(patient));
+    checks.extend([last_watch(patient), edits(patient)]);
     checks
+}
+
+/// What people wrote is named before `prune` takes it away.
+fn edits(patient: &Patient) -> Check {
+    const NAME: &str = "edits";
+    let going = edits_to_go(patient.site, EDITS_DAYS);
+    let Some((folder, first)) = going.first() else {
+        return Check::ok(NAME, "nothing that people wrote is about to be cleared away");
+    };
+    let more: usize = going.iter().map(|(_, edits)| edits.len()).sum::<usize>() - first.len().min(SHOWN);
+    Check::warning(
+        NAME,
+        format!(
+            "what was set aside when runs were taken back goes within {EDITS_DAYS} days: {}{}",
+            first[..first.len().min(SHOWN)].join(", "),
+            and_more(more)
+        ),
+        format!("copy what you need of it from {}", fs::shown(folder)),
+    )
 }
 
 fn open_run(patient: &Patient) -> Check {

@@ -78,7 +78,7 @@ pub fn runs(held: &Held, now: Timestamp, broom: &mut Broom) {
             broom.warn(format!("nothing of run {id} is removed: its folder is none of ours"));
             continue;
         }
-        match facts::of(held, &id) {
+        match facts::of(&held.site, &id) {
             Ok(facts) if facts.end.is_none() => {
                 broom.warn(format!("run {id} is not over: nothing of it is removed"));
                 known.push(facts);

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::app::desk::Held;
 use crate::app::failure::Failure;
 use crate::app::prune::decide::RunFacts;
+use crate::site::Site;
 use crate::sys::disk;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
@@ -16,17 +16,17 @@ use crate::update::run::RunFolder;
 use crate::update::standing::End;
 
 /// Whether a run waits for somebody to go on with it.
-pub fn is_any_open(held: &Held) -> bool {
-    run::open_run(&held.site.state.runs()).map_or(true, |open| open.is_some())
+pub fn is_any_open(site: &Site) -> bool {
+    run::open_run(&site.state.runs()).map_or(true, |open| open.is_some())
 }
 
 /// The facts of the run `id`.
-pub fn of(held: &Held, id: &str) -> Result<RunFacts, Failure> {
-    let folder = run::folder_of(&held.site.state.runs(), id)?;
+pub fn of(site: &Site, id: &str) -> Result<RunFacts, Failure> {
+    let folder = run::folder_of(&site.state.runs(), id)?;
     let (records, standing) = journal::read(&folder.journal())?;
     let ended = records.last().map(|record| record.at);
     let can_be_asked_for = standing.end == Some(End::Finished) && !standing.committed;
-    let inside = place::inside(&held.site.root, id);
+    let inside = place::inside(&site.root, id);
     let set = size_of(&backup_set::parts(&folder))? + size_of(std::slice::from_ref(&inside))?;
     let logs = disk::usage(&folder.logs())?;
     Ok(RunFacts {

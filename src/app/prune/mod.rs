@@ -7,15 +7,22 @@ mod decide;
 mod facts;
 mod staging;
 
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::app::desk::Held;
 use crate::app::desk::Place;
-use crate::app::doctor::room;
 use crate::app::failure::Failure;
+use crate::app::prune::decide::RunFacts;
+use crate::app::prune::decide::What;
 use crate::app::report::Answer;
 use crate::base::exit::Exit;
+use crate::site::Site;
+use crate::site::space;
 use crate::sys::clock;
+use crate::update::run;
 
 /// Whether anything is touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +38,9 @@ pub struct PruneView {
     pub bytes: u64,
     pub warnings: Vec<String>,
     pub dry_run: bool,
+    /// Of the warnings, the first that says what could not be removed.
+    #[serde(skip)]
+    first_failure: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -45,10 +55,10 @@ pub struct RemovedView {
 pub fn prune(place: &Place, manner: Manner) -> Result<Answer<PruneView>, Failure> {
     let held = Held::take(place, "prune")?;
     let view = prune_by(&held, manner);
-    match view.removed.is_empty() && !view.warnings.is_empty() && manner == Manner::Real {
-        true if !facts::is_any_open(&held) => {
-            let failure = Failure::new(Exit::Failed, "nothing could be removed");
-            Ok(Answer::failing(failure.hint(view.warnings[0].clone()), view))
+    match (view.removed.is_empty(), &view.first_failure) {
+        (true, Some(first)) => {
+            let failure = Failure::new(Exit::Failed, "nothing could be removed").hint(first.clone());
+            Ok(Answer::failing(failure, view))
         }
         _ => Ok(Answer::done(view)),
     }
@@ -67,7 +77,7 @@ fn prune_by(held: &Held, manner: Manner) -> PruneView {
     staging::content(held, clock::now(), &mut broom);
     staging::runner_files(held, clock::now(), &mut broom);
     if manner == Manner::Real {
-        room::remember(&held.site, clock::now());
+        space::remember(&held.site.state, clock::now());
     }
     broom.view
 }
@@ -92,8 +102,9 @@ impl Broom {
                 true
             }
             Err(failure) => {
-                let because: String = failure.causes.iter().map(|cause| format!(": {cause}")).collect();
-                self.warn(format!("{}{because}", failure.message));
+                let told = whole(&failure);
+                self.view.first_failure.get_or_insert_with(|| told.clone());
+                self.warn(told);
                 false
             }
         }
@@ -106,9 +117,25 @@ impl Broom {
     /// What was looked at, or nothing and a warning.
     fn seen<T: Default, E: Into<Failure>>(&mut self, looked: Result<T, E>) -> T {
         looked.map_err(Into::into).unwrap_or_else(|failure: Failure| {
-            let because: String = failure.causes.iter().map(|cause| format!(": {cause}")).collect();
-            self.warn(format!("{}{because}", failure.message));
+            self.warn(whole(&failure));
             T::default()
         })
     }
+}
+
+fn whole(failure: &Failure) -> String {
+    [std::slice::from_ref(&failure.message), &failure.causes].concat().join(": ")
+}
+
+/// What people wrote and the next `days` will take away, each with the folder
+/// of the run that holds it.
+pub(super) fn edits_to_go(site: &Site, days: u32) -> Vec<(PathBuf, Vec<String>)> {
+    let runs = site.state.runs();
+    let ids = run::list(&runs).unwrap_or_default();
+    let known: Vec<RunFacts> = ids.iter().filter_map(|id| facts::of(site, id).ok()).collect();
+    let then = clock::now() + SignedDuration::from_hours(24 * i64::from(days));
+    let going = decide::decide(&known, &site.settings.retention, then);
+    let whole = |facts: &&RunFacts| going.iter().any(|one| one.run == facts.id && one.what == What::Run);
+    let with_edits = known.iter().filter(|facts| !facts.edits.is_empty()).filter(whole);
+    with_edits.map(|facts| (runs.join(&facts.id), facts.edits.clone())).collect()
 }

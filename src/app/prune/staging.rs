@@ -23,7 +23,7 @@ use crate::update::plan::Plan;
 pub fn content(held: &Held, now: Timestamp, broom: &mut Broom) {
     let folder = held.site.state.staging().join("objects");
     // A run that is not over may still take from there.
-    if !fs::is_real_folder(&folder) || facts::is_any_open(held) {
+    if !fs::is_real_folder(&folder) || facts::is_any_open(&held.site) {
         return;
     }
     let days = held.site.settings.retention.staged_days;
