@@ -71,8 +71,8 @@ fn nothing_is_found_and_nothing_changes() {
         before.assert_same(&Tree::of(parent).without(&[".entracte-doctor/space.json"]), "after the doctor");
         let text = clinic.entracte.run(&["doctor"]).code(0).stdout;
         insta::assert_snapshot!(text, @"
-        fine: state, settings, run, lock, backup-set, history, baseline, last-update, last-watch, edits, answers, clock, certificate, privacy, privacy-of-backups, gate, closed, gate-effective, maintenance, writable, owners, staged, space, inodes, quota, space-trend, database, auto-updater, opcache
-        29 checks: 0 errors, 0 warnings
+        fine: state, settings, run, lock, backup-set, history, baseline, last-update, last-watch, edits, answers, clock, certificate, privacy, privacy-of-backups, gate, closed, gate-effective, maintenance, writable, owners, staged, space, inodes, quota, space-trend, database, auto-updater, opcache, notify, schedule
+        31 checks: 0 errors, 0 warnings
         ");
         let told = clinic.entracte.run(&["doctor", "-v"]).code(0).stdout;
         assert!(told.contains("fine baseline: version 2, 4 files, known by the release"), "{told}");
