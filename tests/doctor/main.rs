@@ -108,8 +108,8 @@ fn what_people_read() {
           fix: set `url` in entracte.toml, or mend what `answers` says
         warning gate: nothing answers at http://127.0.0.1:1/
           fix: check `url` in entracte.toml
-        fine: state, settings, run, backup-set, history, last-update, last-watch, edits, clock, certificate, closed, maintenance, staged, space, inodes, quota, space-trend, database, auto-updater
-        24 checks: 2 errors, 3 warnings
+        fine: state, settings, run, backup-set, history, last-update, last-watch, edits, clock, certificate, closed, maintenance, staged, space, inodes, quota, space-trend, database, auto-updater, notify, schedule
+        26 checks: 2 errors, 3 warnings
         ");
     });
 }
