@@ -1,11 +1,13 @@
 //! A real WordPress that is left to itself, with a real mail server: what a
-//! release brings that is ill, well, or cut off by a reboot, and who is told.
+//! release brings that is ill, cut off by a reboot, or well; a full disk, a network
+//! that is away, a person who is asked; and who is told.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
 mod support;
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -39,8 +41,9 @@ struct Press {
 }
 
 #[test]
-fn ill_cut_off_and_well() {
+fn in_trouble_ill_cut_off_asked_about_and_well() {
     let mut press = Press::new();
+    press.meets_trouble();
     // A page that only the old release shows: every new one looks ill.
     press.known_by(&format!("WordPress {}", press.old.version));
     press.entracte.json(AUTO).refused(1);
@@ -66,8 +69,7 @@ fn ill_cut_off_and_well() {
     let mail = press.one_mail();
     assert!(mail.contains("the process or the machine ended at swap"), "{mail}");
 
-    let result = press.entracte.json(AUTO).code(0);
-    assert_eq!(result["outcome"], "finished", "{result:#}");
+    press.asks_and_is_answered();
     press.site.is_release(&press.old, &press.new);
     assert_eq!(Some(press.site.wordpress_database()), press.new.database);
     assert_eq!(press.site.wordpress_version(SERVER).as_ref(), Some(&press.new.version));
@@ -100,6 +102,47 @@ impl Press {
         press.entracte.json(&["notify", "test"]).code(0);
         assert_eq!(press.mails().len(), 1);
         press
+    }
+
+    /// A disk that is full, a network that is away.
+    fn meets_trouble(&mut self) {
+        let full = Entracte::with_fault(&self.site.folder, "stage.write:100=enospc");
+        full.json(AUTO).refused(1);
+        let mail = self.one_mail();
+        assert!(mail.contains("No space left on device") && mail.contains("entracte prune"), "{mail}");
+        self.is_old("the disk was full");
+
+        let archive = releases::archive("wordpress-6.8.zip");
+        // Nobody listens at the port of a socket that is gone.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        self.settings(|settings| {
+            settings["policy"]["from"] = toml_edit::value(format!("http://127.0.0.1:{port}/latest.zip"));
+            settings["network"]["tries"] = toml_edit::value(1);
+            settings["schedule"]["update"] = toml_edit::value("0 0 1 1 *");
+        });
+        self.entracte.json(AUTO).refused(1);
+        for _ in 0..3 {
+            self.entracte.json(&["tick"]).refused(1);
+        }
+        let mail = self.one_mail();
+        assert!(mail.contains("3 times in a row"), "{mail}");
+        self.settings(|settings| settings["policy"]["from"] = toml_edit::value(archive.to_str().unwrap()));
+    }
+
+    /// It asks by mail, and the tick after the answer does it.
+    fn asks_and_is_answered(&mut self) {
+        self.settings(|settings| {
+            settings["policy"]["ask"] = toml_edit::value(toml_edit::Array::from_iter(["schema"]));
+        });
+        self.entracte.json(AUTO).refused(4);
+        let mail = self.one_mail();
+        let plan = self.entracte.json(&["status"]).result["plan"]["id"].as_str().unwrap().to_owned();
+        assert!(mail.contains(&format!(" approve {}", &plan[..16])), "{mail}");
+        assert!(mail.contains("the structure of the database may change"), "{mail}");
+        self.is_old("nobody has answered");
+        self.entracte.json(&["approve", &plan[..16]]).code(0);
+        let ticked = self.entracte.json(&["tick"]).code(0);
+        assert_eq!(ticked["jobs"][0]["run"]["outcome"], "finished", "{ticked:#}");
     }
 
     fn state(&self) -> PathBuf {

@@ -19,6 +19,9 @@ pub const FORMAT: u32 = 1;
 /// Shortest beginning of an id that names a plan.
 pub const MIN_PREFIX: usize = 12;
 
+/// Who approves where no person does.
+pub const POLICY: &str = "policy";
+
 /// A person's or a policy's word for exactly one plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {

@@ -118,6 +118,18 @@ impl Alone {
         mails[0].clone()
     }
 
+    /// The text of a mail, without what is another each time.
+    pub fn readable(&self, mail: &str) -> String {
+        let (_, behind) = mail.split_once("quoted-printable\n\n").unwrap();
+        let text = behind.split("\n--").next().unwrap();
+        let host = String::from_utf8(rustix::system::uname().nodename().to_bytes().to_vec()).unwrap();
+        let text =
+            text.replace(&self.site.url(SERVER), "URL").replace(self.state().to_str().unwrap(), "STATE");
+        let text =
+            text.replace(self.site.folder.to_str().unwrap(), "FOLDER").replace(&format!(" on {host}"), "");
+        text.lines().filter(|line| !line.starts_with("Time:")).collect::<Vec<_>>().join("\n")
+    }
+
     #[track_caller]
     pub fn no_mail(&self) {
         let mails = self.mails();

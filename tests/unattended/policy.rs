@@ -17,12 +17,13 @@ fn what_needs_a_person_is_mailed_approved_and_done_by_the_next_tick() {
     assert!(alone.entracte.json(AUTO).refused(4).contains("1 -> 2 is a major step"));
     let plan = alone.entracte.json(&["status"]).result["plan"]["id"].as_str().unwrap().to_owned();
     let short = &plan[..16];
-    alone.one_mail(&[
+    let mail = alone.one_mail(&[
         "1 -> 2",
-        &format!("entracte approve {short}"),
+        &format!(" approve {short}"),
         "is a major step",
         "visitors are kept out for",
     ]);
+    insta::assert_snapshot!(alone.readable(&mail).replace(&plan, "PLAN").replace(short, "SHORT"));
     // The same question is not asked twice.
     alone.entracte.json(AUTO).refused(4);
     alone.no_mail();

@@ -31,6 +31,8 @@ use crate::site::automation::Automation;
 use crate::site::blocklist::Blocklist;
 use crate::site::installed::Installed;
 use crate::sys::clock;
+use crate::update::approval::Approval;
+use crate::update::approval::POLICY;
 use crate::update::compose::Reinstall;
 use crate::update::plan::Plan;
 use crate::update::plan::PlanError;
@@ -152,7 +154,7 @@ fn prepare(held: &Held, request: &Request, interrupt: &Interrupt, listener: List
     }
     in_window(site)?;
     let id = made.id.to_string();
-    plan::approve_here(site, &made, &id, "policy").map_err(Ended::Refused)?;
+    plan::approve_here(site, &made, &id, POLICY).map_err(Ended::Refused)?;
     Ok(made)
 }
 
@@ -175,15 +177,16 @@ pub(super) fn goes_on(site: &Site) -> Result<bool, Failure> {
     Ok(was_asked || memory.network_failures > 0)
 }
 
-/// A plan that somebody has approved since.
+/// A plan that a person has approved since; what a policy once took is asked anew.
 fn approved(site: &Site) -> Result<Option<Plan>, Failure> {
     let plan = match Plan::load(&site.state.plan()) {
         Err(PlanError::Missing) => return Ok(None),
         read => read?,
     };
-    let is_meant = !plan.is_empty() && plan::is_approved(site, &plan)?;
+    let approval = Approval::load(&site.state.approval())?;
+    let is_meant = approval.is_some_and(|given| given.plan == plan.id && given.by != POLICY);
     let is_blocked = Blocklist::load(&site.state.blocklist())?.find(&plan.sealed.to.manifest).is_some();
-    Ok((is_meant && !is_blocked).then_some(plan))
+    Ok((is_meant && !plan.is_empty() && !is_blocked).then_some(plan))
 }
 
 /// Stages what the source holds.

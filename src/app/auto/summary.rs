@@ -17,8 +17,12 @@ pub(super) fn plan(plan: &Plan, reasons: &[String]) -> String {
     let _ = writeln!(text, "plan {}", plan.id);
     let _ = writeln!(text, "{} {} -> {}", sealed.product, sealed.from.version, sealed.to.version);
     let _ = writeln!(text, "visitors are kept out for about {:.0} s", plan.estimate.closed_seconds);
-    let counts: Vec<String> =
-        plan.counts().into_iter().map(|(kind, count)| format!("{count} {}", word(&kind))).collect();
+    let counts: Vec<String> = plan
+        .counts()
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{count} {}", word(&kind)))
+        .collect();
     let _ = writeln!(text, "files: {}", counts.join(", "));
     list(&mut text, "it waits because", reasons);
     let checks = plan.checks.iter().filter(|check| check.level != Level::Ok);

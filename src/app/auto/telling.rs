@@ -1,6 +1,8 @@
 //! Who is told what of an unattended update. That nobody could be told never
 //! changes how it ended; it is a warning beside it.
 
+use std::borrow::Cow;
+
 use url::Url;
 
 use crate::app::auto::Ended;
@@ -40,7 +42,7 @@ pub(in crate::app) fn tell(site: &Site, ended: Ended) -> Result<Answer<RunView>,
         Ended::Unreachable(failure) => unreachable(site, failure),
         Ended::Refused(failure) if failure.exit == Exit::Locked => None,
         Ended::Refused(failure) => Some(refused(failure)),
-        Ended::Waiting(waiting) => Some(approval(waiting)),
+        Ended::Waiting(waiting) => Some(approval(site, waiting)),
         Ended::Ran(ran) => Some(run(site, ran)),
     };
     let mut untold = notice.map(|notice| notify::tell(site, &notice).warnings()).unwrap_or_default();
@@ -58,15 +60,29 @@ pub(in crate::app) fn tell(site: &Site, ended: Ended) -> Result<Answer<RunView>,
     }
 }
 
-fn approval(waiting: &Waiting) -> Notice {
+fn approval(site: &Site, waiting: &Waiting) -> Notice {
     let Waiting { plan, reasons, failure } = waiting;
+    let entracte = format!("entracte --site {}", quoted(&fs::shown(&site.root)));
+    let short = &plan.id.to_string()[..16];
     Notice {
         from: Some(plan.sealed.from.version.clone()),
         to: Some(plan.sealed.to.version.clone()),
         details: reasons.clone(),
         plan: Some(summary::plan(plan, reasons)),
-        next: failure.hints.clone(),
+        next: vec![
+            format!("{entracte} plan"),
+            format!("{entracte} approve {short}   # the next tick carries it out"),
+        ],
         ..Notice::new(Kind::NeedsApproval, failure.message.clone(), plan.id.to_string())
+    }
+}
+
+/// As a shell reads it as one word.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = word.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-+@".contains(letter));
+    match is_plain {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")).into(),
     }
 }
 
