@@ -41,6 +41,11 @@ fn bad_health_is_taken_back_told_and_not_tried_again() {
     }
     alone.no_mail();
     alone.is_old("it was not tried again");
+    // A person is told as well, and may do it all the same.
+    let plan = alone.entracte.json(&["plan"]).code(0);
+    let check = plan["checks"].as_array().unwrap().iter().find(|check| check["name"] == "blocklist").unwrap();
+    assert_eq!(check["level"], "warning", "{check:#}");
+    assert!(check["detail"].as_str().unwrap().contains("page.php"), "{check:#}");
     // A better build of the same version is another release.
     alone.respoil("page.php", "<?php echo '<title>Pages</title>';");
     alone.entracte.json(AUTO).code(0);

@@ -41,6 +41,7 @@ pub fn all(subject: &Subject) -> Vec<Check> {
         release::staged_content(subject),
         release::version_hop(subject),
         release::order(subject),
+        release::blocklist(subject),
         release::conflicts(subject),
         release::unreadable(subject),
         release::schema_files(subject),

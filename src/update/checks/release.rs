@@ -3,9 +3,12 @@
 use std::cmp::Ordering;
 
 use crate::base::check::Check;
+use crate::base::escape;
+use crate::base::exit::Fault;
 use crate::base::tree::Kind;
 use crate::base::tree::Node;
 use crate::integrity::manifest::version;
+use crate::site::blocklist::Blocklist;
 use crate::site::installed::Ledger;
 use crate::update::checks::Subject;
 use crate::update::plan::Resolution;
@@ -49,6 +52,22 @@ pub fn order(subject: &Subject) -> Check {
         Ordering::Equal | Ordering::Greater => {
             Check::ok("downgrade", format!("{to} is not older than {from}"))
         }
+    }
+}
+
+/// Whether the release failed here before, unattended.
+pub fn blocklist(subject: &Subject) -> Check {
+    let list = match Blocklist::load(&subject.site.state.blocklist()) {
+        Ok(list) => list,
+        Err(error) => return Check::warning("blocklist", error.to_string(), error.hints().join("; ")),
+    };
+    match list.find(&subject.sealed.to.manifest) {
+        None => Check::ok("blocklist", "it has not failed here before"),
+        Some(blocked) => Check::warning(
+            "blocklist",
+            format!("it failed here at {}: {}", blocked.at, escape::text(&blocked.reason)),
+            "see whether the cause is gone; `entracte blocklist clear` lets automation try it again, too",
+        ),
     }
 }
 
