@@ -11,6 +11,7 @@ use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::build::Describe;
 use crate::integrity::manifest::build::build;
+use crate::integrity::manifest::version;
 use crate::release::stage::MANIFEST_NAME;
 use crate::release::stage::Options;
 use crate::release::stage::StageError;
@@ -88,7 +89,7 @@ fn unknown_version(tree: &Tree) -> String {
             [path.as_bytes(), node.sha256().map_or(String::new(), |d| d.to_string()).as_bytes()].concat()
         })
         .collect();
-    format!("unknown-{}", &Sha256::of(&lines).to_string()[..8])
+    format!("{}{}", version::UNKNOWN, &Sha256::of(&lines).to_string()[..8])
 }
 
 /// The obsolete paths that a release lists, one a line; those it ships are not.

@@ -1,6 +1,7 @@
 //! What automation remembers of a site between its runs.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -19,8 +20,8 @@ const MOST: usize = 50;
 pub struct Automation {
     /// When each release was first seen here, by the digest of its manifest.
     pub seen: BTreeMap<Sha256, Timestamp>,
-    /// How often the process died in a run of the release.
-    pub died: BTreeMap<Sha256, u32>,
+    /// The runs of each release in which the process died.
+    pub died: BTreeMap<Sha256, BTreeSet<String>>,
     /// In a row.
     pub network_failures: u32,
     /// The plan that a person was asked to approve.
@@ -46,11 +47,12 @@ impl Automation {
         since
     }
 
-    /// How often it has died by now, this time included.
-    pub fn dies(&mut self, manifest: Sha256) -> u32 {
+    /// In how many runs of the release the process has died by now, this one
+    /// included: one that died again while it was taken back is no other.
+    pub fn dies(&mut self, manifest: Sha256, run: &str) -> usize {
         let died = self.died.entry(manifest).or_default();
-        *died += 1;
-        *died
+        died.insert(run.to_owned());
+        died.len()
     }
 }
 
@@ -70,7 +72,9 @@ mod tests {
         assert!(!memory.seen.contains_key(&Sha256::of(&[9])));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("automation.json");
-        assert_eq!(memory.dies(Sha256::of(b"x")) + memory.dies(Sha256::of(b"x")), 3);
+        for (run, died) in [("a", 1), ("a", 1), ("b", 2)] {
+            assert_eq!(memory.dies(Sha256::of(b"x"), run), died);
+        }
         memory.save(&path).unwrap();
         assert_eq!(Automation::load(&path).unwrap(), memory);
     }

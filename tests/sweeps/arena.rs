@@ -20,7 +20,13 @@ pub struct Arena {
 
 impl Arena {
     pub fn new() -> Arena {
+        Arena::with(|_| ())
+    }
+
+    /// With something done to the ground before it is kept.
+    pub fn with(prepare: impl FnOnce(&Ground)) -> Arena {
         let ground = Ground::in_memory();
+        prepare(&ground);
         let template = ground.small.folder.path().join("template");
         process::run("cp", &["-a", ground.parent().to_str().unwrap(), template.to_str().unwrap()]);
         Arena { ground, template }

@@ -41,6 +41,11 @@ pub enum Word {
 
 pub fn judge(policy: &Policy, offer: &Offer, is_unproven: bool, now: Timestamp) -> Word {
     let version = offer.version;
+    if !version::is_known(version) {
+        return Word::Refuse(
+            "the release does not say its version, so nobody knows whether it is newer".into(),
+        );
+    }
     if version::compare(version, offer.installed).is_lt() {
         return Word::Leave(format!("{version} is older than {}, which is installed", offer.installed));
     }
@@ -174,6 +179,20 @@ mod tests {
         let listed = Offer { trust: Trust::List, ..OFFER };
         for (name, text, offer, unproven, expected) in [
             ("the default takes what is signed", "", OFFER, false, "take"),
+            (
+                "a version that nobody knows",
+                "",
+                Offer { version: "unknown-7a2b6bcd", ..OFFER },
+                true,
+                "refuse",
+            ),
+            (
+                "an installed version that nobody knows",
+                "",
+                Offer { installed: "unknown-63c99d4c", ..OFFER },
+                false,
+                "take",
+            ),
             ("older", "", Offer { version: "6.0", ..OFFER }, false, "leave"),
             ("in range", "versions = '6.*'", OFFER, false, "take"),
             ("out of range", "versions = '<6.8'", OFFER, false, "leave"),

@@ -21,7 +21,7 @@ use crate::update::run::open_run;
 use crate::update::standing::Standing;
 
 /// A release in whose runs the process died so often is not tried again.
-const MOST_DEATHS: u32 = 2;
+const MOST_DEATHS: usize = 2;
 
 /// What became of a run that was left; `None` when there is none, or it is a person's.
 pub(in crate::app) fn recover(held: &Held, listener: Listener) -> Result<Option<Ended>, Failure> {
@@ -40,7 +40,7 @@ pub(in crate::app) fn recover(held: &Held, listener: Listener) -> Result<Option<
         return Ok(Some(Ended::Ran(Box::new(Ran { from, to, answer, why, blamed: None }))));
     }
     let mut memory = Automation::load(&held.site.state.automation())?;
-    let died = memory.dies(manifest);
+    let died = memory.dies(manifest, &id);
     memory.save(&held.site.state.automation())?;
     let blamed = (died >= MOST_DEATHS).then_some(manifest);
     if blamed.is_some() {

@@ -4,6 +4,14 @@ use std::cmp::Ordering;
 
 use crate::integrity::manifest::FromRule;
 
+/// Begins the name of a release that does not say its version.
+pub const UNKNOWN: &str = "unknown-";
+
+/// Whether a release says its version: others stand in no order.
+pub fn is_known(version: &str) -> bool {
+    !version.starts_with(UNKNOWN)
+}
+
 /// Numbers by their value, words by their letters; a part with a word comes
 /// before the same without (`2.0rc1` before `2.0`), one with a last single letter
 /// behind it (`2024-02-06` before `2024-02-06b`).
