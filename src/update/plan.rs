@@ -1,6 +1,8 @@
 //! The plan: every change to come, with its reason, sealed by a digest. The
 //! stored format is `docs/plan.md`.
 
+mod error;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -10,8 +12,6 @@ use serde::Serialize;
 
 use crate::base::check::Check;
 use crate::base::digest::Sha256;
-use crate::base::exit::Exit;
-use crate::base::exit::Fault;
 use crate::base::json;
 use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
@@ -25,7 +25,8 @@ use crate::integrity::three_way::ChangeKind;
 use crate::integrity::three_way::Reason;
 use crate::site::profile;
 use crate::sys::fs;
-use crate::sys::fs::IoError;
+
+pub use self::error::PlanError;
 
 /// The one version of the format that this program writes.
 pub const FORMAT: u32 = 1;
@@ -227,44 +228,6 @@ pub struct Estimate {
     pub inodes_needed: u64,
     pub database_bytes: u64,
     pub closed_seconds: f64,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    #[error("there is no plan")]
-    Missing,
-    #[error("the plan at {path} cannot be understood")]
-    Damaged {
-        path: String,
-        #[source]
-        source: serde_json::Error,
-    },
-    #[error("the plan at {path} is of format {found}; this entracte knows {FORMAT}")]
-    Format { path: String, found: u32 },
-    #[error("the plan at {path} does not have the digest that it claims")]
-    Tampered { path: String },
-    #[error(transparent)]
-    Io(#[from] IoError),
-}
-
-impl Fault for PlanError {
-    fn exit(&self) -> Exit {
-        match self {
-            PlanError::Io(error) => error.exit(),
-            PlanError::Missing => Exit::NothingToDo,
-            _ => Exit::Refused,
-        }
-    }
-
-    fn hints(&self) -> Vec<String> {
-        match self {
-            PlanError::Missing => {
-                vec!["`entracte stage` brings a release, `entracte plan` makes the plan".into()]
-            }
-            PlanError::Io(error) => error.hints(),
-            _ => vec!["make a new one with `entracte plan`".into()],
-        }
-    }
 }
 
 impl Plan {
