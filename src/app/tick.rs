@@ -9,6 +9,7 @@ use crate::app::auto::Proof;
 use crate::app::auto::Request;
 use crate::app::auto::recovery;
 use crate::app::auto::telling;
+use crate::app::auto::telling::Came;
 use crate::app::desk::Held;
 use crate::app::desk::Interrupt;
 use crate::app::desk::Listener;
@@ -121,12 +122,14 @@ fn plain(job: &str, exit: Exit, message: &str) -> JobView {
     JobView { job: job.into(), exit, told: message.into(), run: None }
 }
 
-fn told(job: &str, answer: Result<Answer<RunView>, Failure>) -> JobView {
-    match answer {
+fn told(job: &str, came: Came) -> JobView {
+    match came.answer {
         Ok(Answer { exit, result, failure }) => {
             let told = failure.map_or_else(|| result.outcome.clone(), |failure| failure.message);
             JobView { job: job.into(), exit, told, run: Some(result) }
         }
+        // What was told long ago is nothing to look at today.
+        Err(failure) if !came.is_news => plain(job, Exit::NothingToDo, &failure.message),
         Err(failure) => plain(job, failure.exit, &failure.message),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::alone::Alone;
 use crate::alone::SERVER;
+use crate::support::faketime;
 use crate::support::process;
 
 const AUTO: &[&str] = &["update", "--auto"];
@@ -39,6 +40,14 @@ fn bad_health_is_taken_back_told_and_not_tried_again() {
     for _ in 0..2 {
         assert!(alone.entracte.json(AUTO).refused(5).contains("is on the blocklist"));
     }
+    // For the clock it is nothing new at all.
+    alone.settings(|settings| settings["schedule"]["update"] = toml_edit::value("0 0 1 1 *"));
+    let again = faketime::entracte(&alone.site.folder, "+400d");
+    let quiet = again.run(&["tick"]).code(0);
+    assert!(quiet.stderr.is_empty(), "{quiet}");
+    let ticked = faketime::entracte(&alone.site.folder, "+800d").json(&["tick"]).code(0);
+    assert_eq!(ticked["jobs"][0]["exit"], 3, "{ticked:#}");
+    alone.settings(|settings| drop(settings.remove("schedule")));
     alone.no_mail();
     alone.is_old("it was not tried again");
     // A person is told as well, and may do it all the same.

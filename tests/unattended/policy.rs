@@ -53,3 +53,23 @@ fn what_the_policy_does_not_take_is_left() {
     alone.is_old("nothing was taken");
     alone.no_mail();
 }
+
+/// What was approved and is no longer true is asked about anew, and not refused for ever.
+#[test]
+fn an_approved_plan_that_is_no_longer_true_is_made_again() {
+    let alone = Alone::new("drifts");
+    alone.settings(|settings| {
+        settings["policy"]["ask"] = toml_edit::value(toml_edit::Array::from_iter(["always"]));
+        settings["schedule"]["update"] = toml_edit::value("0 0 1 1 *");
+    });
+    alone.entracte.json(AUTO).refused(4);
+    let plan = alone.entracte.json(&["status"]).result["plan"]["id"].as_str().unwrap().to_owned();
+    alone.entracte.json(&["approve", &plan]).code(0);
+    alone.site.write("page.php", "<?php echo '<title>Pages</title>[[mine]]';");
+    alone.entracte.json(&["tick"]).refused(5);
+    alone.mails();
+    alone.entracte.json(AUTO).refused(4);
+    let again = alone.entracte.json(&["status"]).result["plan"]["id"].as_str().unwrap().to_owned();
+    assert_ne!(plan, again);
+    alone.one_mail(&["waits for your approval", "page.php"]);
+}

@@ -12,6 +12,7 @@ use crate::app::apply::not_over;
 use crate::app::auto::policy::Offer;
 use crate::app::auto::policy::Word;
 use crate::app::auto::run::Ran;
+use crate::app::auto::telling::Came;
 use crate::app::desk::Held;
 use crate::app::desk::Interrupt;
 use crate::app::desk::Listener;
@@ -81,22 +82,17 @@ pub fn update_alone(
 ) -> Result<Answer<RunView>, Failure> {
     let held = Held::take(place, "update --auto")?;
     if let Some(recovered) = recovery::recover(&held, listener)? {
-        return telling::tell(&held.site, recovered);
+        return telling::tell(&held.site, recovered).answer;
     }
-    go(&held, request, interrupt, listener)
+    go(&held, request, interrupt, listener).answer
 }
 
 /// The same on a site whose lock is held and on which no run was left.
-pub(super) fn go(
-    held: &Held,
-    request: &Request,
-    interrupt: Interrupt,
-    listener: Listener,
-) -> Result<Answer<RunView>, Failure> {
+pub(super) fn go(held: &Held, request: &Request, interrupt: Interrupt, listener: Listener) -> Came {
     let late = telling::begin(&held.site);
-    let ended = attempt(held, request, interrupt, listener);
-    let answer = telling::tell(&held.site, ended)?;
-    Ok(Answer { result: answer.result.with_warning(late), ..answer })
+    let Came { answer, is_news } = telling::tell(&held.site, attempt(held, request, interrupt, listener));
+    let warned = |answer: Answer<RunView>| Answer { result: answer.result.with_warning(late), ..answer };
+    Came { answer: answer.map(warned), is_news }
 }
 
 fn attempt(held: &Held, request: &Request, interrupt: Interrupt, listener: Listener) -> Ended {

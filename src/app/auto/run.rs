@@ -14,6 +14,7 @@ use crate::app::report::Answer;
 use crate::app::report::RunView;
 use crate::app::rollback::NewerData;
 use crate::app::rollback::take_back;
+use crate::app::stage::forget_plan;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::site::SiteError;
@@ -42,8 +43,11 @@ pub(super) fn run(held: &Held, plan: Plan, interrupt: Interrupt, listener: Liste
     let (from, to) = (plan.sealed.from.version.clone(), plan.sealed.to.version.clone());
     let manifest = plan.sealed.to.manifest;
     let all = Request { until: Until::End, budget: None };
-    let begun = apply::begin(held, plan, Reinstall::No, listener);
-    let went = match begun.and_then(|run| apply::go_on(held, run, &all, interrupt, listener)) {
+    let run = match apply::begin(held, plan, Reinstall::No, listener) {
+        Ok(run) => run,
+        Err(failure) => return Ended::Refused(without_plan(held, failure)),
+    };
+    let went = match apply::go_on(held, run, &all, interrupt, listener) {
         Ok(went) => went,
         Err(failure) => return Ended::Refused(failure),
     };
@@ -68,6 +72,18 @@ pub(super) fn run(held: &Held, plan: Plan, interrupt: Interrupt, listener: Liste
     match answer {
         Ok(answer) => Ended::Ran(Box::new(Ran { from, to, answer, why, blamed })),
         Err(failure) => Ended::Refused(failure),
+    }
+}
+
+/// A plan that is no longer true would be refused at each tick: the next one makes
+/// a new plan, and asks again.
+fn without_plan(held: &Held, failure: Failure) -> Failure {
+    if failure.exit != Exit::Refused {
+        return failure;
+    }
+    match forget_plan(&held.site) {
+        Ok(()) => failure,
+        Err(left) => failure.hint(left.message),
     }
 }
 

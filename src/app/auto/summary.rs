@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use crate::base::check::Level;
 use crate::base::escape;
+use crate::integrity::three_way::ChangeKind;
+use crate::update::plan::Change;
 use crate::update::plan::Plan;
+use crate::update::plan::Resolution;
 use crate::update::review;
 
 /// As many of each are named.
@@ -25,6 +28,9 @@ pub(super) fn plan(plan: &Plan, reasons: &[String]) -> String {
         .collect();
     let _ = writeln!(text, "files: {}", counts.join(", "));
     list(&mut text, "it waits because", reasons);
+    let conflicts = sealed.changes.iter().filter(|change| change.kind == ChangeKind::Conflict);
+    let conflicts: Vec<String> = conflicts.map(conflict).collect();
+    list(&mut text, "changed here and by the release", &conflicts);
     let checks = plan.checks.iter().filter(|check| check.level != Level::Ok);
     let checks: Vec<String> =
         checks.map(|check| format!("{}: {}; {}", check.name, check.detail, check.fix)).collect();
@@ -36,6 +42,15 @@ pub(super) fn plan(plan: &Plan, reasons: &[String]) -> String {
     let scripts: Vec<String> = sealed.scripts.iter().map(|script| script.path.to_string()).collect();
     list(&mut text, "one-time scripts", &scripts);
     escape::block(&text)
+}
+
+fn conflict(change: &Change) -> String {
+    let outcome = match change.resolution {
+        Some(Resolution::Theirs) => "the release's is put in place",
+        Some(Resolution::Stop) => "a person has to decide",
+        Some(Resolution::Ours) | None => "yours stays",
+    };
+    format!("{}: {outcome}", change.path)
 }
 
 fn word(kind: &impl serde::Serialize) -> String {

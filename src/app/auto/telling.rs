@@ -35,8 +35,15 @@ pub(super) fn begin(site: &Site) -> Option<Failure> {
     warning(notify::beat(site, Beat::Start).into_iter().collect())
 }
 
+/// What an unattended update answers, and whether it is any news.
+pub(in crate::app) struct Came {
+    pub answer: Result<Answer<RunView>, Failure>,
+    pub is_news: bool,
+}
+
 /// Tells people, and gives the answer back.
-pub(in crate::app) fn tell(site: &Site, ended: Ended) -> Result<Answer<RunView>, Failure> {
+pub(in crate::app) fn tell(site: &Site, ended: Ended) -> Came {
+    let is_news = !matches!(ended, Ended::Quiet(_));
     let notice = match &ended {
         Ended::Quiet(_) => None,
         Ended::Unreachable(failure) => unreachable(site, failure),
@@ -52,12 +59,13 @@ pub(in crate::app) fn tell(site: &Site, ended: Ended) -> Result<Answer<RunView>,
         Ended::Ran(ran) => Ok(ran.answer),
     };
     let exit = answer.as_ref().map_or_else(|failure| failure.exit, |answer| answer.exit);
-    untold.extend(end(site, exit));
-    match (answer, warning(untold)) {
+    untold.extend(end(site, if is_news { exit } else { Exit::NothingToDo }));
+    let answer = match (answer, warning(untold)) {
         (Ok(answer), untold) => Ok(Answer { result: answer.result.with_warning(untold), ..answer }),
         (Err(failure), Some(untold)) => Err(failure.hint(untold.message)),
         (Err(failure), None) => Err(failure),
-    }
+    };
+    Came { answer, is_news }
 }
 
 fn approval(site: &Site, waiting: &Waiting) -> Notice {
