@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::alone::Alone;
 use crate::support::bed;
+use crate::support::hearer::Hearer;
 use crate::support::process;
 use crate::support::run::Entracte;
 
@@ -76,4 +77,38 @@ fn what_is_not_due_is_not_done() {
     alone.is_old("nothing was due");
     let ticked: Value = alone.entracte.json(&["tick"]).code(0);
     assert_eq!(ticked["jobs"].as_array().unwrap().len(), 0, "{ticked:#}");
+}
+
+/// Whoever waits for a sign of life gets one from each update, whatever it came to.
+#[test]
+fn a_heartbeat_goes_with_each_update() {
+    let alone = Alone::new("beats");
+    let hearer = Hearer::start();
+    alone.settings(|settings| {
+        let mut heartbeat = toml_edit::Table::new();
+        heartbeat["url"] = toml_edit::value(format!("{}/beat", hearer.url));
+        settings["notify"]["heartbeat"] = toml_edit::Item::Table(heartbeat);
+    });
+    let auto = &["update", "--auto"];
+    let mut heard = Vec::new();
+    let mut next = || {
+        let all = hearer.requests();
+        let new = all[heard.len()..].to_vec();
+        heard = all;
+        new
+    };
+    alone.entracte.json(auto).code(0);
+    assert_eq!(next(), ["GET /beat/start", "GET /beat"]);
+    alone.entracte.json(auto).refused(3);
+    assert_eq!(next(), ["GET /beat/start", "GET /beat"], "nothing to do is a success");
+    alone.entracte.json(&["rollback"]).code(0);
+    assert!(next().is_empty(), "a person is no clock");
+    alone.respoil("page.php", "<?php throw new Exception('broken');");
+    alone.entracte.json(auto).refused(1);
+    assert_eq!(next(), ["GET /beat/start", "GET /beat/fail"]);
+    // Nobody hears it: the update does not care, and says so.
+    hearer.answers(500);
+    alone.respoil("page.php", "<?php echo '<title>Pages</title>';");
+    let result = alone.entracte.json(auto).code(0);
+    assert!(result["warnings"].to_string().contains("heartbeat"), "{result:#}");
 }
