@@ -10,15 +10,15 @@ use crate::support::run::Entracte;
 
 const AUTO: &[&str] = &["update", "--auto"];
 
-/// At which line of its journal a whole run is at this place.
-fn line_of(alone: &Alone, is_it: impl Fn(&Value) -> bool) -> usize {
+/// At which line of its journal a whole run is at each of these places.
+fn lines_of<const N: usize>(alone: &Alone, places: [fn(&Value) -> bool; N]) -> [usize; N] {
     let run = alone.entracte.json(AUTO).code(0)["run"].as_str().unwrap().to_owned();
     let journal = alone.state().join("runs").join(run).join("journal.jsonl");
     let text = fs::read_to_string(&journal).unwrap();
-    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let line = lines.into_iter().position(|line| is_it(&line)).unwrap_or_else(|| panic!("{text}"));
+    let entries: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["entry"].take()).collect();
     alone.entracte.json(&["rollback"]).code(0);
-    line + 1
+    places.map(|is_it| 1 + entries.iter().position(is_it).unwrap_or_else(|| panic!("{text}")))
 }
 
 fn dies_at(alone: &Alone, line: usize) {
@@ -28,16 +28,14 @@ fn dies_at(alone: &Alone, line: usize) {
 #[test]
 fn a_run_that_died_is_taken_back_by_the_next_tick() {
     let alone = Alone::new("rebooted");
-    for (step, verb) in [("swap", &["tick"][..]), ("verify", AUTO)] {
-        let line = match step {
-            "swap" => {
-                line_of(&alone, |line| line["entry"]["event"] == "started" && line["entry"]["step"] == "swap")
-            }
-            // The release has died once: it is known where.
-            _ => line_of(&alone, |line| {
-                line["entry"]["event"] == "started" && line["entry"]["step"] == "verify"
-            }),
-        };
+    let [swap, verify] = lines_of(
+        &alone,
+        [
+            |entry| entry["event"] == "started" && entry["step"] == "swap",
+            |entry| entry["event"] == "started" && entry["step"] == "verify",
+        ],
+    );
+    for (step, line, verb) in [("swap", swap, &["tick"][..]), ("verify", verify, AUTO)] {
         dies_at(&alone, line);
         assert_eq!(alone.site.get(SERVER, "").status, 503, "{step}");
         let answer = alone.entracte.json(verb);
@@ -54,7 +52,7 @@ fn a_run_that_died_is_taken_back_by_the_next_tick() {
 #[test]
 fn a_run_that_died_behind_its_reopening_is_finished() {
     let alone = Alone::new("rebootedlate");
-    let line = line_of(&alone, |line| line["entry"]["event"] == "opening");
+    let [line] = lines_of(&alone, [|entry| entry["event"] == "opening"]);
     dies_at(&alone, line);
     alone.entracte.json(&["tick"]).code(0);
     alone.is_new("finished by the tick");
