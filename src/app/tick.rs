@@ -39,6 +39,8 @@ pub struct JobView {
     pub exit: Exit,
     /// What came of it, in a sentence.
     pub told: String,
+    /// Whether a person has to hear of it; what was told before, is not.
+    pub news: bool,
     pub run: Option<RunView>,
 }
 
@@ -119,17 +121,20 @@ fn pruned(held: &Held, warnings: &mut Vec<String>) -> JobView {
 }
 
 fn plain(job: &str, exit: Exit, message: &str) -> JobView {
-    JobView { job: job.into(), exit, told: message.into(), run: None }
+    let news = !matches!(exit, Exit::Done | Exit::NothingToDo);
+    JobView { job: job.into(), exit, told: message.into(), news, run: None }
 }
 
 fn told(job: &str, came: Came) -> JobView {
     match came.answer {
         Ok(Answer { exit, result, failure }) => {
             let told = failure.map_or_else(|| result.outcome.clone(), |failure| failure.message);
-            JobView { job: job.into(), exit, told, run: Some(result) }
+            JobView { run: Some(result), ..plain(job, exit, &told) }
         }
         // What was told long ago is nothing to look at today.
-        Err(failure) if !came.is_news => plain(job, Exit::NothingToDo, &failure.message),
-        Err(failure) => plain(job, failure.exit, &failure.message),
+        Err(failure) if !came.is_news && failure.exit == Exit::Refused => {
+            plain(job, Exit::NothingToDo, &failure.message)
+        }
+        Err(failure) => JobView { news: came.is_news, ..plain(job, failure.exit, &failure.message) },
     }
 }

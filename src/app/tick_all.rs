@@ -1,10 +1,13 @@
 //! `tick --all`: one line of a crontab for every site of a list. Each site has a
 //! process of its own, so that none can stop the next.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,6 +18,8 @@ use crate::app::report::Answer;
 use crate::base::exit::Exit;
 use crate::base::json;
 use crate::schedule::sites;
+use crate::site::stored;
+use crate::sys::clock;
 use crate::sys::env;
 use crate::sys::fs;
 use crate::sys::process::Ended;
@@ -23,6 +28,8 @@ use crate::sys::process::Program;
 
 /// Longer than that a site may not hold up the next ones.
 const LIMIT: Duration = Duration::from_secs(4 * 3600);
+/// What nobody else can tell is told once in so long.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 /// Most bytes of one site's answer.
 const MAX_ANSWER: u64 = 1 << 20;
 /// What a tick needs of its environment besides what every program is given.
@@ -53,6 +60,8 @@ pub struct SiteTick {
     pub exit: Exit,
     pub message: Option<String>,
     pub result: Option<Value>,
+    /// Whether a person has to hear of it.
+    pub news: bool,
 }
 
 /// The document that a site's tick prints.
@@ -69,35 +78,74 @@ struct Complaint {
 }
 
 pub fn tick_all(proof: Proof) -> Result<Answer<TicksView>, Failure> {
-    let listed = sites::load(&sites::file()?)?;
+    let list = sites::file()?;
+    let listed = sites::load(&list)?;
     if listed.is_empty() {
         return Err(Failure::new(Exit::NothingToDo, "no site is on the list")
             .hint("`entracte schedule install` in a site's folder puts it there"));
     }
-    let sites: Vec<SiteTick> = listed.iter().map(|state| one(state, proof)).collect();
-    let is_well =
-        |site: &&SiteTick| matches!(site.exit, Exit::Done | Exit::NothingToDo | Exit::Waiting | Exit::Locked);
-    let unwell = sites.iter().filter(|site| !is_well(site)).count();
-    let worst = if sites.iter().any(|site| site.exit == Exit::Stuck) { Exit::Stuck } else { Exit::Failed };
-    let all = sites.len();
+    let complaints = list.with_file_name("complaints.json");
+    let sites: Vec<SiteTick> = listed.iter().map(|state| one(state, proof, &complaints)).collect();
+    let unwell: Vec<&SiteTick> = sites.iter().filter(|site| !site.is_well()).collect();
+    let exit = match unwell.iter().any(|site| site.exit == Exit::Stuck) {
+        true => Exit::Stuck,
+        false => Exit::Failed,
+    };
+    if unwell.is_empty() {
+        return Ok(Answer::done(TicksView { sites }));
+    }
+    let news: Vec<String> = unwell.iter().filter(|site| site.news).map(|site| site.told()).collect();
+    let mut failure = Failure::new(exit, format!("{} of {} sites need a look", unwell.len(), sites.len()));
+    failure.causes.clone_from(&news);
     let view = TicksView { sites };
-    match unwell {
-        0 => Ok(Answer::done(view)),
-        _ => Ok(Answer::failing(Failure::new(worst, format!("{unwell} of {all} sites need a look")), view)),
+    // Cron mails every word: what people were told before is not said again.
+    match news.is_empty() {
+        true => Ok(Answer::ending(exit, view)),
+        false => Ok(Answer::failing(failure, view)),
     }
 }
 
-fn one(state: &Path, proof: Proof) -> SiteTick {
-    let shown = fs::shown(state);
-    match ask(state, proof) {
-        Ok(Document { exit, result, error }) => SiteTick {
-            state: shown,
-            exit: Exit::from_code(exit).unwrap_or(Exit::Failed),
-            message: error.map(|error| error.message),
-            result,
-        },
-        Err(message) => SiteTick { state: shown, exit: Exit::Failed, message: Some(message), result: None },
+impl SiteTick {
+    fn is_well(&self) -> bool {
+        matches!(self.exit, Exit::Done | Exit::NothingToDo | Exit::Waiting | Exit::Locked)
     }
+
+    fn told(&self) -> String {
+        let jobs = self.result.as_ref().and_then(|result| result["jobs"].as_array());
+        let job = jobs.into_iter().flatten().find(|job| job["news"] == true);
+        let told = job.and_then(|job| job["told"].as_str()).or(self.message.as_deref());
+        format!("{}: {}", self.state, told.unwrap_or("it failed"))
+    }
+}
+
+fn one(state: &Path, proof: Proof, complaints: &Path) -> SiteTick {
+    let state_shown = fs::shown(state);
+    let (exit, message, result) = match ask(state, proof) {
+        Ok(Document { exit, result, error }) => {
+            (Exit::from_code(exit).unwrap_or(Exit::Failed), error.map(|error| error.message), result)
+        }
+        Err(message) => (Exit::Failed, Some(message), None),
+    };
+    let news = match &result {
+        Some(result) => result["jobs"].as_array().into_iter().flatten().any(|job| job["news"] == true),
+        // Nobody but us can tell of a site that is not there.
+        None => exit != Exit::Locked && is_new(complaints, &state_shown),
+    };
+    SiteTick { state: state_shown, exit, message, result, news }
+}
+
+/// Whether nobody heard of this site's trouble within a day.
+fn is_new(complaints: &Path, site: &str) -> bool {
+    // What cannot be remembered is told each time.
+    let mut told: BTreeMap<String, Timestamp> = stored::load(complaints).unwrap_or_default();
+    let now = clock::now();
+    let is_new = told.get(site).is_none_or(|at| now.duration_since(*at).abs() >= A_DAY);
+    if is_new {
+        told.retain(|_, at| now.duration_since(*at).abs() < A_DAY);
+        told.insert(site.to_owned(), now);
+        let _ = stored::save(complaints, &told);
+    }
+    is_new
 }
 
 fn ask(state: &Path, proof: Proof) -> Result<Document, String> {

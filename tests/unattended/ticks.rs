@@ -46,6 +46,11 @@ fn a_site_that_fails_does_not_stop_the_next() {
     sites[1].is_old("the second failed");
     sites[2].is_new("the third");
     sites[1].one_mail(&["rolled back"]);
+    let causes = ticked.error["causes"].to_string();
+    assert!(causes.contains("entracte-gone") && causes.contains("page.php"), "{causes}");
+    // Cron mails every word, and these have been said.
+    let again = clock.run(&["--quiet", "tick", "--all"]).code(1);
+    assert_eq!((again.stdout.as_str(), again.stderr.as_str()), ("", ""));
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) fn begin(site: &Site) -> Option<Failure> {
     warning(notify::beat(site, Beat::Start).into_iter().collect())
 }
 
-/// What an unattended update answers, and whether it is any news.
+/// What an unattended update answers, and whether that is any news to a person.
 pub(in crate::app) struct Came {
     pub answer: Result<Answer<RunView>, Failure>,
     pub is_news: bool,
@@ -43,7 +43,6 @@ pub(in crate::app) struct Came {
 
 /// Tells people, and gives the answer back.
 pub(in crate::app) fn tell(site: &Site, ended: Ended) -> Came {
-    let is_news = !matches!(ended, Ended::Quiet(_));
     let notice = match &ended {
         Ended::Quiet(_) => None,
         Ended::Unreachable(failure) => unreachable(site, failure),
@@ -52,6 +51,8 @@ pub(in crate::app) fn tell(site: &Site, ended: Ended) -> Came {
         Ended::Waiting(waiting) => Some(approval(site, waiting)),
         Ended::Ran(ran) => Some(run(site, ran)),
     };
+    let is_quiet = matches!(ended, Ended::Quiet(_));
+    let is_news = notice.is_some() || !matches!(ended, Ended::Quiet(_) | Ended::Unreachable(_));
     let mut untold = notice.map(|notice| notify::tell(site, &notice).warnings()).unwrap_or_default();
     let answer = match ended {
         Ended::Quiet(failure) | Ended::Unreachable(failure) | Ended::Refused(failure) => Err(failure),
@@ -59,7 +60,7 @@ pub(in crate::app) fn tell(site: &Site, ended: Ended) -> Came {
         Ended::Ran(ran) => Ok(ran.answer),
     };
     let exit = answer.as_ref().map_or_else(|failure| failure.exit, |answer| answer.exit);
-    untold.extend(end(site, if is_news { exit } else { Exit::NothingToDo }));
+    untold.extend(end(site, if is_quiet { Exit::NothingToDo } else { exit }));
     let answer = match (answer, warning(untold)) {
         (Ok(answer), untold) => Ok(Answer { result: answer.result.with_warning(untold), ..answer }),
         (Err(failure), Some(untold)) => Err(failure.hint(untold.message)),
@@ -140,7 +141,7 @@ fn unreachable(site: &Site, failure: &Failure) -> Option<Notice> {
     let counted = memory.save(&path).is_ok();
     let most = site.settings.policy.network_failures;
     let source = format!("releases are looked for at {}", looked_at(site));
-    (!counted || memory.network_failures >= most).then(|| Notice {
+    (!counted || memory.network_failures == most).then(|| Notice {
         details: [vec![source], failure.causes.clone()].concat(),
         next: failure.hints.clone(),
         ..Notice::new(
