@@ -98,10 +98,8 @@ pub(super) fn begin(
     if now.id != plan.id {
         return Err(drift(&plan, &now));
     }
-    if let Some(check) = crate::base::check::errors(&now.checks).next() {
-        return Err(
-            Failure::new(Exit::Refused, format!("{}: {}", check.name, check.detail)).hint(check.fix.clone())
-        );
+    if let Some(failure) = Failure::of_checks(&now.checks) {
+        return Err(failure);
     }
     let staging = Staging::open(&site.state.staging())?;
     let staged = staging.staged()?.ok_or_else(|| Failure::new(Exit::Refused, "no release is staged"))?;

@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use crate::base::check;
+use crate::base::check::Check;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::exit::causes;
@@ -31,6 +33,13 @@ impl Failure {
             hints: Vec::new(),
             is_network: false,
         }
+    }
+
+    /// What the first check says that forbids going on.
+    pub fn of_checks(checks: &[Check]) -> Option<Failure> {
+        let check = check::errors(checks).next()?;
+        let failure = Failure::new(Exit::Refused, format!("{}: {}", check.name, check.detail));
+        Some(failure.hint(check.fix.clone()))
     }
 
     #[must_use]

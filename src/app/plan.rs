@@ -138,7 +138,7 @@ fn change_view(change: &Change) -> ChangeView {
 }
 
 /// The one word that a plain enum is in JSON.
-fn word(value: &impl serde::Serialize) -> String {
+pub(super) fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

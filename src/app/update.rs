@@ -12,7 +12,6 @@ use crate::app::report::Answer;
 use crate::app::report::PlanView;
 use crate::app::report::RunView;
 use crate::app::stage;
-use crate::base::check::Level;
 use crate::base::exit::Exit;
 use crate::sys::signal::Interrupt;
 use crate::update::advance::Until;
@@ -58,10 +57,8 @@ pub(super) fn carry_out(
     listener: Listener,
 ) -> Result<Answer<RunView>, Failure> {
     let view = plan::view(&held.site, &made, &Diff::None)?;
-    if let Some(check) = made.checks.iter().find(|check| check.level == Level::Error) {
-        return Err(
-            Failure::new(Exit::Refused, format!("{}: {}", check.name, check.detail)).hint(check.fix.clone())
-        );
+    if let Some(failure) = Failure::of_checks(&made.checks) {
+        return Err(failure);
     }
     if !ask(&view) {
         return Err(Failure::new(Exit::Waiting, format!("plan {} is not approved", made.id))

@@ -22,7 +22,6 @@ use crate::app::plan;
 use crate::app::report::Answer;
 use crate::app::report::RunView;
 use crate::app::stage;
-use crate::base::check;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::release::staging::Staging;
@@ -81,7 +80,7 @@ pub fn update_alone(
     listener: Listener,
 ) -> Result<Answer<RunView>, Failure> {
     let held = Held::take(place, "update --auto")?;
-    if let Some(recovered) = recovery::recover(&held, listener)? {
+    if let Some(recovered) = recovery::recover(&held, listener) {
         return telling::tell(&held.site, recovered).answer;
     }
     go(&held, request, interrupt, listener).answer
@@ -131,27 +130,29 @@ fn prepare(held: &Held, request: &Request, interrupt: &Interrupt, listener: List
     if made.is_empty() {
         return Err(quiet(format!("version {} is installed already", made.sealed.to.version)));
     }
-    if let Some(error) = check::errors(&made.checks).next() {
-        let failure = Failure::new(Exit::Refused, format!("{}: {}", error.name, error.detail));
-        return Err(Ended::Refused(failure.hint(error.fix.clone())));
+    if let Some(failure) = Failure::of_checks(&made.checks) {
+        return Err(Ended::Refused(failure));
     }
     let reasons = policy::needs_person(&site.settings.policy, &made);
     if !reasons.is_empty() {
         ask(site, made.id).map_err(Ended::Refused)?;
-        let short = made.id.to_string()[..16].to_owned();
-        let failure = Failure::new(
-            Exit::Waiting,
-            format!("plan {short} waits for a person: {}", reasons.join("; ")),
-        )
-        .hint(format!(
-            "look at it with `entracte plan`, then `entracte approve {short}`: the next tick carries it out"
-        ));
-        return Err(Ended::Waiting(Box::new(Waiting { plan: made, reasons, failure })));
+        return Err(Ended::Waiting(Box::new(Waiting::of(made, reasons))));
     }
     in_window(site)?;
     let id = made.id.to_string();
     plan::approve_here(site, &made, &id, POLICY).map_err(Ended::Refused)?;
     Ok(made)
+}
+
+impl Waiting {
+    fn of(plan: Plan, reasons: Vec<String>) -> Waiting {
+        let short = &plan.id.to_string()[..16];
+        let message = format!("plan {short} waits for a person: {}", reasons.join("; "));
+        let failure = Failure::new(Exit::Waiting, message).hint(format!(
+            "look at it with `entracte plan`, then `entracte approve {short}`: the next tick carries it out"
+        ));
+        Waiting { plan, reasons, failure }
+    }
 }
 
 fn quiet(why: impl Into<String>) -> Ended {

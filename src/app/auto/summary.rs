@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::app::plan::word;
 use crate::base::check::Level;
 use crate::base::escape;
 use crate::integrity::three_way::ChangeKind;
@@ -51,10 +52,6 @@ fn conflict(change: &Change) -> String {
         Some(Resolution::Ours) | None => "yours stays",
     };
     format!("{}: {outcome}", change.path)
-}
-
-fn word(kind: &impl serde::Serialize) -> String {
-    serde_json::to_value(kind).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn list(text: &mut String, title: &str, lines: &[String]) {
