@@ -34,7 +34,7 @@ pub struct TickView {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct JobView {
-    /// `recover`, `update`, `watch` or `prune`.
+    /// `recover`, `update`, `watch` or `prune`; `schedule` where nobody can say what is due.
     pub job: String,
     pub exit: Exit,
     /// What came of it, in a sentence.
@@ -62,13 +62,17 @@ pub fn tick(
         }
         held => held?,
     };
-    let mut view = TickView { warnings: notify::retry(&held.site).warnings(), ..TickView::default() };
-    let recovered =
-        recovery::recover(&held, listener).unwrap_or_else(|failure| Some(Ended::Refused(failure)));
-    match recovered {
+    let mut view = TickView::default();
+    match recovery::recover(&held, listener) {
         Some(ended) => view.jobs.push(told("recover", telling::tell(&held.site, ended))),
-        None => work(&held, proof, interrupt, listener, &mut view)?,
+        None => {
+            if let Err(failure) = work(&held, proof, interrupt, listener, &mut view) {
+                let came = telling::tell(&held.site, Ended::Refused(failure));
+                view.jobs.push(told("schedule", came));
+            }
+        }
     }
+    view.warnings.extend(notify::retry(&held.site).warnings());
     view.warnings.extend(telling::closed_too_long(&held.site)?);
     let worst = WORST.into_iter().find(|exit| view.jobs.iter().any(|job| job.exit == *exit));
     Ok(Answer::ending(worst.unwrap_or(Exit::Done), view))

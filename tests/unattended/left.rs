@@ -59,6 +59,23 @@ fn a_run_that_died_behind_its_reopening_is_finished() {
     assert_eq!(alone.entracte.json(&["status"]).exit, 0);
 }
 
+/// A memory that cannot be read or written, as on a full disk, must not keep a site closed.
+#[test]
+fn a_run_that_died_is_taken_back_even_if_that_cannot_be_noted() {
+    let alone = Alone::new("forgetful");
+    let [swap] = lines_of(&alone, [|entry| entry["event"] == "started" && entry["step"] == "swap"]);
+    dies_at(&alone, swap);
+    let memory = alone.state().join("automation.json");
+    fs::write(&memory, "{\"format\": 1,").unwrap();
+    let ticked = alone.entracte.json(&["tick"]);
+    assert_eq!(ticked.exit, 1, "{:#}", ticked.result);
+    alone.is_old("taken back");
+    alone.one_mail(&["rolled back", "automation.json cannot be understood"]);
+    // Nothing is begun by a memory that is not known.
+    assert!(alone.entracte.json(AUTO).refused(5).contains("automation.json"));
+    alone.is_old("refused");
+}
+
 /// What a person stopped, or left failed, is that person's.
 #[test]
 fn a_run_of_a_person_is_left_alone() {

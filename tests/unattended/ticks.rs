@@ -26,7 +26,7 @@ fn a_site_that_fails_does_not_stop_the_next() {
             // What is begun anew is due from now on; what was away is due at each tick.
             settings["policy"]["network_failures"] = toml_edit::value(9);
         });
-        fs::write(alone.state().join("automation.json"), "{\"network_failures\": 1}").unwrap();
+        fs::write(alone.state().join("automation.json"), "{\"format\": 1, \"network_failures\": 1}").unwrap();
         bed::chown(&alone.state().join("automation.json"));
         text += &format!("{}\n", alone.state().display());
     }

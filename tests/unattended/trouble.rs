@@ -49,6 +49,18 @@ fn a_network_that_is_away_is_told_when_it_stays_away() {
 }
 
 #[test]
+fn a_record_of_what_was_begun_that_is_damaged_is_told() {
+    let alone = Alone::new("undue");
+    alone.settings(|settings| settings["schedule"]["update"] = toml_edit::value("* * * * *"));
+    fs::write(alone.state().join("schedule.json"), "{\"format\": 2}").unwrap();
+    let ticked = alone.entracte.json(&["tick"]);
+    assert_eq!(ticked.exit, 5, "{:#}", ticked.result);
+    assert_eq!(ticked.result["jobs"][0]["job"], "schedule", "{:#}", ticked.result);
+    alone.one_mail(&["schedule.json", "it is of format 2; this entracte knows 1"]);
+    alone.is_old("nobody knew what was due");
+}
+
+#[test]
 fn a_site_that_stays_closed_is_told_of() {
     let alone = Alone::new("shut");
     alone.entracte.json(&["close", "--for", "moving house"]).code(0);

@@ -4,6 +4,7 @@
 use crate::app::apply;
 use crate::app::apply::Request;
 use crate::app::apply::Until;
+use crate::app::apply::stuck_exit;
 use crate::app::auto::Ended;
 use crate::app::auto::run::Ran;
 use crate::app::auto::run::undo;
@@ -11,11 +12,15 @@ use crate::app::desk::Held;
 use crate::app::desk::Interrupt;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
+use crate::app::report::Answer;
 use crate::app::status::stands_at;
+use crate::base::digest::Sha256;
 use crate::site::automation::Automation;
 use crate::site::blocklist::Blocked;
 use crate::site::blocklist::Blocklist;
+use crate::site::stored::StoredError;
 use crate::sys::clock;
+use crate::update::plan::Endpoint;
 use crate::update::run::Run;
 use crate::update::run::open_run;
 use crate::update::standing::Standing;
@@ -24,33 +29,61 @@ use crate::update::standing::Standing;
 const MOST_DEATHS: usize = 2;
 
 /// What became of a run that was left; `None` when there is none, or it is a person's.
-pub(in crate::app) fn recover(held: &Held, listener: Listener) -> Result<Option<Ended>, Failure> {
+pub(in crate::app) fn recover(held: &Held, listener: Listener) -> Option<Ended> {
+    match end_left_run(held, listener) {
+        Ok(ran) => ran.map(|ran| Ended::Ran(Box::new(ran))),
+        // The run is where it was, and visitors may be shut out.
+        Err(failure) => {
+            let exit = stuck_exit(failure.exit);
+            Some(Ended::Refused(failure.ending(exit)))
+        }
+    }
+}
+
+fn end_left_run(held: &Held, listener: Listener) -> Result<Option<Ran>, Failure> {
     let (id, standing) = match open_run(&held.site.state.runs())? {
         Some((id, standing)) if standing.halted.is_none() => (id, standing),
         _ => return Ok(None),
     };
     let run = Run::open(&held.site.state.runs(), &id)?;
-    let sealed = &run.plan.sealed;
-    let (from, to, manifest) = (sealed.from.version.clone(), sealed.to.version.clone(), sealed.to.manifest);
+    let to = run.plan.sealed.to.clone();
+    let from = run.plan.sealed.from.version.clone();
     let why = left_at(&standing);
     if standing.visitors_are_back() {
         let all = Request { until: Until::End, budget: None };
         let answer = apply::go_on(held, run, &all, Interrupt::default(), listener)?;
         let why = answer.failure.is_some().then_some(why);
-        return Ok(Some(Ended::Ran(Box::new(Ran { from, to, answer, why, blamed: None }))));
+        return Ok(Some(Ran { from, to: to.version, answer, why, blamed: None }));
     }
-    let mut memory = Automation::load(&held.site.state.automation())?;
-    let died = memory.dies(manifest, &id);
-    memory.save(&held.site.state.automation())?;
-    let blamed = (died >= MOST_DEATHS).then_some(manifest);
-    if blamed.is_some() {
-        let reason = format!("its process died {died} times, the last time {why}");
-        let blocked =
-            Blocked { manifest, version: to.clone(), reason, at: clock::now(), run: Some(id.clone()) };
-        Blocklist::add(&held.site.state.blocklist(), blocked)?;
-    }
+    // A disk that is full must not keep the site closed for the sake of a memory.
+    let (blamed, unnoted) = match blame(held, &id, &to, &why) {
+        Ok(blamed) => (blamed, None),
+        Err(error) => (None, Some(error)),
+    };
     let answer = undo(held, &id, &why, listener)?;
-    Ok(Some(Ended::Ran(Box::new(Ran { from, to, answer, why: Some(why), blamed }))))
+    let answer = Answer { result: answer.result.with_warning(unnoted), ..answer };
+    Ok(Some(Ran { from, to: to.version, answer, why: Some(why), blamed }))
+}
+
+/// Notes that the process died in a run of the release; the release, once that
+/// happened too often.
+fn blame(held: &Held, id: &str, to: &Endpoint, why: &str) -> Result<Option<Sha256>, StoredError> {
+    let state = &held.site.state;
+    let mut memory = Automation::load(&state.automation())?;
+    let died = memory.dies(to.manifest, id);
+    memory.save(&state.automation())?;
+    if died < MOST_DEATHS {
+        return Ok(None);
+    }
+    let blocked = Blocked {
+        manifest: to.manifest,
+        version: to.version.clone(),
+        reason: format!("its process died {died} times, the last time {why}"),
+        at: clock::now(),
+        run: Some(id.to_owned()),
+    };
+    Blocklist::add(&state.blocklist(), blocked)?;
+    Ok(Some(to.manifest))
 }
 
 fn left_at(standing: &Standing) -> String {

@@ -71,7 +71,8 @@ pub(super) fn run(held: &Held, plan: Plan, interrupt: Interrupt, listener: Liste
     };
     match answer {
         Ok(answer) => Ended::Ran(Box::new(Ran { from, to, answer, why, blamed })),
-        Err(failure) => Ended::Refused(failure),
+        // Visitors may be shut out: whatever it was, a person is needed.
+        Err(failure) => Ended::Refused(failure.ending(Exit::Stuck)),
     }
 }
 
