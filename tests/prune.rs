@@ -245,21 +245,27 @@ fn staged_content_that_nobody_needs_goes() {
     past.entracte.json(&["plan"]).code(0);
     let objects = past.state().join("staging/objects");
     let needed = Tree::of(&objects);
-    let (spare, half, outside) = (
+    let downloads = past.state().join("staging/download");
+    let (spare, half, fetched, outside) = (
         objects.join("ab").join("ab".repeat(32)),
         objects.join("incoming-0123456789abcdef"),
+        downloads.join("0123456789abcdef.part"),
         past.small.folder.path().join("outside"),
     );
     fs::create_dir_all(spare.parent().unwrap()).unwrap();
-    fs::create_dir(&outside).unwrap();
-    for file in [&spare, &half, &outside.join("file")] {
+    for folder in [&outside, &downloads] {
+        fs::create_dir(folder).unwrap();
+    }
+    for file in [&spare, &half, &fetched, &outside.join("file")] {
         past.small.write(file, "of years ago");
     }
+    fs::write(downloads.join("fedcba9876543210.part"), "of today").unwrap();
     std::os::unix::fs::symlink(&outside, objects.join("cd")).unwrap();
     fs::write(objects.join("ab").join("ac".repeat(32)), "of today").unwrap();
     let pruned = past.entracte.json(&["prune"]).code(0);
-    assert_eq!(whats(&pruned), ["staged content"], "{pruned:#}");
-    assert!(!spare.exists() && !half.exists() && outside.join("file").exists());
+    assert_eq!(whats(&pruned), ["staged content", "downloads"], "{pruned:#}");
+    assert!(!spare.exists() && !half.exists() && !fetched.exists());
+    assert!(downloads.join("fedcba9876543210.part").exists() && outside.join("file").exists());
     let rest = Tree::of(&objects).only(|path| needed.paths().contains(path));
     needed.assert_same_content(&rest, "what the plan needs");
     assert!(objects.join("ab").join("ac".repeat(32)).exists());

@@ -33,6 +33,18 @@ pub fn content(held: &Held, now: Timestamp, broom: &mut Broom) {
     remove_all("staged content", &folder, old, &why, broom);
 }
 
+/// Archives that were fetched, and parts of them.
+pub fn downloads(held: &Held, now: Timestamp, broom: &mut Broom) {
+    let folder = held.site.state.staging().join("download");
+    if !fs::is_real_folder(&folder) {
+        return;
+    }
+    let days = held.site.settings.retention.staged_days;
+    let mut old = broom.seen(fs::list(&folder));
+    old.retain(|path| fs::is_file(path) && is_old(path, now, days).unwrap_or(false));
+    remove_all("downloads", &folder, old, &format!("older than {days} days"), broom);
+}
+
 fn needed(held: &Held) -> Result<BTreeSet<Sha256>, Failure> {
     let staged = Staging::open(&held.site.state.staging())?.staged()?;
     let of_release = staged.iter().flat_map(|staged| &staged.manifest.files).filter_map(|file| file.sha256());
