@@ -134,16 +134,23 @@ fn one(state: &Path, proof: Proof, complaints: &Path) -> SiteTick {
     SiteTick { state: state_shown, exit, message, result, news }
 }
 
+/// When each site's trouble was told last.
+#[derive(Default, Serialize, Deserialize)]
+struct Complaints {
+    told: BTreeMap<String, Timestamp>,
+}
+
 /// Whether nobody heard of this site's trouble within a day.
 fn is_new(complaints: &Path, site: &str) -> bool {
     // What cannot be remembered is told each time.
-    let mut told: BTreeMap<String, Timestamp> = stored::load(complaints).unwrap_or_default();
+    let mut memory: Complaints = stored::load(complaints).unwrap_or_default();
+    let told = &mut memory.told;
     let now = clock::now();
     let is_new = told.get(site).is_none_or(|at| now.duration_since(*at).abs() >= A_DAY);
     if is_new {
         told.retain(|_, at| now.duration_since(*at).abs() < A_DAY);
         told.insert(site.to_owned(), now);
-        let _ = stored::save(complaints, &told);
+        let _ = stored::save(complaints, &memory);
     }
     is_new
 }

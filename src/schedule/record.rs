@@ -8,17 +8,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::base::exit::Exit;
-use crate::base::exit::Fault;
-use crate::base::json;
 use crate::schedule::due::Job;
 use crate::site::settings::Schedule;
 use crate::site::state::State;
-use crate::sys::fs;
-use crate::sys::fs::IoError;
-
-/// The one version of the format that this program writes.
-const FORMAT: u32 = 1;
+use crate::site::stored;
+use crate::site::stored::StoredError;
 
 /// A clock that was put back by less is waited for; by more, it was wrong before.
 pub(super) const PUT_BACK: SignedDuration = SignedDuration::from_hours(24);
@@ -34,7 +28,6 @@ pub struct Record {
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Kept {
-    format: u32,
     /// When somebody last asked what is due.
     ticked: Option<Timestamp>,
     jobs: BTreeMap<Job, Memory>,
@@ -49,46 +42,12 @@ struct Memory {
     begun: Option<Timestamp>,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    #[error("the record {path} of what was begun cannot be understood")]
-    Damaged {
-        path: String,
-        #[source]
-        source: serde_json::Error,
-    },
-    #[error(transparent)]
-    Io(#[from] IoError),
-}
-
-impl Fault for RecordError {
-    fn exit(&self) -> Exit {
-        match self {
-            RecordError::Damaged { .. } => Exit::Refused,
-            RecordError::Io(error) => error.exit(),
-        }
-    }
-
-    fn hints(&self) -> Vec<String> {
-        match self {
-            RecordError::Damaged { path, .. } => {
-                vec![format!("remove {path}: what is due next then counts from that moment")]
-            }
-            RecordError::Io(error) => error.hints(),
-        }
-    }
-}
-
 impl Record {
-    pub fn load(state: &State) -> Result<Record, RecordError> {
+    pub fn load(state: &State) -> Result<Record, StoredError> {
         use std::os::unix::ffi::OsStrExt;
         let path = state.schedule();
         let seed = state.folder().as_os_str().as_bytes().to_vec();
-        let kept = match fs::read_if_present(&path)? {
-            None => Kept::default(),
-            Some(bytes) => json::read_format(&bytes, FORMAT)
-                .map_err(|source| RecordError::Damaged { path: fs::shown(&path), source })?,
-        };
+        let kept = stored::load(&path)?;
         Ok(Record { path, seed, kept })
     }
 
@@ -123,10 +82,8 @@ impl Record {
         }
     }
 
-    pub fn save(&self) -> Result<(), RecordError> {
-        let kept = Kept { format: FORMAT, ..self.kept.clone() };
-        // Plain structs and strings always serialise.
-        Ok(fs::write_durable(&self.path, &json::pretty(&kept).unwrap_or_default())?)
+    pub fn save(&self) -> Result<(), StoredError> {
+        stored::save(&self.path, &self.kept)
     }
 
     /// When it was last begun.

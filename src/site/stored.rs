@@ -11,8 +11,8 @@ use crate::base::json;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
-/// Larger records are not ours.
-const MAX_BYTES: u64 = 4 << 20;
+/// The one version of every such record that this program writes.
+const FORMAT: u32 = 1;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoredError {
@@ -37,22 +37,28 @@ impl Fault for StoredError {
     fn hints(&self) -> Vec<String> {
         match self {
             StoredError::Io(error) => error.hints(),
-            StoredError::Damaged { path, .. } => vec![format!("look at {path}, and move it away")],
+            StoredError::Damaged { path, .. } => {
+                vec![format!("look at {path}, and move it away: it is begun anew")]
+            }
         }
     }
 }
 
+#[derive(Serialize)]
+struct Stamped<'a, T> {
+    format: u32,
+    #[serde(flatten)]
+    value: &'a T,
+}
+
 /// What is recorded; nothing yet is the default.
 pub fn load<T: DeserializeOwned + Default>(path: &Path) -> Result<T, StoredError> {
-    if !fs::exists(path) {
-        return Ok(T::default());
-    }
-    let text = fs::read_text(path, MAX_BYTES)?;
-    json::read(text.as_bytes()).map_err(|source| StoredError::Damaged { path: fs::shown(path), source })
+    let Some(bytes) = fs::read_if_present(path)? else { return Ok(T::default()) };
+    json::read_format(&bytes, FORMAT).map_err(|source| StoredError::Damaged { path: fs::shown(path), source })
 }
 
 pub fn save<T: Serialize>(path: &Path, value: &T) -> Result<(), StoredError> {
-    let text =
-        json::pretty(value).map_err(|source| StoredError::Damaged { path: fs::shown(path), source })?;
+    let text = json::pretty(&Stamped { format: FORMAT, value })
+        .map_err(|source| StoredError::Damaged { path: fs::shown(path), source })?;
     Ok(fs::write_durable(path, &text)?)
 }

@@ -147,16 +147,8 @@ fn a_record_comes_back_as_it_was_kept() {
     assert_eq!(due(&schedule, &again, at("2026-11-22T02:30:00Z")).unwrap(), []);
     assert_eq!(due(&schedule, &again, at("2026-11-23T02:30:00Z")).unwrap(), [Job::Update]);
     crate::sys::fs::write_durable(&state.schedule(), b"{").unwrap();
-    let error = Failed::from(Record::load(&state).unwrap_err());
-    assert!(error.0.contains("schedule.json"), "{}", error.0);
-}
-
-struct Failed(String);
-
-impl From<crate::schedule::record::RecordError> for Failed {
-    fn from(error: crate::schedule::record::RecordError) -> Failed {
-        Failed(error.to_string())
-    }
+    let error = Record::load(&state).unwrap_err().to_string();
+    assert!(error.contains("schedule.json"), "{error}");
 }
 
 const EXPRESSIONS: [&str; 9] = [
