@@ -1,5 +1,8 @@
 //! One connection to a site's database, whatever server stands behind it.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -233,30 +236,4 @@ pub fn estimate(db: &mut dyn Database, scope: &Scope) -> Result<u64, DatabaseErr
         .filter(|table| table.is_base() && scope.holds(&table.name))
         .map(|table| table.bytes)
         .sum())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_quoted_or_refused() {
-        for (dialect, name, quoted) in [
-            (Dialect::MySql, "a`b", "`a``b`"),
-            (Dialect::MySql, "a\"b", "`a\"b`"),
-            (Dialect::Sqlite, "a\"b", "\"a\"\"b\""),
-        ] {
-            assert_eq!(quote_identifier(dialect, name).unwrap(), quoted);
-        }
-        for name in ["", "a\0b", &"x".repeat(65)] {
-            assert!(quote_identifier(Dialect::MySql, name).is_err());
-        }
-    }
-
-    #[test]
-    fn only_the_beginning_of_a_statement_is_shown() {
-        let shown =
-            shortened("INSERT INTO users\n VALUES ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'hush')\x1b");
-        assert!(shown.starts_with("INSERT INTO users VALUES") && !shown.contains("hush"), "{shown}");
-    }
 }

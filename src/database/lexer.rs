@@ -5,6 +5,9 @@
 //! else of the language. MySQL text is read as in the default `sql_mode`, that
 //! is with backslash escapes.
 
+#[cfg(test)]
+mod tests;
+
 use crate::base::exit::Fault;
 
 /// Whose SQL it is.

@@ -2,24 +2,11 @@
 
 pub mod address;
 pub mod connection;
-#[cfg(test)]
-mod connection_tests;
 pub mod dump;
-#[cfg(test)]
-mod dump_tests;
-mod grants;
 pub mod guard;
 pub mod lexer;
-#[cfg(test)]
-mod lexer_tests;
 mod mysql;
-mod mysql_catalog;
-mod mysql_checks;
-mod mysql_dump;
-mod mysql_sum;
-mod mysql_values;
 pub mod object;
-pub mod restore;
 pub mod scope;
 mod sqlite;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::base::path::TreePath;
 use crate::base::step::Step;
 use crate::database::DatabaseError;
 use crate::database::dump::DumpError;
-use crate::database::restore::RestoreError;
+use crate::database::dump::restore::RestoreError;
 use crate::integrity::scan::ScanError;
 use crate::release::staging::StagingError;
 use crate::site::SiteError;

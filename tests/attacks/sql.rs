@@ -9,9 +9,9 @@ use entracte::database::Database;
 use entracte::database::address::Address;
 use entracte::database::address::MySqlAddress;
 use entracte::database::dump::dump;
+use entracte::database::dump::restore::restore;
 use entracte::database::lexer::Dialect;
 use entracte::database::quote_identifier;
-use entracte::database::restore::restore;
 use entracte::database::scope::Scope;
 use rusqlite::Connection;
 

@@ -19,6 +19,7 @@ use crate::database::dump::DumpError;
 use crate::database::dump::DumpRecord;
 use crate::database::dump::DumpedObject;
 use crate::database::dump::DumpedTable;
+use crate::database::dump::mysql::object_sum;
 use crate::database::dump::progress;
 use crate::database::dump::sqlite_content;
 use crate::database::guard::begin_to_work;
@@ -26,10 +27,9 @@ use crate::database::lexer::Dialect;
 use crate::database::lexer::LexError;
 use crate::database::lexer::Splitter;
 use crate::database::mysql::MySql;
+use crate::database::mysql::catalog;
+use crate::database::mysql::catalog::quoted;
 use crate::database::mysql::literal;
-use crate::database::mysql_catalog;
-use crate::database::mysql_catalog::quoted;
-use crate::database::mysql_dump::object_sum;
 use crate::database::object::Object;
 use crate::database::scope::Scope;
 use crate::database::sqlite::Sqlite;
@@ -117,7 +117,7 @@ pub fn restore(
 fn drop_newer(db: &mut MySql, record: &DumpRecord) -> Result<(), DatabaseError> {
     db.run("SET SESSION foreign_key_checks = 0")?;
     let known = |object: &Object| record.objects.iter().any(|one| &one.object == object);
-    for object in mysql_catalog::objects(db, &record.scope)?.iter().filter(|object| !known(object)) {
+    for object in catalog::objects(db, &record.scope)?.iter().filter(|object| !known(object)) {
         db.run(&format!("DROP {} IF EXISTS {}", object.kind.word(), quoted(&object.name)?))?;
     }
     for name in tables(db, &record.scope)? {
@@ -179,8 +179,8 @@ fn mysql_content(
         found.push(DumpedTable { name, sum });
     }
     let mut objects = Vec::new();
-    for object in mysql_catalog::objects(&mut db, &record.scope)? {
-        let sum = object_sum(&mysql_catalog::definition(&mut db, &object)?);
+    for object in catalog::objects(&mut db, &record.scope)? {
+        let sum = object_sum(&catalog::definition(&mut db, &object)?);
         objects.push(DumpedObject { object, sum });
     }
     Ok((found, objects))

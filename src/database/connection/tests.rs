@@ -200,3 +200,24 @@ fn a_copied_sqlite_database_holds_its_log_and_leaves_nothing_behind() {
     assert_eq!(db.checksum("t", None).unwrap().rows, 1);
     assert_eq!((names(), std::fs::read(&path).unwrap()), before);
 }
+
+#[test]
+fn names_are_quoted_or_refused() {
+    for (dialect, name, quoted) in [
+        (Dialect::MySql, "a`b", "`a``b`"),
+        (Dialect::MySql, "a\"b", "`a\"b`"),
+        (Dialect::Sqlite, "a\"b", "\"a\"\"b\""),
+    ] {
+        assert_eq!(quote_identifier(dialect, name).unwrap(), quoted);
+    }
+    for name in ["", "a\0b", &"x".repeat(65)] {
+        assert!(quote_identifier(Dialect::MySql, name).is_err());
+    }
+}
+
+#[test]
+fn only_the_beginning_of_a_statement_is_shown() {
+    let shown =
+        shortened("INSERT INTO users\n VALUES ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'hush')\x1b");
+    assert!(shown.starts_with("INSERT INTO users VALUES") && !shown.contains("hush"), "{shown}");
+}

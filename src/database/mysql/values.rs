@@ -3,9 +3,9 @@
 
 use crate::database::connection::DatabaseError;
 use crate::database::mysql::Cell;
+use crate::database::mysql::catalog::Column;
+use crate::database::mysql::catalog::quoted;
 use crate::database::mysql::literal;
-use crate::database::mysql_catalog::Column;
-use crate::database::mysql_catalog::quoted;
 
 /// The columns of a table that are written: generated ones make themselves.
 pub(in crate::database) struct Values {

@@ -1,5 +1,11 @@
 //! MySQL and MariaDB through the `mysql` crate: the only module that knows it.
 
+pub(in crate::database) mod catalog;
+pub(in crate::database) mod checks;
+mod grants;
+pub(in crate::database) mod sum;
+pub(in crate::database) mod values;
+
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::path::PathBuf;
@@ -17,9 +23,6 @@ use crate::database::connection::TableSum;
 use crate::database::connection::shortened;
 use crate::database::lexer;
 use crate::database::lexer::Dialect;
-use crate::database::mysql_catalog;
-use crate::database::mysql_checks;
-use crate::database::mysql_sum;
 use crate::sys::clock;
 use crate::sys::fs;
 
@@ -142,7 +145,7 @@ impl Database for MySql {
     }
 
     fn tables(&mut self) -> Result<Vec<TableInfo>, DatabaseError> {
-        mysql_catalog::tables(self)
+        catalog::tables(self)
     }
 
     fn execute(&mut self, statement: &str) -> Result<u64, DatabaseError> {
@@ -157,7 +160,7 @@ impl Database for MySql {
     }
 
     fn checksum(&mut self, table: &str, volatile_rows: Option<&str>) -> Result<TableSum, DatabaseError> {
-        mysql_sum::checksum(self, table, volatile_rows)
+        sum::checksum(self, table, volatile_rows)
     }
 
     fn connection_id(&self) -> u64 {
@@ -208,7 +211,7 @@ impl Database for MySql {
     }
 
     fn checks(&mut self) -> Vec<Check> {
-        mysql_checks::checks(self)
+        checks::checks(self)
     }
 }
 

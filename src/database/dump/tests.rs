@@ -10,11 +10,11 @@ use crate::base::step::Step;
 use crate::database::address::Address;
 use crate::database::connection::Database;
 use crate::database::connection::open;
+use crate::database::dump::restore::RestoreError;
+use crate::database::dump::restore::restore;
 use crate::database::dump::*;
 use crate::database::guard::begin_to_work;
 use crate::database::mysql::MySql;
-use crate::database::restore::RestoreError;
-use crate::database::restore::restore;
 use crate::database::sqlite::Sqlite;
 use crate::database::testing;
 

@@ -10,9 +10,9 @@ use crate::base::digest::Sha256;
 use crate::database::connection::DatabaseError;
 use crate::database::connection::TableSum;
 use crate::database::mysql::MySql;
-use crate::database::mysql_catalog;
-use crate::database::mysql_catalog::Column;
-use crate::database::mysql_catalog::quoted;
+use crate::database::mysql::catalog;
+use crate::database::mysql::catalog::Column;
+use crate::database::mysql::catalog::quoted;
 
 /// Sums a table; leaves the session's time zone as it was.
 pub(in crate::database) fn checksum(
@@ -34,8 +34,8 @@ pub(in crate::database) fn sum(
     table: &str,
     volatile_rows: Option<&str>,
 ) -> Result<TableSum, DatabaseError> {
-    let definition = mysql_catalog::without_counter(&mysql_catalog::create_table(db, table)?);
-    let columns = mysql_catalog::columns(db, table)?;
+    let definition = catalog::without_counter(&catalog::create_table(db, table)?);
+    let columns = catalog::columns(db, table)?;
     let query = query(table, &columns, volatile_rows)?;
     let row = db.texts(&query)?.into_iter().next().unwrap_or_default();
     let Ok([rows, xor, sum]) = <[String; 3]>::try_from(row) else {

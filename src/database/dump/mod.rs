@@ -1,6 +1,11 @@
 //! Saves a database so that it can be brought back exactly, and checks what
 //! was saved. `docs/dump.md` describes the files.
 
+mod mysql;
+pub mod restore;
+#[cfg(test)]
+mod tests;
+
 use std::io::Read;
 use std::io::Seek;
 use std::io::SeekFrom;
@@ -22,7 +27,6 @@ use crate::database::address::Address;
 use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
 use crate::database::connection::TableSum;
-use crate::database::mysql_dump;
 use crate::database::object::Object;
 pub use crate::database::scope::Scope;
 use crate::database::sqlite::Sqlite;
@@ -121,7 +125,7 @@ impl Fault for DumpError {
 /// saved whole. All is on the disk when this returns.
 pub fn dump(address: &Address, scope: &Scope, folder: &Path, watch: Watch) -> Result<DumpRecord, DumpError> {
     match address {
-        Address::MySql(address) => mysql_dump::dump(address, scope, folder, watch),
+        Address::MySql(address) => mysql::dump(address, scope, folder, watch),
         Address::Sqlite(path) => dump_sqlite(path, scope, folder, watch),
     }
 }

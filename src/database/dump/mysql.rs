@@ -25,13 +25,13 @@ use crate::database::dump::SQL_FILE;
 use crate::database::dump::progress;
 use crate::database::guard::begin_to_work;
 use crate::database::mysql::MySql;
+use crate::database::mysql::catalog;
+use crate::database::mysql::catalog::Definition;
+use crate::database::mysql::catalog::quoted;
+use crate::database::mysql::checks;
 use crate::database::mysql::literal;
-use crate::database::mysql_catalog;
-use crate::database::mysql_catalog::Definition;
-use crate::database::mysql_catalog::quoted;
-use crate::database::mysql_checks;
-use crate::database::mysql_sum;
-use crate::database::mysql_values::Values;
+use crate::database::mysql::sum;
+use crate::database::mysql::values::Values;
 use crate::database::object::Object;
 use crate::database::object::ObjectKind;
 use crate::database::scope::Scope;
@@ -59,14 +59,14 @@ pub(in crate::database) fn dump(
 ) -> Result<DumpRecord, DumpError> {
     let mut db = MySql::connect(address)?;
     begin_to_work(&mut db, scope)?;
-    if let Some((name, kind)) = mysql_catalog::unsupported(&mut db, scope)? {
+    if let Some((name, kind)) = catalog::unsupported(&mut db, scope)? {
         return Err(DumpError::Unsupported { name, kind: kind.to_lowercase() });
     }
-    if let Some((object, definer)) = mysql_checks::foreign(&mut db, scope)? {
+    if let Some((object, definer)) = checks::foreign(&mut db, scope)? {
         let definer = escape::text(&definer).into_owned();
         return Err(DumpError::ForeignDefiner { object, definer });
     }
-    for name in mysql_catalog::without_snapshot(&mut db, scope)? {
+    for name in catalog::without_snapshot(&mut db, scope)? {
         let message =
             format!("table {} is not InnoDB: writes to it during the dump would show", escape::text(&name));
         watch(None, Event::Warning { message });
@@ -141,11 +141,11 @@ impl Writer {
     }
 
     fn table(&mut self, name: &str, tell: &mut dyn FnMut(u64)) -> Result<TableSum, DumpError> {
-        let create = mysql_catalog::create_table(&mut self.db, name)?;
+        let create = catalog::create_table(&mut self.db, name)?;
         let shown = quoted(name)?;
         self.out.put(&format!("\nDROP TABLE IF EXISTS {shown};\n{create};\n"))?;
         let rows = self.rows(name, tell)?;
-        let sum = mysql_sum::sum(&mut self.db, name, None)?;
+        let sum = sum::sum(&mut self.db, name, None)?;
         match sum.rows == rows {
             true => Ok(sum),
             false => Err(DumpError::Changed { name: name.to_owned() }),
@@ -153,7 +153,7 @@ impl Writer {
     }
 
     fn rows(&mut self, name: &str, tell: &mut dyn FnMut(u64)) -> Result<u64, DumpError> {
-        let values = Values::of(&mysql_catalog::columns(&mut self.db, name)?)?;
+        let values = Values::of(&catalog::columns(&mut self.db, name)?)?;
         let shown = quoted(name)?;
         let query = format!("SELECT {} FROM {shown}", values.selected);
         let head = format!("INSERT INTO {shown} ({}) VALUES\n", values.names);
@@ -185,13 +185,13 @@ impl Writer {
     }
 
     fn objects(&mut self, scope: &Scope) -> Result<Vec<DumpedObject>, DumpError> {
-        let objects = mysql_catalog::objects(&mut self.db, scope)?;
+        let objects = catalog::objects(&mut self.db, scope)?;
         for view in objects.iter().filter(|object| object.kind == ObjectKind::View) {
             self.placeholder(&view.name)?;
         }
         let mut dumped = Vec::new();
         for object in objects {
-            let definition = mysql_catalog::definition(&mut self.db, &object)?;
+            let definition = catalog::definition(&mut self.db, &object)?;
             self.out.put(&object_block(&object, &definition)?)?;
             dumped.push(DumpedObject { sum: object_sum(&definition), object });
         }
@@ -201,7 +201,7 @@ impl Writer {
     /// A view with the right columns and nothing behind, so that views and
     /// routines may refer to each other in any order.
     fn placeholder(&mut self, name: &str) -> Result<(), DumpError> {
-        let columns = mysql_catalog::columns(&mut self.db, name)
+        let columns = catalog::columns(&mut self.db, name)
             .map_err(|_| DumpError::BrokenView { name: name.to_owned() })?;
         let columns: Result<Vec<String>, DatabaseError> =
             columns.iter().map(|column| Ok(format!("1 AS {}", quoted(&column.name)?))).collect();

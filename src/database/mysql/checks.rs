@@ -4,10 +4,10 @@ use crate::base::check::Check;
 use crate::base::escape;
 use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
-use crate::database::grants;
-use crate::database::grants::Rights;
 use crate::database::mysql::MySql;
-use crate::database::mysql_catalog;
+use crate::database::mysql::catalog;
+use crate::database::mysql::grants;
+use crate::database::mysql::grants::Rights;
 use crate::database::object::Object;
 use crate::database::scope::Scope;
 
@@ -36,7 +36,7 @@ pub(in crate::database) fn foreign(
     scope: &Scope,
 ) -> Result<Option<(Object, String)>, DatabaseError> {
     let user = db.text("SELECT CURRENT_USER()")?.unwrap_or_default();
-    let mut definers = mysql_catalog::definers(db, scope)?;
+    let mut definers = catalog::definers(db, scope)?;
     definers.retain(|(_, definer)| *definer != user);
     let may = definers.is_empty() || grants(db)?.any_global(&ANY_DEFINER);
     Ok(definers.into_iter().next().filter(|_| !may))
