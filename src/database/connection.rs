@@ -37,6 +37,9 @@ pub trait Database: Send {
     /// how many rows it changed. More than one statement is refused.
     fn execute(&mut self, statement: &str) -> Result<u64, DatabaseError>;
 
+    /// All rows of one query, every value as text; for small answers.
+    fn query(&mut self, query: &str) -> Result<Vec<Vec<Option<String>>>, DatabaseError>;
+
     /// The content and definition of a base table, whatever the order of its
     /// rows. `volatile_rows` is a trusted predicate; rows it holds for are
     /// left out.

@@ -7,6 +7,7 @@ pub mod guard;
 pub mod lexer;
 mod mysql;
 pub mod object;
+pub mod schema;
 pub mod scope;
 mod sqlite;
 #[cfg(test)]

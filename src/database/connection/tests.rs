@@ -221,3 +221,15 @@ fn only_the_beginning_of_a_statement_is_shown() {
         shortened("INSERT INTO users\n VALUES ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'hush')\x1b");
     assert!(shown.starts_with("INSERT INTO users VALUES") && !shown.contains("hush"), "{shown}");
 }
+
+#[test]
+fn a_query_answers_in_text_and_tells_null_from_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = Sqlite::open_or_create(&folder.path().join("site.db")).unwrap();
+    for mut db in [mysql(), Box::new(sqlite)] {
+        let rows = db.query("SELECT 1, NULL, '', 'é'").unwrap();
+        let row: Vec<Option<&str>> = rows[0].iter().map(Option::as_deref).collect();
+        assert_eq!((rows.len(), row.as_slice()), (1, &[Some("1"), None, Some(""), Some("é")][..]));
+        assert!(db.query("SELECT nonsense").is_err());
+    }
+}

@@ -159,6 +159,11 @@ impl Database for MySql {
         self.run(statement)
     }
 
+    fn query(&mut self, query: &str) -> Result<Vec<Vec<Option<String>>>, DatabaseError> {
+        let text = |cell: Cell| cell.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Ok(self.rows(query)?.into_iter().map(|row| row.into_iter().map(text).collect()).collect())
+    }
+
     fn checksum(&mut self, table: &str, volatile_rows: Option<&str>) -> Result<TableSum, DatabaseError> {
         sum::checksum(self, table, volatile_rows)
     }

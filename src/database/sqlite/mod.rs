@@ -209,6 +209,17 @@ impl Database for Sqlite {
         run().map_err(|source: rusqlite::Error| DatabaseError::statement(text, source).at(&self.path))
     }
 
+    fn query(&mut self, query: &str) -> Result<Vec<Vec<Option<String>>>, DatabaseError> {
+        let run = || {
+            let mut statement = self.connection.prepare(query)?;
+            let columns = statement.column_count();
+            let rows = statement
+                .query_map((), |row| (0..columns).map(|at| Ok(text_of(row.get_ref(at)?))).collect())?;
+            rows.collect::<rusqlite::Result<Vec<Vec<Option<String>>>>>()
+        };
+        run().map_err(|source| DatabaseError::statement(query, source).at(&self.path))
+    }
+
     fn checksum(&mut self, table: &str, volatile_rows: Option<&str>) -> Result<TableSum, DatabaseError> {
         let quoted = quote_identifier(Dialect::Sqlite, table)?;
         let definition = format!(
@@ -329,6 +340,15 @@ fn hash_value(hasher: &mut Hasher, value: ValueRef<'_>) {
         ValueRef::Real(number) => put(2, &number.to_bits().to_le_bytes()),
         ValueRef::Text(bytes) => put(3, bytes),
         ValueRef::Blob(bytes) => put(4, bytes),
+    }
+}
+
+fn text_of(value: ValueRef<'_>) -> Option<String> {
+    match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
     }
 }
 

@@ -1,0 +1,11 @@
+//! The declared schema of a release against a live database: what differs, the
+//! statements that end the difference, what they cost. `docs/schema.md`
+//! describes the files of a release.
+//!
+//! The server itself reads what a release declares: in a scratch database, in
+//! tables with scratch names, or in memory. Both sides are then read back the
+//! same way, so that no spelling of a type can look like a difference.
+
+pub mod model;
+pub mod step;
+pub mod target;
