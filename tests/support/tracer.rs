@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -34,8 +35,9 @@ pub enum Fault {
     Lacking { call: i64, errno: Errno },
     /// The N-th one, if it writes, writes half of what it was asked to.
     Short { at: u64 },
-    /// The N-th call that looks or reads, counted from the first that changes
-    /// something, fails with EIO.
+    /// The N-th call with which the program itself looks or reads, counted from
+    /// the first that changes something, fails with EIO. A shell that cannot read
+    /// its script takes it for an empty one, and there is nothing to be done about it.
     Unreadable { at: u64 },
 }
 
@@ -57,6 +59,8 @@ pub struct Traced {
     pub looks: u64,
     /// Calls to which the fault was done.
     pub struck: u64,
+    /// The first of them: whose, which, of what.
+    pub first_struck: Option<String>,
     pub stdout: String,
     pub stderr: String,
 }
@@ -90,6 +94,7 @@ struct Tracer {
     calls: u64,
     looks: u64,
     struck: u64,
+    first_struck: Option<String>,
 }
 
 impl Tracer {
@@ -121,6 +126,7 @@ impl Tracer {
             calls: 0,
             looks: 0,
             struck: 0,
+            first_struck: None,
         }
     }
 
@@ -137,8 +143,8 @@ impl Tracer {
         let said = |which: usize| {
             String::from_utf8_lossy(&fs::read(self.output[which].path()).unwrap()).into_owned()
         };
-        let Tracer { ended, calls, looks, struck, .. } = self;
-        Traced { ended, calls, looks, struck, stdout: said(0), stderr: said(1) }
+        let Tracer { ended, calls, looks, struck, first_struck, .. } = self;
+        Traced { ended, calls, looks, struck, first_struck, stdout: said(0), stderr: said(1) }
     }
 
     fn take(&mut self, status: WaitStatus) {
@@ -186,7 +192,7 @@ impl Tracer {
                 self.calls += 1;
                 self.strike(&call);
             }
-            _ if self.calls > 0 && call.looks() => {
+            _ if self.calls > 0 && call.looks() && self.is_own(pid) => {
                 self.looks += 1;
                 if self.fault == (Fault::Unreadable { at: self.looks }) {
                     self.refuse(&call, Errno::EIO);
@@ -198,6 +204,11 @@ impl Tracer {
             call.skip();
             self.answers.entry(pid).or_insert(answer);
         }
+    }
+
+    /// Whether it is the program that was started, and none that it starts.
+    fn is_own(&self, pid: Pid) -> bool {
+        program_of(pid).is_some_and(|program| Some(program) == program_of(self.first))
     }
 
     fn strike(&mut self, call: &Call) {
@@ -224,6 +235,7 @@ impl Tracer {
 
     fn refuse(&mut self, call: &Call, errno: Errno) {
         self.struck += 1;
+        self.first_struck.get_or_insert_with(|| call.to_string());
         call.skip();
         self.answers.insert(call.pid, -(errno as i64));
     }
@@ -234,6 +246,17 @@ pub struct Call {
     pid: Pid,
     pub number: i64,
     pub arguments: [u64; 6],
+}
+
+fn program_of(pid: Pid) -> Option<std::path::PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whose = program_of(self.pid).unwrap_or_default();
+        write!(f, "{}: call {} of {:?}", whose.display(), self.number, self.file())
+    }
 }
 
 impl Call {
