@@ -6,6 +6,7 @@
 //! tables with scratch names, or in memory. Both sides are then read back the
 //! same way, so that no spelling of a type can look like a difference.
 
+pub mod declared;
 pub mod diff;
 pub mod model;
 pub mod step;
