@@ -9,6 +9,7 @@
 pub mod declared;
 pub mod diff;
 pub mod model;
+mod sqlite;
 pub mod step;
 pub mod target;
 

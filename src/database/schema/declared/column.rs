@@ -3,6 +3,7 @@
 use crate::database::lexer::Dialect;
 use crate::database::lexer::tokens::Kind;
 use crate::database::lexer::tokens::Token;
+use crate::database::lexer::tokens::behind_parentheses;
 use crate::database::lexer::tokens::tokens;
 use crate::database::schema::declared::draft::Definition;
 use crate::database::schema::declared::names;
@@ -146,7 +147,7 @@ impl<'t> Reader<'t> {
 
     /// `(10,2)`, `('a', 'b')`
     fn arguments(&mut self) -> Result<(), Doubt> {
-        let end = names::behind_parentheses(&self.tokens, self.at).unwrap_or(self.tokens.len());
+        let end = behind_parentheses(&self.tokens, self.at).unwrap_or(self.tokens.len());
         let odd = self.tokens[self.at + 1..end - 1]
             .iter()
             .find(|token| !matches!(token.kind, Kind::Number | Kind::Text) && !token.is_mark(','));
@@ -224,7 +225,7 @@ impl<'t> Reader<'t> {
 
     fn parenthesised(&mut self) -> Result<String, Doubt> {
         let end = match self.peek(0) {
-            Some(token) if token.is_mark('(') => names::behind_parentheses(&self.tokens, self.at),
+            Some(token) if token.is_mark('(') => behind_parentheses(&self.tokens, self.at),
             _ => None,
         };
         let Some(end) = end else { return doubt("an expression in parentheses is missing", "") };
@@ -252,14 +253,14 @@ impl<'t> Reader<'t> {
                 self.at += 1;
             }
             Kind::Mark if token.is_mark('(') => {
-                self.at = names::behind_parentheses(&self.tokens, from).unwrap_or(self.tokens.len());
+                self.at = behind_parentheses(&self.tokens, from).unwrap_or(self.tokens.len());
             }
             // `b'0'`, `x'ff'`, `_utf8mb4'x'`
             Kind::Word if next.is_some_and(|next| next.kind == Kind::Text && next.at == token.end()) => {
                 self.at += 1;
             }
             Kind::Word if next.is_some_and(|next| next.is_mark('(')) => {
-                self.at = names::behind_parentheses(&self.tokens, self.at).unwrap_or(self.tokens.len());
+                self.at = behind_parentheses(&self.tokens, self.at).unwrap_or(self.tokens.len());
             }
             Kind::Word => {}
             _ => return doubt(format!("\"{}\" is no value", token.text), ""),

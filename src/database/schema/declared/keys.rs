@@ -2,6 +2,7 @@
 
 use crate::database::lexer::Dialect;
 use crate::database::lexer::tokens::Kind;
+use crate::database::lexer::tokens::behind_parentheses;
 use crate::database::lexer::tokens::tokens;
 use crate::database::schema::declared::column::Doubt;
 use crate::database::schema::declared::column::doubt;
@@ -78,7 +79,7 @@ fn part(sql: &str, dialect: Dialect) -> std::result::Result<PartDraft, Doubt> {
         return odd();
     }
     let tokens = tokens(sql, dialect).unwrap_or_default();
-    let behind = names::behind_parentheses(&tokens, 0).filter(|_| tokens[0].is_mark('('));
+    let behind = behind_parentheses(&tokens, 0).filter(|_| tokens[0].is_mark('('));
     let (of, at) = match behind {
         Some(end) => (PartOf::Expression(sql[tokens[0].at..tokens[end - 1].end()].to_owned()), end),
         None if !matches!(tokens[0].kind, Kind::Word | Kind::Name) => return odd(),

@@ -2,7 +2,6 @@
 
 use crate::database::lexer::Dialect;
 use crate::database::lexer::tokens::Kind;
-use crate::database::lexer::tokens::Token;
 use crate::database::lexer::tokens::tokens;
 
 /// What both engines take, with the prefix.
@@ -49,22 +48,6 @@ pub(super) fn not_closed(sql: &str, dialect: Dialect) -> Option<&'static str> {
         }
     }
     (depth != 0).then_some("its parentheses do not match")
-}
-
-/// Where the parenthesis that opens at `from` is closed: the place behind it.
-pub(super) fn behind_parentheses(tokens: &[Token<'_>], from: usize) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, token) in tokens.iter().enumerate().skip(from) {
-        if token.is_mark('(') {
-            depth += 1;
-        } else if token.is_mark(')') {
-            depth = depth.checked_sub(1)?;
-        }
-        if depth == 0 {
-            return Some(at + 1);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::database::connection::quote_identifier;
 use crate::database::lexer::Dialect;
 use crate::database::lexer::tokens::Kind;
 use crate::database::lexer::tokens::Token;
+use crate::database::lexer::tokens::behind_parentheses;
 use crate::database::lexer::tokens::tokens;
 use crate::database::schema::declared::draft::ViewDraft;
 use crate::database::schema::declared::error::DeclarationError;
@@ -202,7 +203,7 @@ impl Statement<'_> {
         let name = self.table_name(at)?;
         let open = at + 1;
         let is_list = self.tokens.get(open).is_some_and(|token| token.is_mark('('));
-        let close = if is_list { names::behind_parentheses(self.tokens, open) } else { None };
+        let close = if is_list { behind_parentheses(self.tokens, open) } else { None };
         let copies = ["like", "select", "with"].iter().any(|word| self.is(open + 1, word));
         let Some(close) = close.filter(|_| !copies) else {
             return Err(self
