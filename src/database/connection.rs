@@ -146,6 +146,8 @@ pub enum DatabaseError {
     StillBusy(u64),
     #[error("failed to copy the database {}: it does not stop changing", crate::sys::fs::shown(.0))]
     Changing(PathBuf),
+    #[error("failed to change the table {table}: {rows} rows would refer to rows that are not there")]
+    Dangling { table: String, rows: u64 },
     #[error(transparent)]
     Io(#[from] IoError),
 }

@@ -50,6 +50,11 @@ impl Sqlite {
         Sqlite::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
     }
 
+    /// An empty database that nobody else sees and that ends with this value.
+    pub(in crate::database) fn in_memory() -> Result<Sqlite, DatabaseError> {
+        Sqlite::open_with(Path::new(":memory:"), OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
     fn open_with(path: &Path, flags: OpenFlags) -> Result<Sqlite, DatabaseError> {
         let failed = |source: rusqlite::Error| DatabaseError::Connect {
             address: format!("sqlite:{}", fs::shown(path)),

@@ -1,0 +1,13 @@
+//! MySQL and MariaDB: how schemas are read, declared ones understood, and the
+//! statements that change the one into the other.
+
+pub(super) mod cost;
+mod narrow;
+pub(super) mod read;
+pub(super) mod scratch;
+mod spelling;
+mod stated;
+pub(super) mod steps;
+mod tokens;
+mod types;
+mod write;

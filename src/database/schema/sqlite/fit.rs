@@ -1,0 +1,156 @@
+//! The rows of a table as they will be in its new shape, and which values do
+//! not come through.
+
+use crate::database::connection::DatabaseError;
+use crate::database::schema::model::Column;
+use crate::database::schema::model::PRIMARY;
+use crate::database::schema::model::Table;
+use crate::database::schema::sqlite::cost;
+use crate::database::schema::sqlite::read;
+use crate::database::schema::sqlite::shape;
+use crate::database::schema::sqlite::shape::quoted;
+use crate::database::schema::sqlite::write;
+use crate::database::schema::target::Target;
+
+type Result<T> = std::result::Result<T, DatabaseError>;
+
+pub(super) struct Rows<'r> {
+    /// The table's name in the database now.
+    pub name: &'r str,
+    /// Each column's name of today, and the one it has now.
+    pub columns: &'r [(String, String)],
+    /// The table's name of today.
+    pub table: &'r str,
+    pub old: &'r Table,
+    pub new: &'r Table,
+    pub target: &'r Target,
+}
+
+impl Rows<'_> {
+    fn may_narrow(&self, column: &str) -> bool {
+        self.target.hints.may_narrow.get(self.table).is_some_and(|columns| columns.contains(column))
+    }
+
+    /// The rows as they are, under the names of today.
+    fn as_they_are(&self) -> Result<String> {
+        let mut columns = Vec::new();
+        for (today, now) in self.columns {
+            columns.push(format!("{} AS {}", quoted(now)?, quoted(today)?));
+        }
+        Ok(format!("(SELECT {} FROM {})", columns.join(", "), quoted(self.name)?))
+    }
+
+    /// The rows as they will be.
+    pub fn to_come(&self) -> Result<String> {
+        let mut columns = Vec::new();
+        for column in self.new.columns.iter().filter(|column| column.generated.is_none()) {
+            let value = write::value(self.old, self.new, column, self.may_narrow(&column.name))?;
+            let value = match (value, shape::column(self.old, &column.name)) {
+                (Some((value, _)), Some(found)) => converted(&value, found, column),
+                (Some((value, _)), None) => value,
+                (None, _) => column.default.clone().unwrap_or_else(|| "NULL".into()),
+            };
+            columns.push(format!("{value} AS {}", quoted(&column.name)?));
+        }
+        let mut rows = format!("(SELECT {} FROM {})", columns.join(", "), self.as_they_are()?);
+        for column in &self.new.columns {
+            if let Some(generated) = &column.generated {
+                rows = format!(
+                    "(SELECT *, ({}) AS {} FROM {rows})",
+                    generated.expression,
+                    quoted(&column.name)?
+                );
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Counts the rows to come for which a condition holds.
+    pub fn counted(&self, condition: &str) -> Result<String> {
+        Ok(format!("SELECT COUNT(*) FROM {} WHERE {condition}", self.to_come()?))
+    }
+
+    /// What can be lost of single columns: the name, the query that counts,
+    /// and whether it may be lost.
+    pub fn columns_that_narrow(&self) -> Result<Vec<(String, String, bool)>> {
+        let mut doubts = Vec::new();
+        let rows = self.as_they_are()?;
+        for column in self.new.columns.iter().filter(|column| column.generated.is_none()) {
+            let Some(found) = shape::column(self.old, &column.name) else { continue };
+            let name = quoted(&found.name)?;
+            let mut conditions = Vec::new();
+            if found.nullable && !column.nullable && !is_counted(self.new, column) {
+                conditions.push(format!("{name} IS NULL"));
+            }
+            let retyped = found.sql_type != column.sql_type;
+            if cost::is_strict(self.new) && (retyped || !cost::is_strict(self.old)) {
+                conditions.push(not_strictly(&column.sql_type, &name));
+            }
+            if write::storage(&found.sql_type) != write::storage(&column.sql_type) {
+                conditions.push(changes(write::storage(&column.sql_type), &name));
+            }
+            if !conditions.is_empty() {
+                let query = format!("SELECT COUNT(*) FROM {rows} WHERE ({})", conditions.join(") OR ("));
+                doubts.push((column.name.clone(), query, self.may_narrow(&column.name)));
+            }
+        }
+        Ok(doubts)
+    }
+}
+
+/// Whether SQLite itself fills the column.
+fn is_counted(table: &Table, column: &Column) -> bool {
+    table.keys.contains_key(PRIMARY)
+        && shape::rowid_alias(table).is_some_and(|alias| shape::same(&alias.name, &column.name))
+        && !shape::is_set(table, read::WITHOUT_ROWID)
+}
+
+/// A text that SQLite takes for a number where a number is wanted: compared
+/// with a number, it is made one only if it is one.
+fn is_number(value: &str) -> String {
+    format!("typeof({value}) = 'text' AND {value} = CAST({value} AS NUMERIC)")
+}
+
+/// The value as the new column's affinity makes it.
+fn converted(value: &str, from: &Column, to: &Column) -> String {
+    let storage = write::storage(&to.sql_type);
+    if storage == write::storage(&from.sql_type) {
+        return value.to_owned();
+    }
+    match storage {
+        "TEXT" => format!(
+            "CASE WHEN typeof({value}) IN ('integer', 'real') THEN CAST({value} AS TEXT) ELSE {value} END"
+        ),
+        "BLOB" => value.to_owned(),
+        _ => format!("CASE WHEN {} THEN CAST({value} AS NUMERIC) ELSE {value} END", is_number(value)),
+    }
+}
+
+/// Whether a value is another one behind the change of affinity.
+fn changes(storage: &str, value: &str) -> String {
+    let text =
+        format!("{} AND CAST(CAST({value} AS NUMERIC) AS TEXT) <> {value} COLLATE binary", is_number(value));
+    match storage {
+        "TEXT" => format!("typeof({value}) = 'real' AND CAST(CAST({value} AS TEXT) AS REAL) <> {value}"),
+        "BLOB" => "0".into(),
+        "REAL" => format!(
+            "{text} OR typeof({value}) = 'integer' AND CAST(CAST({value} AS REAL) AS INTEGER) <> {value}"
+        ),
+        _ => text,
+    }
+}
+
+/// Whether a column of that type in a STRICT table refuses the value.
+pub(super) fn not_strictly(sql_type: &str, value: &str) -> String {
+    let number = is_number(value);
+    let whole = format!("CAST({value} AS NUMERIC) = CAST({value} AS INTEGER)");
+    match sql_type {
+        "int" | "integer" => format!(
+            "NOT (typeof({value}) IN ('null', 'integer') OR typeof({value}) = 'real' AND {whole} OR {number} AND {whole})"
+        ),
+        "real" => format!("NOT (typeof({value}) IN ('null', 'integer', 'real') OR {number})"),
+        "text" => format!("typeof({value}) = 'blob'"),
+        "blob" => format!("typeof({value}) NOT IN ('null', 'blob')"),
+        _ => "0".into(),
+    }
+}
