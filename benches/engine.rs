@@ -48,6 +48,7 @@ fn manifest() -> Manifest {
         files: (0..LISTED).map(entry).collect(),
         deleted: Vec::new(),
         schema: Vec::new(),
+        tables: Vec::new(),
         run_once: Vec::new(),
         extensions: Vec::new(),
     }

@@ -302,6 +302,7 @@ mod tests {
             files,
             deleted: Vec::new(),
             schema: Vec::new(),
+            tables: Vec::new(),
             run_once: Vec::new(),
             extensions: Vec::new(),
         };

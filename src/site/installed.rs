@@ -210,6 +210,7 @@ mod tests {
             files: Vec::new(),
             deleted: Vec::new(),
             schema: Vec::new(),
+            tables: Vec::new(),
             run_once: Vec::new(),
             extensions: Vec::new(),
         };

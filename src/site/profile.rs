@@ -149,6 +149,8 @@ pub struct ReleaseRule {
     #[serde(default)]
     pub schema: Patterns,
     #[serde(default)]
+    pub tables: Patterns,
+    #[serde(default)]
     pub run_once: Patterns,
     #[serde(default)]
     pub extensions: Patterns,
@@ -276,6 +278,7 @@ impl Profile {
         let rule = &self.release;
         Conventions {
             schema: rule.schema.clone(),
+            tables: rule.tables.clone(),
             run_once: rule.run_once.clone(),
             extensions: rule.extensions.clone(),
         }

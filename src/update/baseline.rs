@@ -75,7 +75,10 @@ fn resulting(old: Option<Manifest>, new: Manifest, changes: &[Change]) -> Manife
     files.sort_by(|a, b| a.path.cmp(&b.path));
     drop_blocked(&mut files);
     let known = |path: &SitePath| files.binary_search_by(|entry| entry.path.cmp(path)).is_ok();
-    let (schema, extensions) = (united(&new.schema, &old.schema), united(&new.extensions, &old.extensions));
+    let united = |new: &[SitePath], old: &[SitePath]| -> Vec<SitePath> {
+        let all: BTreeSet<SitePath> = new.iter().chain(old).cloned().collect();
+        all.into_iter().filter(known).collect()
+    };
     let old_scripts = old
         .run_once
         .iter()
@@ -83,8 +86,9 @@ fn resulting(old: Option<Manifest>, new: Manifest, changes: &[Change]) -> Manife
     let mut scripts: Vec<RunOnce> = new.run_once.iter().chain(old_scripts).cloned().collect();
     scripts.sort_by(|a, b| a.path.cmp(&b.path));
     Manifest {
-        schema: schema.into_iter().filter(known).collect(),
-        extensions: extensions.into_iter().filter(known).collect(),
+        schema: united(&new.schema, &old.schema),
+        tables: united(&new.tables, &old.tables),
+        extensions: united(&new.extensions, &old.extensions),
         run_once: scripts,
         extent: old.extent,
         made: if old.made == Made::Observed { Made::Observed } else { new.made },
@@ -92,10 +96,6 @@ fn resulting(old: Option<Manifest>, new: Manifest, changes: &[Change]) -> Manife
         files,
         ..new
     }
-}
-
-fn united(new: &[SitePath], old: &[SitePath]) -> BTreeSet<SitePath> {
-    new.iter().chain(old).cloned().collect()
 }
 
 /// A file of the new release where the old one had a folder, or the reverse:
@@ -164,7 +164,7 @@ mod tests {
         SitePath::parse(text).unwrap()
     }
 
-    /// A release of these files; those below `s/` are SQL, `e/` extensions, `r/` scripts.
+    /// A release of these files; those below `s/` are SQL, `t/` declare tables, `e/` extensions, `r/` scripts.
     fn release(extent: Extent, files: &[&str], text: &str) -> Manifest {
         let sha256 = Sha256::of(text.as_bytes());
         let content = Content::File { size: text.len() as u64, sha256, md5: None };
@@ -184,6 +184,7 @@ mod tests {
             files: files.iter().map(entry).collect(),
             deleted: Vec::new(),
             schema: below("s/"),
+            tables: below("t/"),
             run_once: scripts.into_iter().map(script).collect(),
             extensions: below("e/"),
         }
@@ -202,14 +203,14 @@ mod tests {
 
     #[test]
     fn a_partial_release_leaves_the_rest_and_its_roles() {
-        let old = release(Extent::Complete, &["a", "b", "e/1", "gone", "r/1", "r/2", "s/1"], "1");
+        let old = release(Extent::Complete, &["a", "b", "e/1", "gone", "r/1", "r/2", "s/1", "t/1"], "1");
         let mut new = release(Extent::Partial, &["b", "c/d", "r/2", "s/2"], "2");
         new.deleted = vec![path("gone")];
         let result = resulting(Some(old), new, &[]);
-        assert_eq!(names(&result), ["a", "b", "c/d", "e/1", "r/1", "r/2", "s/1", "s/2"]);
+        assert_eq!(names(&result), ["a", "b", "c/d", "e/1", "r/1", "r/2", "s/1", "s/2", "t/1"]);
         assert_eq!((result.version.as_str(), result.extent), ("2", Extent::Complete));
         assert_eq!(result.schema, [path("s/1"), path("s/2")]);
-        assert_eq!(result.extensions, [path("e/1")]);
+        assert_eq!((&result.tables, &result.extensions), (&vec![path("t/1")], &vec![path("e/1")]));
         let scripts: Vec<&SitePath> = result.run_once.iter().map(|script| &script.path).collect();
         assert_eq!(scripts, [&path("r/1"), &path("r/2")]);
         assert!(result.check().is_ok());

@@ -38,6 +38,7 @@ pub struct Describe {
 #[derive(Clone, Debug, Default)]
 pub struct Conventions {
     pub schema: Patterns,
+    pub tables: Patterns,
     pub run_once: Patterns,
     pub extensions: Patterns,
 }
@@ -77,6 +78,7 @@ pub fn build(
         plain.map(|entry| &entry.path).filter(|path| patterns.matches(path.as_str())).cloned().collect()
     };
     let schema = matching(&conventions.schema);
+    let tables = matching(&conventions.tables);
     let extensions = matching(&conventions.extensions);
     let run_once = matching(&conventions.run_once)
         .into_iter()
@@ -96,6 +98,7 @@ pub fn build(
         files,
         deleted: describe.deleted,
         schema,
+        tables,
         run_once,
         extensions,
     };
@@ -189,6 +192,7 @@ mod tests {
             deleted: Vec::new(),
             conventions: Conventions {
                 schema: patterns("schema/*.sql"),
+                tables: patterns("schema/*.toml"),
                 run_once: patterns("run_once/*"),
                 extensions: patterns("**/extension.toml"),
             },
@@ -219,6 +223,7 @@ mod tests {
             (b"run_once/README.md", file()),
             (b"run_once/009_old.sh.done", file()),
             (b"schema/2.sql", file()),
+            (b"schema/tables.toml", file()),
             (b"schema/10.sql", file()),
         ]);
         let header = b"#!/bin/sh\n# entracte: repeatable\n# entracte: changes = up/**, cache\n".to_vec();
@@ -226,6 +231,7 @@ mod tests {
         let names =
             |paths: &[SitePath]| paths.iter().map(|path| path.as_str().to_owned()).collect::<Vec<_>>();
         assert_eq!(names(&manifest.schema), ["schema/10.sql", "schema/2.sql"]);
+        assert_eq!(names(&manifest.tables), ["schema/tables.toml"]);
         assert_eq!(names(&manifest.extensions), ["d/extension.toml"]);
         let [script] = &manifest.run_once[..] else { panic!("{:?}", manifest.run_once) };
         assert_eq!((script.path.as_str(), script.repeatable), ("run_once/010_x.sh", true));

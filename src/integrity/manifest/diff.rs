@@ -37,6 +37,7 @@ pub fn partial(old: &Manifest, new: &Manifest) -> Manifest {
     part.extent = Extent::Partial;
     part.files.retain(|entry| ships(&entry.path));
     part.schema.retain(&ships);
+    part.tables.retain(&ships);
     part.extensions.retain(&ships);
     part.run_once.retain(|script| ships(&script.path));
     part.deleted.extend(found.removed);

@@ -95,6 +95,8 @@ struct Document {
     #[serde(default)]
     schema: Vec<SitePath>,
     #[serde(default)]
+    tables: Vec<SitePath>,
+    #[serde(default)]
     run_once: Vec<RunOnce>,
     #[serde(default)]
     extensions: Vec<SitePath>,
@@ -195,6 +197,7 @@ impl Manifest {
             files: document.files.0.into_iter().map(entry).collect::<Result<_, _>>()?,
             deleted: document.deleted,
             schema: document.schema,
+            tables: document.tables,
             run_once: document.run_once,
             extensions: document.extensions,
         };
@@ -219,6 +222,10 @@ impl Manifest {
         field(&mut text, "from", &self.from);
         field(&mut text, "deleted", &self.deleted);
         field(&mut text, "schema", &self.schema);
+        // Manifests without any have the digest that they always had.
+        if !self.tables.is_empty() {
+            field(&mut text, "tables", &self.tables);
+        }
         field(&mut text, "run_once", &self.run_once);
         field(&mut text, "extensions", &self.extensions);
         text.push_str("\"files\": [\n");
@@ -264,8 +271,9 @@ impl Manifest {
     fn check_roles(&self) -> Result<(), ManifestError> {
         let scripts = self.run_once.iter().map(|script| (&script.path, "a one-time script"));
         let schema = self.schema.iter().map(|path| (path, "a schema file"));
+        let tables = self.tables.iter().map(|path| (path, "a declaration of tables"));
         let extensions = self.extensions.iter().map(|path| (path, "an extension"));
-        for (path, role) in schema.chain(scripts).chain(extensions) {
+        for (path, role) in schema.chain(tables).chain(scripts).chain(extensions) {
             if self.entry(path).and_then(FileEntry::sha256).is_none() {
                 return Err(ManifestError::NotListed { path: path.clone(), role });
             }

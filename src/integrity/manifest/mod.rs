@@ -37,6 +37,8 @@ pub struct Manifest {
     pub deleted: Vec<SitePath>,
     /// Versioned SQL files, in the order they are applied; each is among `files`.
     pub schema: Vec<SitePath>,
+    /// Files that declare tables; each is among `files`.
+    pub tables: Vec<SitePath>,
     /// One-time scripts, in the order they run; each is among `files`.
     pub run_once: Vec<RunOnce>,
     /// Extension descriptors; each is among `files`.

@@ -28,6 +28,7 @@ fn manifest(files: &[(&str, &str)]) -> Manifest {
         files,
         deleted: Vec::new(),
         schema: Vec::new(),
+        tables: Vec::new(),
         run_once: Vec::new(),
         extensions: Vec::new(),
     }

@@ -1,0 +1,102 @@
+//! Killed at every statement boundary, and at calls within; the database
+//! changed by somebody between plan and work.
+
+use mysql::prelude::Queryable;
+
+use crate::support::database::field::Field;
+use crate::support::effort;
+use crate::support::run::Entracte;
+use crate::ways::setting;
+
+const TABLES: &str = r#"
+[tables.pages]
+primary = ["id"]
+unique = { by_headline = ["headline"] }
+[tables.pages.columns]
+id = "int unsigned not null auto_increment"
+headline = { type = "varchar(200)", null = false, was = ["title"] }
+body = "mediumtext"
+author = { type = "varchar(80)", null = false, default = "'nobody'" }
+
+[tables.visits]
+primary = ["day"]
+[tables.visits.columns]
+day = "date not null"
+n = "bigint not null"
+people = "int not null default 0"
+
+[tables.tags]
+primary = ["page", "name"]
+foreign = [{ columns = ["page"], table = "pages", references = ["id"], on_delete = "cascade" }]
+[tables.tags.columns]
+page = "int unsigned not null"
+name = "varchar(40) not null"
+
+[views]
+busy = "SELECT day FROM {prefix}visits WHERE n > 5"
+"#;
+
+fn field() -> Field {
+    Field::new(&setting(vec![("tables.toml", TABLES.into())]))
+}
+
+/// Before each statement, behind it, and behind its line in the journal.
+#[test]
+fn killed_at_every_statement_boundary() {
+    let field = field();
+    let steps = field.entracte.json(&["plan"]).code(0)["schema"].as_array().unwrap().len();
+    assert!(steps >= 4, "{steps}");
+    let mut tried = 0;
+    for verb in ["resume", "rollback"] {
+        for point in ["migrate.table", "migrate.table_done", "migrate.table_noted"] {
+            for at in 1..=steps {
+                let when = format!("killed at {point}:{at}, then {verb}");
+                field.lay();
+                let faulty = Entracte::with_fault(&field.small.root(), &format!("{point}:{at}=kill"));
+                faulty.run(&["apply", "--foreground"]).killed();
+                field.status_is_true(&when);
+                field.recover(verb, &when);
+                match verb {
+                    "resume" => field.is_new(&when),
+                    _ => field.is_old(&when),
+                }
+                tried += 1;
+            }
+        }
+    }
+    effort::tried("killed at a statement boundary of the declared tables", tried);
+}
+
+#[test]
+fn a_statement_that_fails_leaves_the_way_back_and_forward() {
+    let field = field();
+    // A row that came after the plan, which a unique key cannot take.
+    let mut site = field.server.site();
+    let paused = Entracte::with_fault(&field.small.root(), "migrate.table:1=eio");
+    let said = paused.json(&["apply", "--foreground"]).refused(6);
+    assert!(said.contains("rollback") || said.contains("resume"), "{said}");
+    site.query_drop("INSERT INTO pages (title) VALUES ('one')").unwrap();
+    let said = field.try_to("resume", "a duplicate").refused(6);
+    assert!(said.contains("Duplicate entry") && said.contains("pages"), "{said}");
+    site.query_drop("DELETE FROM pages ORDER BY id DESC LIMIT 1").unwrap();
+    field.recover("resume", "the duplicate gone");
+    field.entracte.json(&["schema", "check"]).code(0);
+}
+
+/// What the plan does not hold is not done.
+#[test]
+fn tables_that_change_behind_the_plan_are_noticed() {
+    let field = field();
+    let mut site = field.server.site();
+    site.query_drop("ALTER TABLE visits MODIFY n SMALLINT NOT NULL").unwrap();
+    let said = field.entracte.json(&["apply", "--foreground"]).refused(5);
+    assert!(said.contains("plan"), "{said}");
+    field.lay();
+    let stopped = Entracte::with_fault(&field.small.root(), "migrate.table:1=kill");
+    stopped.run(&["apply", "--foreground"]).killed();
+    field.server.site().query_drop("ALTER TABLE visits ADD COLUMN people VARCHAR(3)").unwrap();
+    let said = field.try_to("resume", "changed behind the plan").refused(6);
+    assert!(said.contains("visits") && said.contains("plan does not hold"), "{said}");
+    field.recover("rollback", "changed behind the plan");
+    field.is_old("rolled back");
+}
