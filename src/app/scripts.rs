@@ -1,15 +1,14 @@
 //! `scan` and `run-once`, outside an update.
 
 use std::collections::BTreeSet;
-use std::io::Read;
-use std::io::Write;
-use std::path::Path;
 
 use crate::app::desk::Held;
 use crate::app::desk::Interrupt;
 use crate::app::desk::Listener;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
+use crate::app::own_release;
+use crate::app::own_release::Text;
 use crate::app::plan;
 use crate::app::report::Answer;
 use crate::app::report::ExtensionView;
@@ -17,30 +16,19 @@ use crate::app::report::RunView;
 use crate::app::report::ScanView;
 use crate::app::report::ScriptView;
 use crate::app::report::Scripts;
-use crate::app::stage;
 use crate::app::update::Ask;
 use crate::app::update::carry_out;
-use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::path::SitePath;
-use crate::integrity::manifest::Content;
-use crate::integrity::manifest::Extent;
-use crate::integrity::manifest::FileEntry;
-use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::build::is_script;
 use crate::integrity::manifest::build::script;
-use crate::release::stage::MANIFEST_NAME;
-use crate::release::staging::Staging;
 use crate::site::Site;
 use crate::site::extension;
 use crate::site::gate::Gate;
 use crate::site::installed::Installed;
 use crate::site::installed::Ledger;
-use crate::sys::beneath::Root;
-use crate::sys::clock;
 use crate::sys::fs;
-use crate::sys::fs::IoError;
 use crate::update::compose::Reinstall;
 use crate::update::work::scan_site;
 
@@ -93,13 +81,12 @@ pub fn run(
     if pending.is_empty() {
         return Err(Failure::new(Exit::NothingToDo, "no one-time script waits"));
     }
-    refuse_to_forget(&held.site, &known.manifest)?;
-    let folder = held.site.state.runner().join("scripts");
-    gather(&held.site, &known, &pending, &folder)?;
-    let request =
-        stage::Request { from: folder.to_string_lossy().into_owned(), version: None, complete: false };
-    stage::stage_here(&held.site, &request, &interrupt, listener)?;
-    fs::remove_folder_all(&folder)?;
+    let roles = |manifest: &mut Manifest, texts: &[Text]| {
+        let listed = |path: &SitePath| known.manifest.run_once.iter().find(|one| one.path == *path).cloned();
+        let one = |(path, text): &Text| listed(path).unwrap_or_else(|| script(path.clone(), text));
+        manifest.run_once = texts.iter().map(one).collect();
+    };
+    own_release::stage(&held, &known.manifest, &pending, roles, &interrupt, listener)?;
     let made = plan::make(&held.site, &held.gate, Reinstall::No, listener)?;
     carry_out(&held, made, Reinstall::No, interrupt, ask, listener)
 }
@@ -133,52 +120,4 @@ impl Known {
     fn pending(&self) -> Vec<SitePath> {
         self.standing.iter().filter(|path| !self.has_run(path)).cloned().collect()
     }
-}
-
-/// A release that waits in staging would be replaced by the scripts.
-fn refuse_to_forget(site: &Site, installed: &Manifest) -> Result<(), Failure> {
-    match Staging::open(&site.state.staging())?.staged()? {
-        Some(staged) if staged.manifest.version != installed.version => Err(Failure::new(
-            Exit::Refused,
-            format!("release {} is staged and waits", staged.manifest.version),
-        )
-        .hint("apply it first, or `entracte discard` it")),
-        _ => Ok(()),
-    }
-}
-
-/// Makes, in `folder`, a partial release of the installed version that holds
-/// nothing but these scripts.
-fn gather(site: &Site, known: &Known, scripts: &[SitePath], folder: &Path) -> Result<(), Failure> {
-    fs::remove_folder_all(folder)?;
-    fs::create_folders(folder, 0o700)?;
-    let (live, copy) = (site.tree()?, Root::open(folder)?);
-    let (mut files, mut run_once) = (Vec::new(), Vec::new());
-    for path in scripts {
-        let mut text = Vec::new();
-        let mut from = live.open_file(path)?;
-        from.read_to_end(&mut text).map_err(|source| IoError::new("read", live.full(path), source))?;
-        copy.create_folders_above(path, 0o700)?;
-        copy.create_file(path, 0o600)?
-            .write_all(&text)
-            .map_err(|source| IoError::new("write", copy.full(path), source))?;
-        let content = Content::File { size: text.len() as u64, sha256: Sha256::of(&text), md5: None };
-        files.push(FileEntry { path: path.clone(), content, mode: None });
-        let listed = known.manifest.run_once.iter().find(|listed| listed.path == *path);
-        run_once.push(listed.cloned().unwrap_or_else(|| script(path.clone(), &text)));
-    }
-    let manifest = Manifest {
-        product: site.product().to_owned(),
-        version: known.manifest.version.clone(),
-        time: clock::now(),
-        extent: Extent::Partial,
-        made: Made::Built,
-        from: Vec::new(),
-        files,
-        deleted: Vec::new(),
-        schema: Vec::new(),
-        run_once,
-        extensions: Vec::new(),
-    };
-    Ok(fs::write_durable(&folder.join(MANIFEST_NAME), &manifest.to_json())?)
 }
