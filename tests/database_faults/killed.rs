@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::field::Field;
-use crate::field::Setting;
+use crate::support::database::field::Field;
+use crate::support::database::field::Setting;
 use crate::support::effort;
 use crate::support::tracer::Ended;
 use crate::support::tracer::Fault;
@@ -47,6 +47,8 @@ impl Counted {
             schema: vec![("001.sql", schema.to_owned())],
             settings: String::new(),
             scripts: vec![("002-count.sh", script)],
+            only_database: false,
+            prefix: "",
         });
         Counted { field, runs, _folder: folder }
     }

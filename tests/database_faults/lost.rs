@@ -8,11 +8,11 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use crate::field::Field;
 use crate::migration;
-use crate::proxy::Line;
-use crate::proxy::Moment;
-use crate::server::Server;
+use crate::support::database::field::Field;
+use crate::support::database::proxy::Line;
+use crate::support::database::proxy::Moment;
+use crate::support::database::server::Server;
 use crate::support::effort;
 use crate::support::snapshot::Tree;
 use crate::support::update;

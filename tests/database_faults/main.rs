@@ -3,13 +3,10 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
-mod field;
 mod killed;
 mod lost;
 mod migration;
 mod orphans;
-mod proxy;
-mod server;
 mod sqlite;
 #[path = "../support/mod.rs"]
 mod support;

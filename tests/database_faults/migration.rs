@@ -1,6 +1,6 @@
 //! A migration of twenty steps, most of which would do harm if they ran twice.
 
-use crate::field::Setting;
+use crate::support::database::field::Setting;
 
 /// One statement each; the comment in each is its number.
 pub const STEPS: [&str; 20] = [
@@ -63,5 +63,7 @@ pub fn setting() -> Setting {
         schema: schema.collect(),
         settings: String::new(),
         scripts: Vec::new(),
+        only_database: false,
+        prefix: "",
     }
 }

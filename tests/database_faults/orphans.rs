@@ -17,12 +17,12 @@ use std::time::Instant;
 use mysql::Conn;
 use mysql::prelude::Queryable;
 
-use crate::field::Field;
-use crate::field::Setting;
 use crate::migration;
-use crate::proxy::Line;
-use crate::proxy::Moment;
-use crate::server::Server;
+use crate::support::database::field::Field;
+use crate::support::database::field::Setting;
+use crate::support::database::proxy::Line;
+use crate::support::database::proxy::Moment;
+use crate::support::database::server::Server;
 use crate::support::effort;
 use crate::support::process;
 use crate::support::run::Entracte;

@@ -8,6 +8,7 @@
 
 pub mod bed;
 pub mod chance;
+pub mod database;
 pub mod dokuwiki;
 pub mod effort;
 pub mod faketime;
