@@ -132,6 +132,9 @@ fn drift(approved: &Plan, now: &Plan) -> Failure {
     let more = paths.len().saturating_sub(8);
     paths.truncate(8);
     let what = match (paths.is_empty(), more) {
+        (true, _) if approved.sealed.tables != now.sealed.tables => {
+            "the tables of the database changed".to_owned()
+        }
         (true, _) => "the release or the settings changed".to_owned(),
         (false, 0) => format!("these paths changed: {}", paths.join(", ")),
         (false, more) => format!("these paths changed: {} and {more} more", paths.join(", ")),
@@ -182,10 +185,9 @@ pub(super) fn go_on(
     listener: Listener,
 ) -> Result<Answer<RunView>, Failure> {
     let stop = Stop::new(interrupt, request.budget);
-    let database = held.site.database().map_err(SiteError::from)?;
-    let address = database.as_ref().map(|found| &found.address);
+    let databases = held.site.databases().map_err(SiteError::from)?;
     let id = run.id.clone();
-    let mut work = Work { site: &held.site, gate: &held.gate, database: address, stop: &stop, run };
+    let mut work = Work { site: &held.site, gate: &held.gate, databases: &databases, stop: &stop, run };
     let watch = &mut |step, event| listener(Some(&id), step, event);
     match advance::run(&mut work, request.until, watch) {
         Ok(Outcome::Finished) => {

@@ -14,6 +14,7 @@ use crate::app::report::ChangeView;
 use crate::app::report::DiffView;
 use crate::app::report::PlanView;
 use crate::app::report::Version;
+use crate::app::schema::TableStepView;
 use crate::base::exit::Exit;
 use crate::base::path::SitePath;
 use crate::release::staging::Staging;
@@ -85,7 +86,7 @@ pub(super) fn make(
 pub(super) fn view(site: &Site, plan: &Plan, diff: &Diff) -> Result<PlanView, Failure> {
     let sealed = &plan.sealed;
     let counts = plan.counts().into_iter().map(|(kind, count)| (word(&kind), count));
-    let mut statements: Vec<String> = sealed.sql.iter().flat_map(|file| file.statements.clone()).collect();
+    let mut statements = sealed.statements();
     if let Some(upgrade) = &sealed.upgrade {
         let call = match (&upgrade.argv.first(), &upgrade.url) {
             (Some(program), _) => format!("{program} …"),
@@ -106,6 +107,7 @@ pub(super) fn view(site: &Site, plan: &Plan, diff: &Diff) -> Result<PlanView, Fa
         changes: sealed.changes.iter().map(change_view).collect(),
         counts: kinds,
         statements,
+        schema: sealed.table_steps().iter().zip(&plan.costs).map(TableStepView::of).collect(),
         scripts: sealed.scripts.iter().map(|script| script.path.as_str().to_owned()).collect(),
         bytes_to_fetch: plan.estimate.bytes_to_fetch,
         bytes_needed: plan.estimate.bytes_needed,

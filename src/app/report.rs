@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::app::failure::Failure;
+use crate::app::schema::TableStepView;
 use crate::base::check::Check;
 use crate::base::digest::Md5;
 use crate::base::digest::Sha256;
@@ -85,6 +86,8 @@ pub struct PlanView {
     pub changes: Vec<ChangeView>,
     pub counts: BTreeMap<String, u64>,
     pub statements: Vec<String>,
+    /// The steps towards the declared tables, with what each costs.
+    pub schema: Vec<TableStepView>,
     pub scripts: Vec<String>,
     pub bytes_to_fetch: u64,
     pub bytes_needed: u64,

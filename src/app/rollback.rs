@@ -51,9 +51,8 @@ pub(super) fn take_back(
     let run = Run::open(&held.site.state.runs(), id)?;
     check_may_go_back(held, &run)?;
     let stop = Stop::new(Interrupt::default(), None);
-    let database = held.site.database().map_err(SiteError::from)?;
-    let address = database.as_ref().map(|found| &found.address);
-    let mut work = Work { site: &held.site, gate: &held.gate, database: address, stop: &stop, run };
+    let databases = held.site.databases().map_err(SiteError::from)?;
+    let mut work = Work { site: &held.site, gate: &held.gate, databases: &databases, stop: &stop, run };
     let watch = &mut |step, event| listener(Some(id), step, event);
     let began = work.run.standing().direction == Direction::Back;
     match roll_back(&mut work, why, newer, watch) {

@@ -11,6 +11,7 @@ use crate::cli::doctor::DoctorArgs;
 use crate::cli::notify::NotifyVerb;
 use crate::cli::prune::PruneArgs;
 use crate::cli::schedule::ScheduleVerb;
+use crate::cli::schema::SchemaVerb;
 use crate::cli::unattended::BlocklistVerb;
 use crate::cli::unattended::TickArgs;
 
@@ -157,6 +158,12 @@ pub enum Verb {
     Schedule {
         #[command(subcommand)]
         what: ScheduleVerb,
+    },
+    /// The site's database against the tables that its release declares
+    #[command(after_help = "Example: entracte schema diff")]
+    Schema {
+        #[command(subcommand)]
+        what: SchemaVerb,
     },
     /// Make and read manifests
     #[command(after_help = "Example: entracte manifest build release-2.0/ --product shop --version 2.0")]

@@ -44,6 +44,7 @@ use crate::cli::progress::EventSink;
 use crate::cli::progress::Progress;
 use crate::cli::prune;
 use crate::cli::schedule;
+use crate::cli::schema;
 use crate::cli::text;
 use crate::cli::unattended;
 use crate::cli::unattended::TickArgs;
@@ -155,6 +156,7 @@ impl Session {
                 self.show("run-once", scripts::list(&self.place), text::scripts)
             }
             Verb::RunOnce { what: RunOnceVerb::Run } => work::run_scripts(self),
+            Verb::Schema { what } => schema::schema(self, &what),
             Verb::Schedule { what } => schedule::run(self, what),
             Verb::Manifest { what } => self.manifest(what),
             Verb::Notify { what: NotifyVerb::Test } => {

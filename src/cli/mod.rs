@@ -10,6 +10,7 @@ pub mod page;
 pub mod progress;
 mod prune;
 pub mod schedule;
+pub mod schema;
 pub mod text;
 pub mod unattended;
 pub mod work;

@@ -7,6 +7,7 @@ use crate::cli::output::Manner;
 use crate::cli::output::Paint;
 use crate::cli::page::Page;
 use crate::cli::page::bytes;
+use crate::cli::schema::step_line;
 
 pub fn init(init: &Init, manner: &Manner) -> String {
     let mut text = Page::new(manner);
@@ -94,6 +95,8 @@ pub fn plan(plan: &PlanView, all: bool, manner: &Manner) -> String {
             text.list(kind, &rows);
         }
     }
+    let steps: Vec<String> = plan.schema.iter().map(step_line).collect();
+    text.list("declared tables", &steps);
     text.list("database statements", &plan.statements);
     text.list("one-time scripts", &plan.scripts);
     text.list("hooks", &plan.hooks);

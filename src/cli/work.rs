@@ -21,6 +21,7 @@ use crate::app::rollback;
 use crate::app::rollback::NewerData;
 use crate::app::runner;
 use crate::app::runner::Runner;
+use crate::app::schema;
 use crate::app::scripts;
 use crate::app::stage;
 use crate::app::update;
@@ -132,6 +133,13 @@ pub(super) fn run_scripts(session: &mut Session) -> Exit {
     let ask = &mut asking(session);
     let answer = scripts::run(&place, new_interrupt(false), ask, &mut session.listener());
     session.show("run-once", answer, text::run)
+}
+
+pub(super) fn apply_schema(session: &mut Session) -> Exit {
+    let place = session.place.clone();
+    let ask = &mut asking(session);
+    let answer = schema::apply(&place, new_interrupt(false), ask, &mut session.listener());
+    session.show("schema", answer, text::run)
 }
 
 /// Shows a plan and asks for it, unless `--yes` has said so already.

@@ -40,6 +40,24 @@ pub trait Database: Send {
     /// All rows of one query, every value as text; for small answers.
     fn query(&mut self, query: &str) -> Result<Vec<Vec<Option<String>>>, DatabaseError>;
 
+    /// Has the server learn anew how the values of a table lie.
+    fn analyze(&mut self, table: &str) -> Result<(), DatabaseError> {
+        let keyword = if self.dialect() == Dialect::MySql { "ANALYZE TABLE" } else { "ANALYZE" };
+        let name = quote_identifier(self.dialect(), table)?;
+        self.execute(&format!("{keyword} {name}")).map(|_| ())
+    }
+
+    /// Has the server write a table anew, so that it takes less room.
+    fn optimize(&mut self, table: &str) -> Result<(), DatabaseError> {
+        match self.dialect() {
+            Dialect::MySql => {
+                let name = quote_identifier(Dialect::MySql, table)?;
+                self.execute(&format!("OPTIMIZE TABLE {name}")).map(|_| ())
+            }
+            Dialect::Sqlite => self.execute("VACUUM").map(|_| ()),
+        }
+    }
+
     /// The content and definition of a base table, whatever the order of its
     /// rows. `volatile_rows` is a trusted predicate; rows it holds for are
     /// left out.

@@ -16,6 +16,14 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// What begins with the prefix; with none, everything.
+    pub fn of_prefix(prefix: &str) -> Scope {
+        match prefix {
+            "" => Scope::All,
+            prefix => Scope::Prefix(prefix.to_owned()),
+        }
+    }
+
     /// Whether the table or view with this name is meant. Names are compared
     /// here, never with `LIKE`, so that `_` and `%` mean themselves.
     pub fn holds(&self, name: &str) -> bool {

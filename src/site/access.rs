@@ -12,6 +12,7 @@ use crate::base::pattern::Patterns;
 use crate::database::address::Address;
 use crate::site::config;
 use crate::site::config::ConfigError;
+use crate::site::config::Databases;
 use crate::site::gate;
 use crate::site::gate::ApplicationLock;
 use crate::site::gate::Gate;
@@ -149,6 +150,13 @@ impl Site {
 
     pub fn database(&self) -> Result<Option<config::Found>, ConfigError> {
         config::database(&self.root, &self.settings.database, self.profile.database.as_ref())
+    }
+
+    pub fn databases(&self) -> Result<Databases, ConfigError> {
+        let main = self.database()?;
+        let mut others = config::others(&self.root, &self.settings.database)?;
+        others.retain(|other| main.as_ref().is_none_or(|main| main.address != other.address));
+        Ok(Databases { main, others })
     }
 
     pub fn inbox(&self) -> PathBuf {

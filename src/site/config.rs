@@ -20,6 +20,15 @@ use crate::sys::fs::IoError;
 /// Largest configuration file that is read, in bytes.
 const MAX_BYTES: u64 = 4 << 20;
 
+/// All databases of a site.
+#[derive(Clone, Debug, Default)]
+pub struct Databases {
+    /// The application's own: what a release declares and its SQL files are for this one.
+    pub main: Option<Found>,
+    /// Those that are only saved, and brought back with it.
+    pub others: Vec<Found>,
+}
+
 /// A site's database and the beginning of its tables' names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
@@ -81,6 +90,16 @@ pub fn database(
     };
     let found = from_application(root, &path, rule)?;
     Ok(found.map(|found| Found { prefix: settings.prefix.clone().unwrap_or(found.prefix), ..found }))
+}
+
+/// The site's other databases, in the order of the settings.
+pub fn others(root: &Path, settings: &settings::Database) -> Result<Vec<Found>, ConfigError> {
+    let one = |other: &settings::OtherDatabase| {
+        let password = other.password_file.as_deref().map(password).transpose()?;
+        let address = Address::parse(&other.url, password, root)?;
+        Ok(Found { address, prefix: other.prefix.clone() })
+    };
+    settings.also.iter().map(one).collect()
 }
 
 /// A profile's file is in the site or in the folder above it.

@@ -170,6 +170,10 @@ impl State {
     }
 
     /// Events and answers of detached runners.
+    pub fn scratch(&self) -> PathBuf {
+        self.folder.join("scratch")
+    }
+
     pub fn runner(&self) -> PathBuf {
         self.folder.join("runner")
     }

@@ -88,7 +88,7 @@ fn with_room<T>(
 pub fn run(work: &mut Work, until: Until, watch: Watch) -> Result<Outcome, StepError> {
     // After that the database is the visitors' again.
     let _alone = match work.run.standing().visitors_are_back() {
-        true => None,
+        true => Vec::new(),
         false => guard::take(work)?,
     };
     loop {

@@ -35,7 +35,10 @@ pub fn parts(folder: &RunFolder) -> Vec<PathBuf> {
     let mut parts = vec![folder.restore_text(), inside("operations.json"), inside("new"), inside("bak")];
     parts.extend(record(folder.saved()));
     parts.extend(record(folder.saved_lock()));
-    parts.extend([folder.dump_record(), folder.dump(), folder.before(), folder.installed_before()]);
+    for number in folder.dump_numbers() {
+        parts.extend([folder.dump_record(number), folder.dump(number)]);
+    }
+    parts.extend([folder.before(), folder.installed_before()]);
     parts.extend([folder.sums_at_reopen(), folder.reserve()]);
     parts
 }
@@ -64,7 +67,9 @@ pub fn problems(site: &Path, id: &str, folder: &RunFolder, depth: Depth) -> Vec<
         };
         found.extend(checked.err().map(|error| whole(&error)));
     }
-    found.extend(dumped(folder, depth));
+    for number in folder.dump_numbers() {
+        found.extend(dumped(folder, number, depth));
+    }
     found
 }
 
@@ -111,8 +116,8 @@ fn harm(bak: &Root, this: &Move, depth: Depth) -> Option<String> {
     }
 }
 
-fn dumped(folder: &RunFolder, depth: Depth) -> Option<String> {
-    let bytes = match sealed::read(&folder.dump_record()) {
+fn dumped(folder: &RunFolder, number: usize, depth: Depth) -> Option<String> {
+    let bytes = match sealed::read(&folder.dump_record(number)) {
         Ok(bytes) => bytes?,
         Err(error) => return Some(whole(&error)),
     };
@@ -121,9 +126,9 @@ fn dumped(folder: &RunFolder, depth: Depth) -> Option<String> {
         Err(error) => return Some(format!("the record of the dump cannot be understood: {error}")),
     };
     if depth == Depth::Content {
-        return dump::check(&record, &folder.dump()).err().map(|error| whole(&error));
+        return dump::check(&record, &folder.dump(number)).err().map(|error| whole(&error));
     }
-    let file = fs::metadata(&folder.dump().join(&record.file)).ok().flatten();
+    let file = fs::metadata(&folder.dump(number).join(&record.file)).ok().flatten();
     match file.map(|file| file.len()) {
         Some(length) if length == record.bytes => None,
         Some(length) => Some(format!("the dump of the database has {length} bytes, not {}", record.bytes)),

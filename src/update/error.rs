@@ -1,5 +1,6 @@
 //! Why a step could not be done or undone.
 
+use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
@@ -8,6 +9,7 @@ use crate::base::step::Step;
 use crate::database::DatabaseError;
 use crate::database::dump::DumpError;
 use crate::database::dump::restore::RestoreError;
+use crate::database::schema::SchemaError;
 use crate::integrity::scan::ScanError;
 use crate::release::staging::StagingError;
 use crate::site::SiteError;
@@ -48,6 +50,16 @@ pub enum StepError {
         #[source]
         source: Box<DatabaseError>,
     },
+    #[error("the table {} could not be brought to what the release declares", escape::text(.table))]
+    Table {
+        table: String,
+        #[source]
+        source: Box<DatabaseError>,
+    },
+    #[error("the database differs from what it was when the plan was made: {} needs a statement that the plan does not hold: {statement}", escape::text(.table))]
+    Unplanned { table: String, statement: String },
+    #[error("the database is not what the release declares: {}: {}", escape::text(.table), escape::text(.what))]
+    NotThere { table: String, what: String },
     #[error("the application's own upgrade {ended}; its output is in {log}")]
     Upgrade { ended: String, log: String },
     #[error("script {path} {ended}; its output is in {log}")]
@@ -76,6 +88,8 @@ pub enum StepError {
     },
     #[error(transparent)]
     Database(#[from] Box<DatabaseError>),
+    #[error(transparent)]
+    Schema(#[from] Box<SchemaError>),
     #[error(transparent)]
     Dump(#[from] Box<DumpError>),
     #[error(transparent)]
@@ -128,6 +142,7 @@ impl StepError {
         Some(match self {
             StepError::Database(error) => error.as_ref(),
             StepError::Dump(error) => error.as_ref(),
+            StepError::Schema(error) => error.as_ref(),
             StepError::Restore(error) => error.as_ref(),
             StepError::Gate(error) => error,
             StepError::Installed(error) => error,
@@ -175,6 +190,15 @@ impl Fault for StepError {
             StepError::Statement { .. } => vec![
                 "`entracte resume` brings the database back from its dump and begins the migration again".into(),
             ],
+            StepError::Table { .. } => {
+                vec!["put the cause right: `entracte resume` goes on from where the database stands".into()]
+            }
+            StepError::Unplanned { .. } => {
+                vec!["`entracte rollback`, then `entracte plan` again: somebody changed tables meanwhile".into()]
+            }
+            StepError::NotThere { .. } => {
+                vec!["`entracte schema diff` shows it; what SQL files and the upgrade make of tables must be what the release declares".into()]
+            }
             StepError::Hook { .. } => {
                 vec!["a run calls the hooks that its plan was approved with: mend the program where it stands".into()]
             }
@@ -200,4 +224,4 @@ macro_rules! boxed {
     };
 }
 
-boxed!(DatabaseError, DumpError, RestoreError);
+boxed!(DatabaseError, DumpError, RestoreError, SchemaError);

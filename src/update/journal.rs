@@ -87,14 +87,22 @@ pub enum Entry {
     /// The gate is about to be closed, or was opened again.
     Closing,
     Opening,
-    /// This connection keeps others out of the database.
+    /// This connection keeps others out of the database of that number.
     Guarded {
         connection: u64,
+        #[serde(default, skip_serializing_if = "is_first")]
+        database: usize,
     },
     /// A statement of a versioned SQL file, counted from 0.
     Sql {
         file: SitePath,
         index: usize,
+        connection: u64,
+        state: EffectState,
+    },
+    /// A step towards the declared tables.
+    Table {
+        table: String,
         connection: u64,
         state: EffectState,
     },
@@ -116,6 +124,11 @@ pub enum Entry {
     /// Written by a newer entracte: kept, not understood.
     #[serde(other)]
     Unknown,
+}
+
+/// The application's own database goes without saying.
+fn is_first(database: &usize) -> bool {
+    *database == 0
 }
 
 /// Where an effect outside the file system stands.

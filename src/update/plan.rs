@@ -1,6 +1,7 @@
 //! The plan: every change to come, with its reason, sealed by a digest. The
 //! stored format is `docs/plan.md`.
 
+pub mod database;
 mod error;
 
 use std::collections::BTreeMap;
@@ -17,15 +18,21 @@ use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
 use crate::base::tree::Kind;
 use crate::base::tree::Node;
-use crate::database::dump::Scope;
+use crate::database::schema::declared::Stage;
+use crate::database::schema::step::Cost;
+use crate::database::schema::step::Step as TableStep;
 use crate::integrity::manifest::Content;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::RunOnce;
 use crate::integrity::three_way::ChangeKind;
 use crate::integrity::three_way::Reason;
-use crate::site::profile;
 use crate::sys::fs;
 
+pub use self::database::DatabaseScope;
+pub use self::database::OtherDatabase;
+pub use self::database::SqlFile;
+pub use self::database::TablesPlan;
+pub use self::database::UpgradeCall;
 pub use self::error::PlanError;
 
 /// The one version of the format that this program writes.
@@ -41,6 +48,9 @@ pub struct Plan {
     pub sealed: Sealed,
     pub checks: Vec<Check>,
     pub estimate: Estimate,
+    /// What each step of the declared tables costs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub costs: Vec<Cost>,
 }
 
 /// Everything that approval covers; not checks or timings.
@@ -57,12 +67,18 @@ pub struct Sealed {
     pub changes: Vec<Change>,
     /// Files that stay as they are.
     pub unchanged: u64,
+    /// `None` where the planned tree declares no tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<TablesPlan>,
     pub sql: Vec<SqlFile>,
     pub upgrade: Option<UpgradeCall>,
     pub scripts: Vec<RunOnce>,
     /// Ids of the extensions that the planned tree declares, sorted.
     pub extensions: Vec<String>,
     pub database: DatabaseScope,
+    /// Other databases of the site that are saved, since programs run that may change them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherDatabase>,
     /// The owner's own programs around the steps, in the order of their running.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<HookCall>,
@@ -136,27 +152,6 @@ pub struct Beside {
     pub old: Option<Thing>,
 }
 
-/// One versioned SQL file and its statements.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SqlFile {
-    pub path: SitePath,
-    pub sha256: Sha256,
-    pub statements: Vec<String>,
-}
-
-/// The application's own upgrade call: opaque to us.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UpgradeCall {
-    pub argv: Vec<String>,
-    pub url: Option<String>,
-    /// Exit statuses of `argv` that mean success.
-    #[serde(default = "profile::zero", skip_serializing_if = "only_zero")]
-    pub success: Vec<i32>,
-    pub expect: Option<String>,
-    pub changes: Patterns,
-    pub limit_seconds: u64,
-}
-
 /// A program of the owner around a part of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookCall {
@@ -185,40 +180,6 @@ impl When {
     }
 }
 
-/// Plans that say nothing of it have the digest that they always had.
-fn only_zero(success: &[i32]) -> bool {
-    success == [0]
-}
-
-/// Which tables are saved before anything touches them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DatabaseScope {
-    /// The plan touches no database.
-    None,
-    /// All tables, or all with this prefix.
-    All { prefix: String },
-}
-
-impl DatabaseScope {
-    /// Whether a table is saved and brought back.
-    pub fn covers(&self, table: &str) -> bool {
-        match self {
-            DatabaseScope::None => false,
-            DatabaseScope::All { prefix } => table.starts_with(prefix.as_str()),
-        }
-    }
-
-    /// What a dump holds; `None` when the plan touches no database.
-    pub fn dumped(&self) -> Option<Scope> {
-        match self {
-            DatabaseScope::None => None,
-            DatabaseScope::All { prefix } if prefix.is_empty() => Some(Scope::All),
-            DatabaseScope::All { prefix } => Some(Scope::Prefix(prefix.clone())),
-        }
-    }
-}
-
 /// What carrying the plan out will take; not part of the id.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
@@ -231,8 +192,14 @@ pub struct Estimate {
 }
 
 impl Plan {
-    pub fn seal(sealed: Sealed, checks: Vec<Check>, estimate: Estimate, made: Timestamp) -> Plan {
-        Plan { format: FORMAT, id: sealed.digest(), made, sealed, checks, estimate }
+    pub fn seal(
+        sealed: Sealed,
+        checks: Vec<Check>,
+        estimate: Estimate,
+        costs: Vec<Cost>,
+        made: Timestamp,
+    ) -> Plan {
+        Plan { format: FORMAT, id: sealed.digest(), made, sealed, checks, estimate, costs }
     }
 
     /// Reads a stored plan and proves that it is what its id says.
@@ -269,6 +236,7 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.sealed.changes.iter().all(|change| change.effect().is_none() && change.beside.is_none())
             && self.sealed.sql.is_empty()
+            && self.sealed.table_steps().is_empty()
             && self.sealed.scripts.is_empty()
             && self.sealed.from == self.sealed.to
     }
@@ -281,11 +249,38 @@ impl Plan {
 
     /// Whether the plan runs anything that may touch the database.
     pub fn touches_database(&self) -> bool {
-        self.sealed.database != DatabaseScope::None
+        self.sealed.database != DatabaseScope::None || !self.sealed.others.is_empty()
     }
 }
 
 impl Sealed {
+    /// What is done for the declared tables.
+    pub fn table_steps(&self) -> &[TableStep] {
+        self.tables.as_ref().map(|tables| tables.steps.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether the structure of the database may change.
+    pub fn changes_schema(&self) -> bool {
+        !self.table_steps().is_empty() || !self.sql.is_empty() || self.upgrade.is_some()
+    }
+
+    /// The order in which a release may change the database.
+    pub fn order(&self) -> Vec<Stage> {
+        self.tables.as_ref().map_or_else(|| Stage::ALL.to_vec(), |tables| tables.order.clone())
+    }
+
+    /// Every statement that is known beforehand, in the order in which they run.
+    pub fn statements(&self) -> Vec<String> {
+        let one = |stage| -> Vec<String> {
+            match stage {
+                Stage::Tables => self.table_steps().iter().flat_map(|step| step.statements.clone()).collect(),
+                Stage::Sql => self.sql.iter().flat_map(|file| file.statements.clone()).collect(),
+                Stage::Upgrade => Vec::new(),
+            }
+        };
+        self.order().into_iter().flat_map(one).collect()
+    }
+
     /// What its scripts and the application's own upgrade may change in the site.
     pub fn changed_by_programs(&self) -> Patterns {
         let upgrade = self.upgrade.as_ref().map(|upgrade| upgrade.changes.clone()).unwrap_or_default();

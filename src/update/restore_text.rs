@@ -5,6 +5,8 @@ use std::path::Path;
 
 use crate::database::address::Address;
 use crate::sys::fs;
+use crate::update::databases;
+use crate::update::databases::Kept;
 use crate::update::error::StepError;
 use crate::update::operations::Act;
 use crate::update::work::Work;
@@ -64,20 +66,26 @@ fn saved(work: &Work) -> String {
 }
 
 fn database(work: &Work) -> String {
-    let dump = work.run.folder.dump();
-    let command = match work.database {
-        Some(Address::MySql(_)) if fs::is_folder(&dump) => {
+    let commands: String =
+        databases::kept(work).iter().flatten().filter_map(|kept| command(work, kept)).collect();
+    match commands.is_empty() {
+        true => commands,
+        false => format!(
+            "\n3. The database\n\n{commands}Tables that the update made stay; drop them if they disturb.\n"
+        ),
+    }
+}
+
+fn command(work: &Work, kept: &Kept) -> Option<String> {
+    let dump = work.run.folder.dump(kept.number);
+    let is_there = fs::is_folder(&dump);
+    is_there.then(|| match kept.address() {
+        Address::MySql(address) => {
             let file = quoted(&dump.join("dump.sql"));
-            format!(
-                "  mysql NAME < {file}        (NAME, user and host as in the application's configuration)\n"
-            )
+            format!("  mysql NAME < {file}        (NAME, user and host as in the settings: {address})\n")
         }
-        Some(Address::Sqlite(path)) if fs::is_folder(&dump) => {
-            format!("  cp {} {}\n", quoted(&dump.join("dump.sqlite")), quoted(path))
-        }
-        _ => return String::new(),
-    };
-    format!("\n3. The database\n\n{command}Tables that the update made stay; drop them if they disturb.\n")
+        Address::Sqlite(path) => format!("  cp {} {}\n", quoted(&dump.join("dump.sqlite")), quoted(path)),
+    })
 }
 
 fn gate(work: &Work) -> String {

@@ -1,6 +1,9 @@
 //! Step 2: the plan is built from what is installed, what stands there and
 //! what is staged. Nothing outside the state folder changes.
 
+mod tables;
+mod warnings;
+
 use std::collections::BTreeSet;
 
 use crate::base::event::Watch;
@@ -10,22 +13,23 @@ use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::tree::Tree;
 use crate::database;
-use crate::database::address::Address;
-use crate::database::dump::Scope;
 use crate::database::lexer;
 use crate::database::lexer::Dialect;
 use crate::database::lexer::LexError;
+use crate::database::schema::step::Cost;
+use crate::database::schema::step::Risk;
+use crate::database::scope::Scope;
 use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::RunOnce;
 use crate::integrity::three_way::ChangeKind;
-use crate::integrity::three_way::Reason;
 use crate::release::staging::Staged;
 use crate::release::staging::Staging;
 use crate::release::staging::StagingError;
 use crate::site::Site;
 use crate::site::SiteError;
+use crate::site::config::Databases;
 use crate::site::config::Found;
 use crate::site::extension;
 use crate::site::gate::Gate;
@@ -38,6 +42,7 @@ use crate::sys::clock;
 use crate::sys::fs::IoError;
 use crate::sys::process;
 use crate::update::checks;
+use crate::update::compose::Composed;
 use crate::update::compose::Reinstall;
 use crate::update::compose::Sides;
 use crate::update::compose::compose;
@@ -49,18 +54,27 @@ use crate::update::plan::Change;
 use crate::update::plan::DatabaseScope;
 use crate::update::plan::Endpoint;
 use crate::update::plan::Estimate;
+use crate::update::plan::OtherDatabase;
 use crate::update::plan::Plan;
 use crate::update::plan::Resolution;
 use crate::update::plan::Sealed;
 use crate::update::plan::SqlFile;
 use crate::update::plan::Thing;
 use crate::update::plan::UpgradeCall;
+use crate::update::review::tables::Tables;
 use crate::update::snapshot::Snapshot;
 use crate::update::steps::scan::ids;
+use crate::update::tables::TablesError;
+use crate::update::tables::dialect;
 use crate::update::work::scan_site;
+
+pub use self::warnings::warnings;
+pub use self::warnings::worries;
 
 /// Bytes a second that a dump is taken to run at, for the estimate.
 const DUMP_RATE: f64 = 40e6;
+/// Bytes a second that a table is taken to be written anew at, for the estimate.
+const REBUILD_RATE: f64 = 20e6;
 /// Operations a second of the swap, for the estimate.
 const SWAP_RATE: f64 = 4000.0;
 
@@ -84,6 +98,8 @@ pub enum ReviewError {
     Staging(#[from] StagingError),
     #[error(transparent)]
     Step(#[from] StepError),
+    #[error(transparent)]
+    Tables(#[from] TablesError),
 }
 
 impl Fault for ReviewError {
@@ -96,6 +112,7 @@ impl Fault for ReviewError {
             ReviewError::Site(error) => error.exit(),
             ReviewError::Staging(error) => error.exit(),
             ReviewError::Step(error) => error.exit(),
+            ReviewError::Tables(error) => error.exit(),
         }
     }
 
@@ -105,6 +122,7 @@ impl Fault for ReviewError {
             ReviewError::Site(error) => error.hints(),
             ReviewError::Staging(error) => error.hints(),
             ReviewError::Step(error) => error.hints(),
+            ReviewError::Tables(error) => error.hints(),
             ReviewError::Io(error) => error.hints(),
             _ => Vec::new(),
         }
@@ -115,6 +133,7 @@ impl Fault for ReviewError {
 struct Desk<'a> {
     site: &'a Site,
     database: Option<Found>,
+    others: Vec<Found>,
     staging: Staging,
     staged: Staged,
     current: Current,
@@ -128,12 +147,15 @@ pub fn review(site: &Site, gate: &Gate, reinstall: Reinstall, watch: Watch) -> R
     let desk = Desk::open(site, gate, watch)?;
     let composed = desk.compose(reinstall);
     let operations = operations(&composed.changes, &desk.live);
-    let sealed = desk.seal(composed.changes, composed.unchanged, &operations)?;
-    let estimate = desk.estimate(&sealed, &operations);
+    let planned = Snapshot::of(&desk.live).after(&operations);
+    let tables = desk.tables(&planned)?;
+    let sealed = desk.seal(composed, &planned, &tables)?;
+    let estimate = desk.estimate(&sealed, &tables.costs, &operations);
     let checks = checks::all(&checks::Subject {
         site,
         gate,
         database: desk.database.as_ref(),
+        others: &desk.others,
         staging: &desk.staging,
         staged: &desk.staged,
         ledger: &desk.ledger,
@@ -141,8 +163,9 @@ pub fn review(site: &Site, gate: &Gate, reinstall: Reinstall, watch: Watch) -> R
         sealed: &sealed,
         operations: &operations,
         estimate: &estimate,
+        costs: &tables.costs,
     });
-    Ok(Plan::seal(sealed, checks, estimate, clock::now()))
+    Ok(Plan::seal(sealed, checks, estimate, tables.costs, clock::now()))
 }
 
 impl<'a> Desk<'a> {
@@ -153,11 +176,11 @@ impl<'a> Desk<'a> {
         let (current, installed) = Installed(&folder).load()?;
         let ledger = Installed(&folder).ledger()?;
         let live = scan_site(site, gate, watch)?;
-        let database = site.database().map_err(SiteError::from)?;
-        Ok(Desk { site, database, staging, staged, current, installed, ledger, live })
+        let Databases { main: database, others } = site.databases().map_err(SiteError::from)?;
+        Ok(Desk { site, database, others, staging, staged, current, installed, ledger, live })
     }
 
-    fn compose(&self, reinstall: Reinstall) -> crate::update::compose::Composed {
+    fn compose(&self, reinstall: Reinstall) -> Composed {
         let ran: BTreeSet<SitePath> = self.ledger.scripts.iter().map(|entry| entry.path.clone()).collect();
         let resolve = |path: &SitePath| match self.site.settings.winner(path) {
             Winner::Ours => Resolution::Ours,
@@ -175,19 +198,20 @@ impl<'a> Desk<'a> {
         })
     }
 
-    fn seal(
-        &self,
-        changes: Vec<Change>,
-        unchanged: u64,
-        operations: &[Operation],
-    ) -> Result<Sealed, ReviewError> {
+    fn seal(&self, composed: Composed, planned: &Snapshot, tables: &Tables) -> Result<Sealed, ReviewError> {
+        let Composed { changes, unchanged, .. } = composed;
         let manifest = &self.staged.manifest;
         let sql = self.sql()?;
         let scripts = self.scripts(&changes);
         let upgrade = self.upgrade();
-        let touches = !sql.is_empty() || upgrade.is_some() || !scripts.is_empty();
+        let by_programs = upgrade.is_some() || !scripts.is_empty();
+        let anywhere = !sql.is_empty() || by_programs;
+        let others = self.others.iter().filter(|_| by_programs).map(OtherDatabase::of).collect();
         let database = match &self.database {
-            Some(found) if touches => DatabaseScope::All { prefix: found.prefix.clone() },
+            Some(found) if anywhere => DatabaseScope::All { prefix: found.prefix.clone() },
+            Some(found) if !tables.touched.is_empty() => {
+                DatabaseScope::Tables { prefix: found.prefix.clone(), names: tables.touched.clone() }
+            }
             _ => DatabaseScope::None,
         };
         Ok(Sealed {
@@ -196,23 +220,22 @@ impl<'a> Desk<'a> {
             to: Endpoint { version: manifest.version.clone(), manifest: self.staged.origin.manifest },
             observed: self.installed.made == Made::Observed,
             partial: manifest.extent == Extent::Partial,
-            extensions: self.extensions(operations),
+            extensions: self.extensions(planned),
+            tables: tables.plan.clone(),
             changes,
             unchanged,
             sql,
             upgrade,
             scripts,
             database,
+            others,
             hooks: hooks::calls(&self.site.settings.hooks),
         })
     }
 
     /// The versioned SQL files that have not been applied.
     fn sql(&self) -> Result<Vec<SqlFile>, ReviewError> {
-        let dialect = match self.database.as_ref().map(|found| &found.address) {
-            Some(Address::Sqlite(_)) => Dialect::Sqlite,
-            _ => Dialect::MySql,
-        };
+        let dialect = self.database.as_ref().map_or(Dialect::MySql, |found| dialect(&found.address));
         let mut files = Vec::new();
         for path in &self.staged.manifest.schema {
             let Some(sha256) = self.staged.manifest.entry(path).and_then(|entry| entry.sha256()) else {
@@ -277,26 +300,31 @@ impl<'a> Desk<'a> {
     }
 
     /// Ids of the extensions that the planned tree declares.
-    fn extensions(&self, operations: &[Operation]) -> Vec<String> {
+    fn extensions(&self, planned: &Snapshot) -> Vec<String> {
+        let exists = |path: &SitePath| planned.get(&TreePath::from(path)).is_some();
+        let read = |path: &SitePath| self.planned_text(planned, path);
         let patterns = &self.site.profile.release.extensions;
-        let planned = Snapshot::of(&self.live).after(operations);
-        let paths: Vec<SitePath> = planned
+        ids(&extension::find(self.descriptors(planned).iter(), patterns, &read, &exists).extensions)
+    }
+
+    /// Descriptors of extensions in the planned tree.
+    fn descriptors(&self, planned: &Snapshot) -> Vec<SitePath> {
+        let patterns = &self.site.profile.release.extensions;
+        planned
             .iter()
             .filter(|(path, thing)| !thing.is_folder() && patterns.matches_bytes(path.as_bytes()))
             .filter_map(|(path, _)| path.to_site_path().ok())
-            .collect();
-        let read = |path: &SitePath| {
-            let digest = planned.get(&path.into()).and_then(Thing::sha256)?;
-            let object = self.staging.object_path(&digest);
-            crate::sys::fs::read(&object)
-                .or_else(|_| crate::sys::fs::read(&self.site.root.join(path.as_path())))
-                .ok()
-        };
-        let exists = |path: &SitePath| planned.get(&TreePath::from(path)).is_some();
-        ids(&extension::find(paths.iter(), patterns, &read, &exists).extensions)
+            .collect()
     }
 
-    fn estimate(&self, sealed: &Sealed, operations: &[Operation]) -> Estimate {
+    /// What a file of the planned tree will hold.
+    fn planned_text(&self, planned: &Snapshot, path: &SitePath) -> Option<Vec<u8>> {
+        let digest = planned.get(&path.into()).and_then(Thing::sha256)?;
+        let staged = crate::sys::fs::read(&self.staging.object_path(&digest));
+        staged.or_else(|_| crate::sys::fs::read(&self.site.root.join(path.as_path()))).ok()
+    }
+
+    fn estimate(&self, sealed: &Sealed, costs: &[Cost], operations: &[Operation]) -> Estimate {
         let put: u64 =
             operations.iter().filter_map(|operation| operation.new.as_ref()).map(Thing::size).sum();
         let saved_patterns = sealed.changed_by_programs().and(&self.site.profile.lock_changes());
@@ -311,6 +339,7 @@ impl<'a> Desk<'a> {
         let plain = put + saved + database_bytes * 2;
         let php = self.site.settings.php.revalidate_seconds;
         let upgrade = if sealed.upgrade.is_some() { 5.0 } else { 0.0 };
+        let rebuilt: u64 = costs.iter().filter(|cost| cost.risk > Risk::Instant).map(|cost| cost.bytes).sum();
         Estimate {
             bytes_to_fetch: 0,
             bytes_needed: plain + plain / 20 + (8 << 20),
@@ -321,65 +350,20 @@ impl<'a> Desk<'a> {
                 + upgrade
                 + self.site.settings.gate.drain_seconds
                 + operations.len() as f64 / SWAP_RATE
-                + database_bytes as f64 / DUMP_RATE,
+                + database_bytes as f64 / DUMP_RATE
+                + rebuilt as f64 / REBUILD_RATE,
         }
     }
 
     fn database_bytes(&self, sealed: &Sealed) -> u64 {
-        let (DatabaseScope::All { prefix }, Some(found)) = (&sealed.database, &self.database) else {
-            return 0;
-        };
-        let scope = if prefix.is_empty() { Scope::All } else { Scope::Prefix(prefix.clone()) };
         // An unreachable database is found, and told, by its own check.
-        database::open(&found.address)
-            .ok()
-            .and_then(|mut database| database::estimate(database.as_mut(), &scope).ok())
-            .unwrap_or_default()
-    }
-}
-
-/// What a person should know before anything else: most worrying first.
-pub fn warnings(plan: &Plan) -> Vec<String> {
-    let sealed = &plan.sealed;
-    let mut found = worries(plan);
-    if let Some(upgrade) = &sealed.upgrade {
-        let how = if upgrade.argv.is_empty() { "over its web address" } else { "by its own program" };
-        found.push(format!(
-            "the application upgrades its database itself, {how}: all its tables are saved before"
-        ));
-    }
-    if !sealed.scripts.is_empty() || sealed.upgrade.is_some() {
-        found.push(
-            "what scripts and the upgrade do outside the site's folder and its database cannot be taken back"
-                .into(),
-        );
-    }
-    found
-}
-
-/// Of these, what is not so with every good release.
-pub fn worries(plan: &Plan) -> Vec<String> {
-    let sealed = &plan.sealed;
-    let mut found = Vec::new();
-    let removals = sealed.changes.iter().filter(|change| change.kind == ChangeKind::Remove).count();
-    if removals > MANY_REMOVALS {
-        found.push(format!("{removals} files will be removed, and no signed list names them"));
-    }
-    if sealed.observed {
-        found.push("what was installed is not known, only observed: nothing is removed, and what differs is a conflict".into());
-        let stay = |change: &&Change| {
-            change.reason == Reason::ObservedChanged && change.resolution == Some(Resolution::Ours)
+        let bytes = |found: &Found, scope: &Scope| {
+            let mut database = database::open(&found.address).ok()?;
+            database::estimate(database.as_mut(), scope).ok()
         };
-        match sealed.changes.iter().filter(stay).count() {
-            0 => {}
-            count => found.push(format!(
-                "{count} files that the release changes would stay as they are, so that the site would be a mix of both: \
-                 adopt it with the release that is installed (`init --release`), or set conflicts = \"theirs\""
-            )),
-        }
+        let main =
+            self.database.iter().zip(sealed.database.dumped()).filter_map(|(one, scope)| bytes(one, &scope));
+        let others = self.others.iter().filter(|_| !sealed.others.is_empty());
+        main.chain(others.filter_map(|one| bytes(one, &Scope::of_prefix(&one.prefix)))).sum()
     }
-    found
 }
-
-/// More removals than this stand in the plan's first line.
-pub const MANY_REMOVALS: usize = 20;

@@ -8,9 +8,9 @@ use crate::base::event::Watch;
 use crate::base::json;
 use crate::base::step::Step;
 use crate::database::TableSum;
-use crate::database::dump;
 use crate::site::settings::Part;
 use crate::sys::fs;
+use crate::update::databases;
 use crate::update::error::StepError;
 use crate::update::guard;
 use crate::update::hooks;
@@ -24,7 +24,6 @@ use crate::update::standing::Direction;
 use crate::update::standing::Mark;
 use crate::update::steps;
 use crate::update::steps::reopen;
-use crate::update::steps::save::dump_record;
 use crate::update::steps::save::prove_saved;
 use crate::update::steps::swap::prove_backup;
 use crate::update::work::Work;
@@ -59,14 +58,14 @@ fn go_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> Result
     reserve::give_back(&work.run.folder)?;
     let _alone = match is_database_next(work, newer) {
         true => guard::take(work)?,
-        false => None,
+        false => Vec::new(),
     };
     if work.run.standing().direction == Direction::Forward {
         let database = decide_database(work, newer, watch)?;
         prove_backup(work)?;
         prove_saved(work)?;
-        if let Some(record) = dump_record(work)? {
-            dump::check(&record, &work.run.folder.dump())?;
+        for database in databases::kept(work)? {
+            database.prove()?;
         }
         work.note(Entry::UndoOpened { why: why.to_owned(), database })?;
     }
@@ -151,7 +150,9 @@ fn decide_database(work: &Work, newer: NewerData, watch: Watch) -> Result<Databa
     if newer == NewerData::Refuse {
         return Err(StepError::WrittenSince { tables });
     }
-    dump_newer(work, watch)?;
+    for database in databases::kept(work)? {
+        database.save_newer(watch)?;
+    }
     Ok(DatabaseBack::Restore)
 }
 
@@ -163,21 +164,11 @@ fn written_since(work: &Work) -> Result<Vec<String>, StepError> {
     let Some(bytes) = sealed::read(&path)? else { return Ok(Vec::new()) };
     let then: BTreeMap<String, TableSum> =
         json::read(&bytes).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
-    let now = reopen::sums(work)?.unwrap_or_default();
+    let now = reopen::sums(work)?;
     let rows = |sum: Option<&TableSum>| sum.map_or("no".to_owned(), |sum| sum.rows.to_string());
     let names: std::collections::BTreeSet<&String> = then.keys().chain(now.keys()).collect();
     let differing = names.into_iter().filter(|name| then.get(*name) != now.get(*name));
     Ok(differing
         .map(|name| format!("{name} ({} -> {} rows)", rows(then.get(name)), rows(now.get(name))))
         .collect())
-}
-
-fn dump_newer(work: &Work, watch: Watch) -> Result<(), StepError> {
-    let Some(scope) = work.run.plan.sealed.database.dumped() else { return Ok(()) };
-    let address = work.database.ok_or(StepError::NoDatabase)?;
-    let folder = work.run.folder.dump_newer();
-    fs::remove_folder_all(&folder)?;
-    fs::create_folders(&folder, 0o700)?;
-    dump::dump(address, &scope, &folder, &mut |_, event| watch(Some(Step::Migrate), event))?;
-    Ok(())
 }

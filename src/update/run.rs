@@ -99,12 +99,23 @@ impl RunFolder {
         self.0.join("saved-lock")
     }
 
-    pub fn dump(&self) -> PathBuf {
-        self.0.join("dump")
+    /// The dump of the site's own database is number 0, those of others follow.
+    pub fn dump(&self, number: usize) -> PathBuf {
+        self.0.join(numbered("dump", number))
     }
 
-    pub fn dump_record(&self) -> PathBuf {
-        self.0.join("dump.json")
+    pub fn dump_record(&self, number: usize) -> PathBuf {
+        self.0.join(format!("{}.json", numbered("dump", number)))
+    }
+
+    /// Of every database of which anything stands here, the last one first.
+    pub fn dump_numbers(&self) -> Vec<usize> {
+        let stands = |number: &usize| {
+            *number == 0 || fs::exists(&self.dump(*number)) || fs::exists(&self.dump_record(*number))
+        };
+        let mut numbers: Vec<usize> = (0..).take_while(stands).collect();
+        numbers.reverse();
+        numbers
     }
 
     /// Room that is kept free for the end.
@@ -148,13 +159,20 @@ impl RunFolder {
     }
 
     /// The data that was newer than what a rollback brought back.
-    pub fn dump_newer(&self) -> PathBuf {
-        self.0.join("dump-newer")
+    pub fn dump_newer(&self, number: usize) -> PathBuf {
+        self.0.join(numbered("dump-newer", number))
     }
 
     /// Everything that a detached runner printed.
     pub fn runner_log(&self) -> PathBuf {
         self.log("runner")
+    }
+}
+
+fn numbered(name: &str, number: usize) -> String {
+    match number {
+        0 => name.to_owned(),
+        number => format!("{name}-{number}"),
     }
 }
 

@@ -185,6 +185,8 @@ impl Standing {
                 let state = if was_cut_off { EffectState::Started } else { *state };
                 self.scripts.insert(path.clone(), state);
             }
+            // How far the declared tables are, the database itself says.
+            Entry::Table { .. } => {}
             Entry::Opened { .. } | Entry::Guarded { .. } | Entry::Warning { .. } | Entry::Unknown => {}
         }
         Ok(())

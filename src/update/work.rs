@@ -13,11 +13,11 @@ use crate::base::pattern::Patterns;
 use crate::base::step::Step;
 use crate::base::tree::Kind as TreeKind;
 use crate::base::tree::Tree;
-use crate::database::address::Address;
 use crate::integrity::cache::StatCache;
 use crate::integrity::scan;
 use crate::release::staging::Staging;
 use crate::site::Site;
+use crate::site::config::Databases;
 use crate::site::gate::Gate;
 use crate::site::gate::Kind;
 use crate::sys::beneath::Root;
@@ -42,7 +42,7 @@ use crate::update::swap::workshop::Workshop;
 pub struct Work<'a> {
     pub site: &'a Site,
     pub gate: &'a Gate,
-    pub database: Option<&'a Address>,
+    pub databases: &'a Databases,
     pub stop: &'a Stop,
     pub run: Run,
 }

@@ -27,7 +27,7 @@ people = "int not null default 0"
 
 [tables.tags]
 primary = ["page", "name"]
-foreign = [{ columns = ["page"], table = "pages", references = ["id"], on_delete = "cascade" }]
+foreign.tags_page = { columns = ["page"], table = "pages", references = ["id"], on_delete = "cascade" }
 [tables.tags.columns]
 page = "int unsigned not null"
 name = "varchar(40) not null"
@@ -35,6 +35,9 @@ name = "varchar(40) not null"
 [views]
 busy = "SELECT day FROM {prefix}visits WHERE n > 5"
 "#;
+
+/// Boundaries a day.
+const DAILY: usize = 10;
 
 fn field() -> Field {
     Field::new(&setting(vec![("tables.toml", TABLES.into())]))
@@ -46,24 +49,25 @@ fn killed_at_every_statement_boundary() {
     let field = field();
     let steps = field.entracte.json(&["plan"]).code(0)["schema"].as_array().unwrap().len();
     assert!(steps >= 4, "{steps}");
-    let mut tried = 0;
-    for verb in ["resume", "rollback"] {
-        for point in ["migrate.table", "migrate.table_done", "migrate.table_noted"] {
-            for at in 1..=steps {
-                let when = format!("killed at {point}:{at}, then {verb}");
-                field.lay();
-                let faulty = Entracte::with_fault(&field.small.root(), &format!("{point}:{at}=kill"));
-                faulty.run(&["apply", "--foreground"]).killed();
-                field.status_is_true(&when);
-                field.recover(verb, &when);
-                match verb {
-                    "resume" => field.is_new(&when),
-                    _ => field.is_old(&when),
-                }
-                tried += 1;
-            }
+    let mut places = Vec::new();
+    for point in ["migrate.table", "migrate.table_done", "migrate.table_noted"] {
+        places.extend((1..=steps).flat_map(|at| ["resume", "rollback"].map(|verb| (point, at, verb))));
+    }
+    let chosen = effort::spread(places.len() as u64, effort::points(DAILY, places.len()));
+    for number in &chosen {
+        let (point, at, verb) = places[*number as usize - 1];
+        let when = format!("killed at {point}:{at}, then {verb}");
+        field.lay();
+        let faulty = Entracte::with_fault(&field.small.root(), &format!("{point}:{at}=kill"));
+        faulty.run(&["apply", "--foreground"]).killed();
+        field.status_is_true(&when);
+        field.recover(verb, &when);
+        match verb {
+            "resume" => field.is_new(&when),
+            _ => field.is_old(&when),
         }
     }
+    let tried = chosen.len() as u64;
     effort::tried("killed at a statement boundary of the declared tables", tried);
 }
 

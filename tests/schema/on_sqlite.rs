@@ -20,7 +20,7 @@ words = { type = "integer", null = false, default = "0", check = "words >= 0" }
 
 [tables.tags]
 primary = ["page", "name"]
-foreign = [{ columns = ["page"], table = "pages", references = ["id"], on_delete = "cascade" }]
+foreign.tags_page = { columns = ["page"], table = "pages", references = ["id"], on_delete = "cascade" }
 
 [tables.tags.columns]
 page = "integer not null"

@@ -107,10 +107,7 @@ fn reasons(ask: Ask, plan: &Plan) -> Vec<String> {
             major(&sealed.from.version) != major(&sealed.to.version),
             format!("{} -> {} is a major step", sealed.from.version, sealed.to.version),
         ),
-        Ask::Schema => one(
-            !sealed.sql.is_empty() || sealed.upgrade.is_some(),
-            "the structure of the database may change".into(),
-        ),
+        Ask::Schema => one(sealed.changes_schema(), "the structure of the database may change".into()),
         Ask::Scripts => {
             one(!sealed.scripts.is_empty(), format!("{} one-time scripts will run", sealed.scripts.len()))
         }
@@ -257,14 +254,16 @@ mod tests {
             partial: false,
             changes: Vec::new(),
             unchanged: 0,
+            tables: None,
             sql: Vec::new(),
             upgrade: None,
             hooks: Default::default(),
             scripts: Vec::new(),
             extensions: Vec::new(),
             database: DatabaseScope::None,
+            others: Vec::new(),
         };
-        Plan::seal(sealed, Vec::new(), Estimate::default(), Timestamp::UNIX_EPOCH)
+        Plan::seal(sealed, Vec::new(), Estimate::default(), Vec::new(), Timestamp::UNIX_EPOCH)
     }
 
     #[test]

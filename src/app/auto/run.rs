@@ -134,10 +134,9 @@ pub(super) fn undo(held: &Held, id: &str, why: &str, listener: Listener) -> Resu
 
 /// What visitors wrote since is worth more than what automation knows.
 fn shut(held: &Held, run: Run, why: &str) -> Result<Answer<RunView>, Failure> {
-    let (stop, database) =
-        (Stop::new(Interrupt::default(), None), held.site.database().map_err(SiteError::from)?);
-    let address = database.as_ref().map(|found| &found.address);
-    let mut work = Work { site: &held.site, gate: &held.gate, database: address, stop: &stop, run };
+    let (stop, databases) =
+        (Stop::new(Interrupt::default(), None), held.site.databases().map_err(SiteError::from)?);
+    let mut work = Work { site: &held.site, gate: &held.gate, databases: &databases, stop: &stop, run };
     let shut = reopen::close_again(&mut work);
     let how = match &shut {
         Ok(()) => "the site is closed again".to_owned(),

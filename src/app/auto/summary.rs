@@ -37,9 +37,7 @@ pub(super) fn plan(plan: &Plan, reasons: &[String]) -> String {
         checks.map(|check| format!("{}: {}; {}", check.name, check.detail, check.fix)).collect();
     list(&mut text, "checks", &checks);
     list(&mut text, "warnings", &review::warnings(plan));
-    let statements: Vec<String> =
-        sealed.sql.iter().flat_map(|file| file.statements.iter().cloned()).collect();
-    list(&mut text, "statements", &statements);
+    list(&mut text, "statements", &sealed.statements());
     let scripts: Vec<String> = sealed.scripts.iter().map(|script| script.path.to_string()).collect();
     list(&mut text, "one-time scripts", &scripts);
     escape::block(&text)

@@ -5,8 +5,13 @@ use std::path::Path;
 
 use crate::app::doctor::Patient;
 use crate::app::doctor::failed;
+use crate::app::schema;
+use crate::app::schema::Whose;
 use crate::base::check::Check;
+use crate::base::escape;
+use crate::base::exit::Exit;
 use crate::base::path::SitePath;
+use crate::site::config::Databases;
 use crate::site::opcache;
 use crate::site::opcache::OpcodeCache;
 use crate::site::php_programs;
@@ -20,6 +25,7 @@ const MAX_BYTES: u64 = 1 << 20;
 
 pub fn checks(patient: &Patient) -> Vec<Check> {
     let mut checks = database(patient);
+    checks.extend(tables(patient));
     checks.push(environment::auto_updater(patient.site));
     checks.extend(required(patient));
     checks.extend(opcode_cache(patient));
@@ -28,11 +34,42 @@ pub fn checks(patient: &Patient) -> Vec<Check> {
 
 fn database(patient: &Patient) -> Vec<Check> {
     let version = patient.installed.as_ref().map_or("", |(current, _)| current.version.as_str());
-    match patient.site.database() {
-        Ok(Some(found)) => environment::connected(&found, &patient.site.profile, version),
-        Ok(None) => vec![Check::ok("database", "none is configured")],
+    match patient.site.databases() {
+        Ok(Databases { main: Some(found), others }) => {
+            let mut checks = environment::connected(&found, &patient.site.profile, version);
+            checks.extend(others.iter().flat_map(|other| environment::reached(other).0));
+            checks
+        }
+        Ok(Databases { main: None, .. }) => vec![Check::ok("database", "none is configured")],
         Err(error) => vec![failed("database", &error, "set `url` under [database] in entracte.toml")],
     }
+}
+
+/// Whether the database is what the installed release declares, where it declares anything.
+fn tables(patient: &Patient) -> Option<Check> {
+    const NAME: &str = "tables";
+    let found = match schema::difference(patient.site, Whose::Installed) {
+        Ok(found) => found,
+        Err(failure) if failure.exit == Exit::NothingToDo => return None,
+        Err(failure) => {
+            let fix = "`entracte schema check` says more";
+            return Some(Check::warning(NAME, failure.message, fix));
+        }
+    };
+    Some(match found.steps.first() {
+        None => Check::ok(NAME, format!("the database is what release {} declares", found.version)),
+        Some(first) => Check::warning(
+            NAME,
+            format!(
+                "{} steps away from what release {} declares: {}: {}",
+                found.steps.len(),
+                found.version,
+                escape::text(&first.table),
+                escape::text(&first.what.join(", "))
+            ),
+            "`entracte schema diff` shows it, `entracte schema apply` mends it",
+        ),
+    })
 }
 
 /// What the installed version asks of PHP.

@@ -46,7 +46,8 @@ fn size_of(paths: &[std::path::PathBuf]) -> Result<u64, IoError> {
 /// What people wrote and a rollback set aside, by name.
 fn edits(folder: &RunFolder, inside: &Path) -> Result<Vec<String>, IoError> {
     let mut found = Vec::new();
-    for place in [folder.undone(), inside.join("undone"), folder.dump_newer()] {
+    let newer = folder.dump_numbers().into_iter().map(|number| folder.dump_newer(number));
+    for place in [folder.undone(), inside.join("undone")].into_iter().chain(newer) {
         if fs::is_real_folder(&place) {
             let above = place.parent().unwrap_or(&place);
             list_files(&place, above, &mut found)?;

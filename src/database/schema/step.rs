@@ -1,5 +1,7 @@
 //! One thing to do on the way from one schema to another, with what it costs.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -46,4 +48,15 @@ pub enum Risk {
     Narrowing,
     /// A column, table or key with what it holds goes away.
     Destructive,
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Risk::Instant => "instant",
+            Risk::Rebuild => "rebuild",
+            Risk::Narrowing => "narrowing",
+            Risk::Destructive => "destructive",
+        })
+    }
 }

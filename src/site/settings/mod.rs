@@ -61,6 +61,7 @@ pub use self::sections::Database;
 pub use self::sections::Files;
 pub use self::sections::GateSettings;
 pub use self::sections::LimitSettings;
+pub use self::sections::OtherDatabase;
 pub use self::sections::Owner;
 pub use self::sections::Php;
 pub use self::sections::Recovery;

@@ -19,6 +19,26 @@ pub struct Database {
     /// The site has no database that entracte should touch.
     #[serde(default)]
     pub none: bool,
+    /// How long a statement of a migration waits for others' locks, in seconds.
+    pub lock_seconds: Option<u64>,
+    /// How long one may take at all, in seconds; `None`: as long as it takes.
+    pub statement_seconds: Option<u64>,
+    /// Tables that a release changed are written anew afterwards, so that they take less room.
+    #[serde(default)]
+    pub optimize: bool,
+    /// Other databases that belong to the site.
+    #[serde(default)]
+    pub also: Vec<OtherDatabase>,
+}
+
+/// One that scripts and the application's own upgrade may change, too.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherDatabase {
+    pub url: String,
+    pub password_file: Option<PathBuf>,
+    #[serde(default)]
+    pub prefix: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -111,7 +111,7 @@ pub fn exposed_lock(site: &Site) -> Option<Check> {
 }
 
 pub fn database(subject: &Subject) -> Vec<Check> {
-    let needs = !subject.sealed.sql.is_empty() || subject.sealed.upgrade.is_some();
+    let needs = subject.sealed.changes_schema() || !subject.staged.manifest.tables.is_empty();
     let Some(found) = subject.database else {
         return match needs {
             true => vec![Check::error(
@@ -122,28 +122,37 @@ pub fn database(subject: &Subject) -> Vec<Check> {
             false => vec![Check::ok("database", "the plan touches none")],
         };
     };
-    connected(found, &subject.site.profile, &subject.sealed.to.version)
+    let mut checks = connected(found, &subject.site.profile, &subject.sealed.to.version);
+    let others = subject.others.iter().filter(|_| !subject.sealed.others.is_empty());
+    checks.extend(others.flat_map(|other| reached(other).0));
+    checks
 }
 
 /// Whether the database can be worked with, and will do for the version `to`.
 pub fn connected(found: &Found, profile: &Profile, to: &str) -> Vec<Check> {
+    let (mut checks, version) = reached(found);
+    checks.extend(version.and_then(|said| database_version(profile, to, &said)));
+    checks
+}
+
+/// Whether a database can be worked with, and what it says it is.
+pub fn reached(found: &Found) -> (Vec<Check>, Option<String>) {
     match database::open(&found.address) {
-        Ok(mut database) => {
-            let mut checks = database.checks();
-            checks.extend(database.version().ok().and_then(|said| database_version(profile, to, &said)));
-            checks
-        }
-        Err(error) => vec![Check::error(
-            "database",
-            format!(
-                "{error}{}",
-                crate::base::exit::causes(&error)
-                    .iter()
-                    .map(|cause| format!(": {cause}"))
-                    .collect::<String>()
-            ),
-            "check the address and the password of the site's database",
-        )],
+        Ok(mut database) => (database.checks(), database.version().ok()),
+        Err(error) => (
+            vec![Check::error(
+                "database",
+                format!(
+                    "{error}{}",
+                    crate::base::exit::causes(&error)
+                        .iter()
+                        .map(|cause| format!(": {cause}"))
+                        .collect::<String>()
+                ),
+                "check the address and the password of the site's database",
+            )],
+            None,
+        ),
     }
 }
 

@@ -7,9 +7,11 @@ pub mod folders;
 pub mod php;
 pub mod privacy;
 pub mod release;
+pub mod tables;
 
 use crate::base::check::Check;
 use crate::base::tree::Tree;
+use crate::database::schema::step::Cost;
 use crate::release::staging::Staged;
 use crate::release::staging::Staging;
 use crate::site::Site;
@@ -25,6 +27,8 @@ pub struct Subject<'a> {
     pub site: &'a Site,
     pub gate: &'a Gate,
     pub database: Option<&'a Found>,
+    /// Other databases of the site.
+    pub others: &'a [Found],
     pub staging: &'a Staging,
     pub staged: &'a Staged,
     pub ledger: &'a Ledger,
@@ -32,6 +36,7 @@ pub struct Subject<'a> {
     pub sealed: &'a Sealed,
     pub operations: &'a [Operation],
     pub estimate: &'a Estimate,
+    pub costs: &'a [Cost],
 }
 
 /// All checks, in the order in which they are shown.
@@ -59,6 +64,7 @@ pub fn all(subject: &Subject) -> Vec<Check> {
     ]);
     checks.extend(php::all(subject));
     checks.extend(environment::database(subject));
+    checks.extend(tables::tables(subject));
     checks.extend(privacy::privacy(subject.site));
     checks
 }

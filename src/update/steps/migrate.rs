@@ -1,6 +1,7 @@
-//! Step 7: the release's versioned SQL files, then the application's own
-//! upgrade call. The database knows no transaction around changes of tables,
-//! so a step that was cut off begins again from the dump.
+//! Step 7: the declared tables, the release's versioned SQL files and the
+//! application's own upgrade call, in the order that the release says. The
+//! database knows no transaction around changes of tables: what SQL files or
+//! the upgrade left half done begins again from the dump.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,11 +12,12 @@ use crate::base::event::Watch;
 use crate::base::path::SitePath;
 use crate::base::step::Step;
 use crate::database::Database;
-use crate::database::dump::restore;
 use crate::database::guard;
+use crate::database::schema::declared::Stage;
 use crate::sys::fs;
 use crate::sys::process::Ended;
 use crate::sys::process::Program;
+use crate::update::databases;
 use crate::update::error::StepError;
 use crate::update::journal::DatabaseBack;
 use crate::update::journal::EffectState;
@@ -23,40 +25,50 @@ use crate::update::journal::Entry;
 use crate::update::plan::SqlFile;
 use crate::update::plan::UpgradeCall;
 use crate::update::saved::Saved;
-use crate::update::steps::save::dump_record;
+use crate::update::steps::tables;
 use crate::update::steps::verify::differences;
 use crate::update::work::Work;
 
 pub fn migrate(work: &mut Work, watch: Watch) -> Result<String, StepError> {
-    let plan = &work.run.plan.sealed;
-    let (files, upgrade) = (plan.sql.clone(), plan.upgrade.clone());
-    if files.is_empty() && upgrade.is_none() {
+    let plan = work.run.plan.sealed.clone();
+    if !plan.changes_schema() {
         return Ok("nothing to migrate".into());
     }
     let standing = work.run.standing();
     if !standing.sql.is_empty() || standing.upgrade.is_some() {
-        restore_dump(work, watch)?;
+        restore_dumps(work, watch)?;
         put_back_unplanned(work, watch)?;
         work.note(Entry::MigrationReset)?;
     }
-    let count: usize = files.iter().map(|file| file.statements.len()).sum();
-    if !files.is_empty() {
-        let mut database = open_to_work(work)?;
-        for file in &files {
-            apply(work, database.as_mut(), file, watch)?;
+    for stage in plan.order() {
+        match (stage, &plan.tables, &plan.upgrade) {
+            (Stage::Tables, Some(declared), _) => {
+                tables::bring(work, open_to_work(work)?.as_mut(), declared, watch)?;
+            }
+            (Stage::Sql, ..) => apply_all(work, &plan.sql, watch)?,
+            (Stage::Upgrade, _, Some(call)) => run_upgrade(work, call, watch)?,
+            (Stage::Tables | Stage::Upgrade, ..) => {}
         }
     }
-    if let Some(call) = &upgrade {
-        run_upgrade(work, call, watch)?;
+    if let Some(declared) = &plan.tables {
+        tables::prove(work, open_to_work(work)?.as_mut(), declared)?;
     }
-    let called = if upgrade.is_some() { ", the application's own upgrade" } else { "" };
-    Ok(format!("{count} statements{called}"))
+    let called = if plan.upgrade.is_some() { ", the application's own upgrade" } else { "" };
+    Ok(format!("{} statements{called}", plan.statements().len()))
+}
+
+fn apply_all(work: &mut Work, files: &[SqlFile], watch: Watch) -> Result<(), StepError> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let mut database = open_to_work(work)?;
+    files.iter().try_for_each(|file| apply(work, database.as_mut(), file, watch))
 }
 
 fn open_to_work(work: &Work) -> Result<Box<dyn Database>, StepError> {
-    let address = work.database.ok_or(StepError::NoDatabase)?;
-    let scope = work.run.plan.sealed.database.dumped().ok_or(StepError::NoDatabase)?;
-    Ok(guard::open_to_work(address, &scope)?)
+    let found = work.databases.main.as_ref().ok_or(StepError::NoDatabase)?;
+    let scope = work.run.plan.sealed.database.site().ok_or(StepError::NoDatabase)?;
+    Ok(guard::open_to_work(&found.address, &scope)?)
 }
 
 fn apply(
@@ -145,14 +157,13 @@ fn expected(call: &UpgradeCall, said: &[u8]) -> Judged {
     }
 }
 
-/// Brings the database back to what it was when it was dumped.
-pub fn restore_dump(work: &Work, watch: Watch) -> Result<(), StepError> {
-    let Some(record) = dump_record(work)? else { return Ok(()) };
-    let address = work.database.ok_or(StepError::NoDatabase)?;
-    restore::restore(address, &record, &work.run.folder.dump(), &mut |_, event| {
-        watch(Some(Step::Migrate), event)
-    })?;
-    Ok(())
+/// Brings every database back to what it was when it was dumped; how many that were.
+pub fn restore_dumps(work: &Work, watch: Watch) -> Result<usize, StepError> {
+    let mut count = 0;
+    for database in databases::kept(work)? {
+        count += usize::from(database.restore(watch)?);
+    }
+    Ok(count)
 }
 
 /// What the upgrade call changed in files becomes what it was before that call,
@@ -173,14 +184,14 @@ pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     if work.run.standing().database_back == Some(DatabaseBack::Keep) {
         return Ok("the database was left as it is".into());
     }
-    if dump_record(work)?.is_none() {
-        return Ok(String::new());
-    }
-    restore_dump(work, watch)?;
-    Ok("the database is back, rows and checksums proved".into())
+    Ok(match restore_dumps(work, watch)? {
+        0 => String::new(),
+        1 => "the database is back, rows and checksums proved".into(),
+        several => format!("{several} databases are back, rows and checksums proved"),
+    })
 }
 
-fn fault(name: &'static str, what: impl ToString) -> Result<(), StepError> {
+pub(super) fn fault(name: &'static str, what: impl ToString) -> Result<(), StepError> {
     crate::sys::fault::point(name)
         .map_err(|source| crate::sys::fs::IoError::new("go on with", what.to_string(), source).into())
 }

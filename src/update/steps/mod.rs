@@ -8,6 +8,7 @@ pub mod run_once;
 pub mod save;
 pub mod scan;
 pub mod swap;
+pub mod tables;
 pub mod verify;
 
 use crate::base::event::Watch;

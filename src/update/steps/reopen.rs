@@ -10,13 +10,13 @@ use crate::database;
 use crate::database::TableSum;
 use crate::sys::fs;
 use crate::update::baseline::install_baseline;
+use crate::update::databases;
 use crate::update::error::StepError;
 use crate::update::health;
 use crate::update::journal::Entry;
 use crate::update::reserve;
 use crate::update::sealed;
 use crate::update::steps::close;
-use crate::update::steps::save::dump_record;
 use crate::update::steps::save::put_back_baseline;
 use crate::update::work::Work;
 
@@ -39,31 +39,32 @@ pub fn undo(work: &mut Work) -> Result<String, StepError> {
 
 /// What each table holds now, before visitors write again.
 fn remember_sums(work: &Work) -> Result<(), StepError> {
-    if let Some(sums) = sums(work)? {
-        let path = work.run.folder.sums_at_reopen();
-        let text =
-            json::pretty(&sums).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
-        sealed::write(&path, &text)?;
+    let sums = sums(work)?;
+    if sums.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let path = work.run.folder.sums_at_reopen();
+    let text = json::pretty(&sums).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
+    Ok(sealed::write(&path, &text)?)
 }
 
 /// Rows and checksums of the tables that the run saved, volatile rows left out.
-pub fn sums(work: &Work) -> Result<Option<BTreeMap<String, TableSum>>, StepError> {
-    if dump_record(work)?.is_none() {
-        return Ok(None);
-    }
-    let mut database = database::open(work.database.ok_or(StepError::NoDatabase)?)?;
+pub fn sums(work: &Work) -> Result<BTreeMap<String, TableSum>, StepError> {
     let mut sums = BTreeMap::new();
-    for table in database.tables()? {
-        if work.run.plan.sealed.database.covers(&table.name) && table.is_base() {
+    for kept in databases::kept(work)? {
+        if kept.record()?.is_none() {
+            continue;
+        }
+        let mut database = database::open(kept.address())?;
+        for table in database.tables()?.into_iter().filter(|table| table.is_base()) {
             let volatile = work.site.volatile_rows(&table.name);
-            if volatile.as_deref() != Some("1") {
-                sums.insert(table.name.clone(), database.checksum(&table.name, volatile.as_deref())?);
+            if kept.dumped.holds(&table.name) && volatile.as_deref() != Some("1") {
+                let sum = database.checksum(&table.name, volatile.as_deref())?;
+                sums.insert(kept.name_of(&table.name), sum);
             }
         }
     }
-    Ok(Some(sums))
+    Ok(sums)
 }
 
 /// Shuts visitors out again, before anything is taken back.

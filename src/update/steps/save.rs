@@ -4,13 +4,9 @@
 use std::path::Path;
 
 use crate::base::event::Watch;
-use crate::base::json;
 use crate::base::step::Step;
-use crate::database::dump;
-use crate::database::dump::DumpRecord;
-use crate::sys::fault;
 use crate::sys::fs;
-use crate::sys::fs::IoError;
+use crate::update::databases;
 use crate::update::error::StepError;
 use crate::update::restore_text;
 use crate::update::saved::Saved;
@@ -26,9 +22,15 @@ pub fn save(work: &mut Work, watch: Watch) -> Result<String, StepError> {
         Saved::take(&work.site.tree()?, &live, &patterns, &work.run.folder.saved())?;
     }
     keep_baseline(&work.site.state.installed(), &work.run.folder.installed_before())?;
-    let note = match save_database(work, watch)? {
-        Some(record) => format!("{} tables dumped", record.tables.len()),
-        None => "the plan touches no database".into(),
+    let mut tables = 0;
+    let databases = databases::kept(work)?;
+    for database in &databases {
+        tables += database.save(watch)?.tables.len();
+    }
+    let note = match databases.len() {
+        0 => "the plan touches no database".into(),
+        1 => format!("{tables} tables dumped"),
+        several => format!("{tables} tables of {several} databases dumped"),
     };
     fs::write_durable(&work.run.folder.restore_text(), restore_text::write(work)?.as_bytes())?;
     Ok(note)
@@ -59,35 +61,6 @@ pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
         0 => String::new(),
         count => format!("{count} files that had changed were put back"),
     })
-}
-
-fn save_database(work: &Work, watch: Watch) -> Result<Option<DumpRecord>, StepError> {
-    let Some(scope) = work.run.plan.sealed.database.dumped() else { return Ok(None) };
-    let address = work.database.ok_or(StepError::NoDatabase)?;
-    let folder = work.run.folder.dump();
-    // A dump that was cut off is worth nothing, and what it held is not known yet.
-    fs::remove_file_if_present(&work.run.folder.dump_record())?;
-    fs::sync_folder(work.run.folder.path())?;
-    fs::remove_folder_all(&folder)?;
-    fault::point("save.dump").map_err(|source| IoError::new("dump into", &folder, source))?;
-    fs::create_folders(&folder, 0o700)?;
-    let record = dump::dump(address, &scope, &folder, &mut |_, event| watch(Some(Step::Save), event))?;
-    store_record(&work.run.folder.dump_record(), &record)?;
-    Ok(Some(record))
-}
-
-fn store_record(path: &Path, record: &DumpRecord) -> Result<(), StepError> {
-    let text = json::pretty(record).map_err(|source| StepError::Damaged { path: fs::shown(path), source })?;
-    Ok(sealed::write(path, &text)?)
-}
-
-/// What the dump holds; `None` when none was made.
-pub fn dump_record(work: &Work) -> Result<Option<DumpRecord>, StepError> {
-    let path = work.run.folder.dump_record();
-    let Some(bytes) = sealed::read(&path)? else { return Ok(None) };
-    let record =
-        json::read(&bytes).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
-    Ok(Some(record))
 }
 
 /// Copies the small files that say what is installed; the manifests that they

@@ -77,6 +77,16 @@ impl Default for Declaration {
 }
 
 impl Declaration {
+    /// Whether a descriptor of an extension declares anything; one that cannot
+    /// be read at all is told by whoever looks for extensions.
+    pub fn stands_in(file: &SitePath, bytes: &[u8]) -> bool {
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        let document = document::parse(file, text).ok().filter(|_| file.name() == "extension.toml");
+        document.is_some_and(|document| {
+            ["tables", "views", "drop"].iter().any(|name| document.contains_key(name))
+        })
+    }
+
     /// Reads files that end in `.toml` or `.sql`; those that end in
     /// `.mysql.sql` or `.sqlite.sql` only for that dialect.
     pub fn parse(
