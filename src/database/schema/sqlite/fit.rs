@@ -14,6 +14,9 @@ use crate::database::schema::target::Target;
 
 type Result<T> = std::result::Result<T, DatabaseError>;
 
+/// The rowid among the columns of a query.
+const ROWID: &str = "entracte_rowid";
+
 pub(super) struct Rows<'r> {
     /// The table's name in the database now.
     pub name: &'r str,
@@ -37,7 +40,17 @@ impl Rows<'_> {
         for (today, now) in self.columns {
             columns.push(format!("{} AS {}", quoted(now)?, quoted(today)?));
         }
+        if let Some(rowid) = self.rowid() {
+            columns.push(format!("{rowid} AS {ROWID}"));
+        }
         Ok(format!("(SELECT {} FROM {})", columns.join(", "), quoted(self.name)?))
+    }
+
+    /// What the rowid can be called in the table as it is now.
+    fn rowid(&self) -> Option<&'static str> {
+        let has = |name: &str| self.columns.iter().any(|(_, now)| shape::same(now, name));
+        let named = ["rowid", "_rowid_", "oid"].into_iter().find(|name| !has(name));
+        named.filter(|_| !shape::is_set(self.old, read::WITHOUT_ROWID))
     }
 
     /// The rows as they will be.
@@ -48,6 +61,10 @@ impl Rows<'_> {
             let value = match (value, shape::column(self.old, &column.name)) {
                 (Some((value, _)), Some(found)) => converted(&value, found, column),
                 (Some((value, _)), None) => value,
+                (None, None) if is_counted(self.new, column) => match self.rowid() {
+                    Some(_) => ROWID.to_owned(),
+                    None => "row_number() OVER ()".to_owned(),
+                },
                 (None, _) => column.default.clone().unwrap_or_else(|| "NULL".into()),
             };
             columns.push(format!("{value} AS {}", quoted(&column.name)?));

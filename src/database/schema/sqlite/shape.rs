@@ -117,8 +117,18 @@ pub(super) fn changed(table: &Table, changes: &[Change], at_end: bool) -> Table 
     for change in changes {
         apply(&mut table, change, at_end);
     }
+    if is_set(&table, read::STRICT) {
+        // What the owner added may be of a type that such tables do not know.
+        for column in
+            table.columns.iter_mut().filter(|column| !STRICT_TYPES.contains(&column.sql_type.as_str()))
+        {
+            "any".clone_into(&mut column.sql_type);
+        }
+    }
     table
 }
+
+const STRICT_TYPES: [&str; 6] = ["int", "integer", "real", "text", "blob", "any"];
 
 fn apply(table: &mut Table, change: &Change, at_end: bool) {
     match change {
