@@ -9,6 +9,8 @@
 mod cost;
 pub mod declared;
 pub mod diff;
+#[cfg(test)]
+mod fixtures;
 pub mod model;
 mod mysql;
 mod plan;

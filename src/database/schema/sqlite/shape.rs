@@ -53,6 +53,13 @@ pub(super) fn rowid_alias(table: &Table) -> Option<&Column> {
     is_alias.then_some(column)
 }
 
+/// Whether a column refuses NULL, be it only for the kind of its table.
+pub(super) fn refuses_null(table: &Table, column: &Column) -> bool {
+    let keyed =
+        table.keys.get(PRIMARY).is_some_and(|key| key.parts.iter().any(|part| same(&part.of, &column.name)));
+    !column.nullable || keyed && (is_set(table, read::STRICT) || is_set(table, read::WITHOUT_ROWID))
+}
+
 /// The live schema once all tables and columns have their names of today.
 pub(super) fn renamed(live: &Schema, differences: &[Difference]) -> Schema {
     let mut schema = live.clone();
