@@ -295,7 +295,7 @@ fn kept(held: &Rows, holds: &Rows, old: &Schema, new: &Schema) -> Result<(), Tes
 fn cases() -> ProptestConfig {
     let many = std::env::var_os("ENTRACTE_TEST_FULL").is_some();
     ProptestConfig {
-        cases: if many { 20_000 } else { 150 },
+        cases: if many { 20_000 } else { 100 },
         failure_persistence: None,
         ..ProptestConfig::default()
     }
