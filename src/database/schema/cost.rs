@@ -5,6 +5,7 @@ use crate::database::connection::DatabaseError;
 use crate::database::lexer::Dialect;
 use crate::database::schema::model::Schema;
 use crate::database::schema::mysql;
+use crate::database::schema::sqlite;
 use crate::database::schema::step::Cost;
 use crate::database::schema::step::Step;
 use crate::database::schema::target::Target;
@@ -19,6 +20,6 @@ pub fn cost(
 ) -> Result<Cost, DatabaseError> {
     match db.dialect() {
         Dialect::MySql => mysql::cost::cost(db, live, target, step),
-        Dialect::Sqlite => todo!("schema/sqlite/cost.rs"),
+        Dialect::Sqlite => sqlite::cost::cost(db, live, target, step),
     }
 }

@@ -9,6 +9,8 @@
 mod cost;
 pub mod declared;
 pub mod diff;
+#[cfg(test)]
+mod fixtures;
 pub mod model;
 mod mysql;
 mod plan;
@@ -24,6 +26,7 @@ pub use self::diff::Change;
 pub use self::diff::Difference;
 pub use self::diff::diff;
 pub use self::plan::SchemaError;
+pub use self::plan::carry_out;
 pub use self::plan::steps;
 pub use self::read::read;
 pub use self::scratch::target;

@@ -2,10 +2,12 @@
 
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
 use crate::database::lexer::Dialect;
 use crate::database::schema::model::Schema;
 use crate::database::schema::mysql;
+use crate::database::schema::sqlite;
 use crate::database::schema::step::Step;
 use crate::database::schema::target::Target;
 
@@ -53,6 +55,15 @@ impl Fault for SchemaError {
 pub fn steps(live: &Schema, target: &Target, dialect: Dialect) -> Result<Vec<Step>, SchemaError> {
     match dialect {
         Dialect::MySql => Ok(mysql::steps::steps(live, target)?),
-        Dialect::Sqlite => todo!("schema/sqlite/write.rs"),
+        Dialect::Sqlite => Ok(sqlite::write::steps(live, target)?),
+    }
+}
+
+/// Does one step. In SQLite it is done whole or not at all; in MySQL each
+/// statement is.
+pub fn carry_out(db: &mut dyn Database, step: &Step) -> Result<(), DatabaseError> {
+    match db.dialect() {
+        Dialect::MySql => step.statements.iter().try_for_each(|statement| db.execute(statement).map(|_| ())),
+        Dialect::Sqlite => sqlite::run::carry_out(db, step),
     }
 }

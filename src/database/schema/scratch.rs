@@ -5,6 +5,7 @@ use crate::database::lexer::Dialect;
 use crate::database::schema::declared::Declaration;
 use crate::database::schema::mysql;
 use crate::database::schema::plan::SchemaError;
+use crate::database::schema::sqlite;
 use crate::database::schema::target::Target;
 
 /// Lets the server read the declaration apart from all that lives, and reads
@@ -12,6 +13,6 @@ use crate::database::schema::target::Target;
 pub fn target(db: &mut dyn Database, declaration: &Declaration) -> Result<Target, SchemaError> {
     match db.dialect() {
         Dialect::MySql => mysql::scratch::target(db, declaration),
-        Dialect::Sqlite => todo!("schema/sqlite/scratch.rs"),
+        Dialect::Sqlite => sqlite::scratch::target(declaration),
     }
 }

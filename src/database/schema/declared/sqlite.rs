@@ -69,11 +69,11 @@ fn column(column: &ColumnDraft) -> Result<String> {
     if let Some(collation) = &said.collation {
         sql += &format!(" COLLATE {collation}");
     }
-    if !said.nullable {
-        sql += " NOT NULL";
-    }
     if said.auto_increment {
+        // It cannot be NULL, and is mostly written so.
         sql += " PRIMARY KEY AUTOINCREMENT";
+    } else if !said.nullable {
+        sql += " NOT NULL";
     }
     if let Some(default) = &said.default {
         sql += &format!(" DEFAULT {default}");

@@ -100,7 +100,7 @@ fn one_file_in_both_dialects() {
     let sqlite = parse(&[("schema/a.toml", WHOLE)], Dialect::Sqlite, "w_").unwrap();
     insta::assert_snapshot!(sqlite.statements.join(";\n"), @r#"
         CREATE TABLE "w_posts" (
-          "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+          "id" integer PRIMARY KEY AUTOINCREMENT,
           "title" text NOT NULL DEFAULT '',
           "author_id" integer,
           "slug" text GENERATED ALWAYS AS (lower(title)) STORED,
@@ -111,7 +111,7 @@ fn one_file_in_both_dialects() {
           CONSTRAINT "w_posts_author" FOREIGN KEY ("author_id") REFERENCES "w_users" ("id") ON DELETE SET NULL
         );
         CREATE TABLE "w_users" (
-          "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT
+          "id" integer PRIMARY KEY AUTOINCREMENT
         );
         CREATE INDEX "w_posts_by_author" ON "w_posts" ("author_id", "edited" DESC);
         CREATE INDEX "w_posts_recent" ON "w_posts" ("edited") WHERE stars > 3;

@@ -119,27 +119,58 @@ type Doubt = (String, String, bool);
 
 fn doubts(rows: &fit::Rows<'_>, live: &Schema, target: &Target, changes: &[Change]) -> Result<Vec<Doubt>> {
     let mut doubts = rows.columns_that_narrow()?;
+    let (old, new) = (rows.old, rows.new);
+    for (name, key) in &new.keys {
+        let is_unique = matches!(key.kind, KeyKind::Unique | KeyKind::Primary);
+        if is_unique && (old.keys.get(name) != Some(key) || is_retyped(rows, key)) {
+            doubts.extend(duplicates(rows, name, key)?.map(|query| (label(key), query, false)));
+        }
+    }
+    let mut checks: Vec<(&String, &String)> = new
+        .checks
+        .iter()
+        .filter(|(name, condition)| old.checks.get(*name) != Some(*condition) || any_retyped(rows))
+        .collect();
+    for column in &new.columns {
+        let before = shape::column(old, &column.name).and_then(|column| column.check.as_ref());
+        checks.extend(
+            column
+                .check
+                .iter()
+                .filter(|check| before != Some(*check) || any_retyped(rows))
+                .map(|check| (&column.name, check)),
+        );
+    }
+    for (name, condition) in checks {
+        doubts.push((name.clone(), rows.counted(&format!("NOT ({condition})"))?, false));
+    }
     for change in changes {
-        match change {
-            Change::AddKey { name, key } if matches!(key.kind, KeyKind::Unique | KeyKind::Primary) => {
-                if let Some(query) = duplicates(rows, name, key)? {
-                    doubts.push((label(key), query, false));
-                }
-            }
-            Change::AddCheck { name, condition } => {
-                doubts.push((name.clone(), rows.counted(&format!("NOT ({condition})"))?, false));
-            }
-            Change::ModifyColumn { from, to } if to.check.is_some() && to.check != from.check => {
-                let condition = to.check.clone().unwrap_or_default();
-                doubts.push((to.name.clone(), rows.counted(&format!("NOT ({condition})"))?, false));
-            }
-            Change::AddForeignKey { key, .. } => {
-                doubts.push((key.columns.join(", "), orphans(rows, live, target, key)?, false));
-            }
-            _ => {}
+        if let Change::AddForeignKey { key, .. } = change {
+            doubts.push((key.columns.join(", "), orphans(rows, live, target, key)?, false));
         }
     }
     Ok(doubts)
+}
+
+/// Whether values that differ now may be the same then, or the reverse.
+fn is_retyped(rows: &fit::Rows<'_>, key: &Key) -> bool {
+    key.filter.is_some() && any_retyped(rows)
+        || key.parts.iter().any(|part| match part.is_expression {
+            true => any_retyped(rows),
+            false => differs(rows, &part.of),
+        })
+}
+
+fn any_retyped(rows: &fit::Rows<'_>) -> bool {
+    rows.new.columns.iter().any(|column| differs(rows, &column.name))
+}
+
+fn differs(rows: &fit::Rows<'_>, name: &str) -> bool {
+    let told = |table| {
+        let column = shape::column(table, name)?;
+        Some((&column.sql_type, &column.collation, &column.generated, column.nullable))
+    };
+    told(rows.old) != told(rows.new)
 }
 
 fn label(key: &Key) -> String {

@@ -25,6 +25,7 @@ pub(super) struct Said {
 pub(super) struct ColumnSaid {
     pub collation: Option<String>,
     pub auto_increment: bool,
+    pub not_null: bool,
     pub generated: Option<String>,
     pub check: Option<String>,
 }
@@ -162,6 +163,7 @@ impl Reader<'_, '_> {
                 own(said, &|column| column.auto_increment = true);
             }
         } else if self.takes("not null") {
+            own(said, &|column| column.not_null = true);
             self.conflict(said, ConflictOf::NotNull(column.unwrap_or_default().to_owned()));
         } else if self.takes("unique") {
             let named = |list: String| names_in(&list);

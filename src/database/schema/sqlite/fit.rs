@@ -14,6 +14,9 @@ use crate::database::schema::target::Target;
 
 type Result<T> = std::result::Result<T, DatabaseError>;
 
+/// The rowid among the columns of a query.
+const ROWID: &str = "entracte_rowid";
+
 pub(super) struct Rows<'r> {
     /// The table's name in the database now.
     pub name: &'r str,
@@ -37,7 +40,17 @@ impl Rows<'_> {
         for (today, now) in self.columns {
             columns.push(format!("{} AS {}", quoted(now)?, quoted(today)?));
         }
+        if let Some(rowid) = self.rowid() {
+            columns.push(format!("{rowid} AS {ROWID}"));
+        }
         Ok(format!("(SELECT {} FROM {})", columns.join(", "), quoted(self.name)?))
+    }
+
+    /// What the rowid can be called in the table as it is now.
+    fn rowid(&self) -> Option<&'static str> {
+        let has = |name: &str| self.columns.iter().any(|(_, now)| shape::same(now, name));
+        let named = ["rowid", "_rowid_", "oid"].into_iter().find(|name| !has(name));
+        named.filter(|_| !shape::is_set(self.old, read::WITHOUT_ROWID))
     }
 
     /// The rows as they will be.
@@ -46,8 +59,14 @@ impl Rows<'_> {
         for column in self.new.columns.iter().filter(|column| column.generated.is_none()) {
             let value = write::value(self.old, self.new, column, self.may_narrow(&column.name))?;
             let value = match (value, shape::column(self.old, &column.name)) {
-                (Some((value, _)), Some(found)) => converted(&value, found, column),
+                (Some((value, _)), Some(found)) => {
+                    converted(&value, storage(self.old, found), storage(self.new, column))
+                }
                 (Some((value, _)), None) => value,
+                (None, None) if is_counted(self.new, column) => match self.rowid() {
+                    Some(_) => ROWID.to_owned(),
+                    None => "row_number() OVER ()".to_owned(),
+                },
                 (None, _) => column.default.clone().unwrap_or_else(|| "NULL".into()),
             };
             columns.push(format!("{value} AS {}", quoted(&column.name)?));
@@ -79,15 +98,17 @@ impl Rows<'_> {
             let Some(found) = shape::column(self.old, &column.name) else { continue };
             let name = quoted(&found.name)?;
             let mut conditions = Vec::new();
-            if found.nullable && !column.nullable && !is_counted(self.new, column) {
+            let may_be_null = !shape::refuses_null(self.old, found);
+            if may_be_null && shape::refuses_null(self.new, column) && !is_counted(self.new, column) {
                 conditions.push(format!("{name} IS NULL"));
             }
             let retyped = found.sql_type != column.sql_type;
             if cost::is_strict(self.new) && (retyped || !cost::is_strict(self.old)) {
                 conditions.push(not_strictly(&column.sql_type, &name));
             }
-            if write::storage(&found.sql_type) != write::storage(&column.sql_type) {
-                conditions.push(changes(write::storage(&column.sql_type), &name));
+            let stored = storage(self.new, column);
+            if storage(self.old, found) != stored {
+                conditions.push(changes(stored, &name));
             }
             if !conditions.is_empty() {
                 let query = format!("SELECT COUNT(*) FROM {rows} WHERE ({})", conditions.join(") OR ("));
@@ -111,10 +132,17 @@ fn is_number(value: &str) -> String {
     format!("typeof({value}) = 'text' AND {value} = CAST({value} AS NUMERIC)")
 }
 
+/// In which kind values are kept; ANY keeps them as they come.
+fn storage(table: &Table, column: &Column) -> &'static str {
+    match cost::is_strict(table) && column.sql_type == "any" {
+        true => "BLOB",
+        false => write::storage(&column.sql_type),
+    }
+}
+
 /// The value as the new column's affinity makes it.
-fn converted(value: &str, from: &Column, to: &Column) -> String {
-    let storage = write::storage(&to.sql_type);
-    if storage == write::storage(&from.sql_type) {
+fn converted(value: &str, from: &str, storage: &str) -> String {
+    if storage == from {
         return value.to_owned();
     }
     match storage {

@@ -27,10 +27,12 @@ use crate::database::scope::Scope;
 
 type Result<T> = std::result::Result<T, DatabaseError>;
 
-/// Options of a table; each has the value [`YES`] where it holds.
+/// Options of every table, each [`YES`] or [`NO`]: types that one kind of
+/// table has another may not know, so the release always decides.
 pub(super) const STRICT: &str = "strict";
 pub(super) const WITHOUT_ROWID: &str = "without rowid";
 pub(super) const YES: &str = "yes";
+pub(super) const NO: &str = "no";
 /// Options that belong to one constraint: `on conflict PRIMARY`, `deferred …`.
 pub(super) const ON_CONFLICT: &str = "on conflict ";
 pub(super) const DEFERRED: &str = "deferred ";
@@ -59,9 +61,8 @@ pub(in crate::database::schema) fn schema(db: &mut dyn Database, scope: &Scope) 
         }
         let mut table = table(db, name, sql)?;
         for (option, is_set) in [(STRICT, strict), (WITHOUT_ROWID, without_rowid)] {
-            if is_set.as_deref() == Some("1") {
-                table.options.insert(option.to_owned(), YES.to_owned());
-            }
+            let word = if is_set.as_deref() == Some("1") { YES } else { NO };
+            table.options.insert(option.to_owned(), word.to_owned());
         }
         names.extend(table.columns.iter().map(|column| column.name.to_lowercase()));
         schema.tables.insert(name.clone(), table);
@@ -150,11 +151,11 @@ fn columns(
     primary: &mut BTreeMap<u32, String>,
 ) -> Result<()> {
     let list = format!(
-        "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo({}) ORDER BY cid",
+        "SELECT name, type, dflt_value, pk, hidden FROM pragma_table_xinfo({}) ORDER BY cid",
         literal(name)
     );
     for row in db.query(&list)? {
-        let [Some(column), sql_type, not_null, default, pk, hidden] = row.as_slice() else { continue };
+        let [Some(column), sql_type, default, pk, hidden] = row.as_slice() else { continue };
         let text = said.columns.get(&column.to_lowercase()).cloned().unwrap_or_default();
         let hidden = hidden.as_deref().unwrap_or("0");
         let generated = text.generated.filter(|_| matches!(hidden, "2" | "3"));
@@ -164,7 +165,8 @@ fn columns(
         table.columns.push(Column {
             name: column.clone(),
             sql_type: type_of(sql_type.as_deref().unwrap_or_default()),
-            nullable: not_null.as_deref() != Some("1"),
+            // The pragma counts in what a primary key alone brings about.
+            nullable: !text.not_null,
             default: default.as_deref().filter(|_| generated.is_none()).and_then(expression::default),
             auto_increment: text.auto_increment,
             on_update: None,

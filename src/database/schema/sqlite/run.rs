@@ -3,6 +3,7 @@
 use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
 use crate::database::schema::sqlite::shape::literal;
+use crate::database::schema::sqlite::shape::quoted;
 use crate::database::schema::step::Step;
 
 type Result<T> = std::result::Result<T, DatabaseError>;
@@ -42,7 +43,7 @@ fn statements(db: &mut dyn Database, step: &Step) -> Result<()> {
     let drops = step.statements.iter().any(|statement| statement.starts_with("DROP TABLE"));
     let before = if drops { dangling(db, &step.table).ok() } else { None };
     for statement in &step.statements {
-        db.execute(statement)?;
+        execute(db, statement)?;
     }
     make_again(db, &triggers)?;
     let Some(before) = before else { return Ok(()) };
@@ -51,6 +52,43 @@ fn statements(db: &mut dyn Database, step: &Step) -> Result<()> {
         true => Err(DatabaseError::Dangling { table: step.table.clone(), rows: after - before }),
         false => Ok(()),
     }
+}
+
+/// `ALTER TABLE` fails where any view names what is not there, whatever table
+/// it is about. Such views are put aside meanwhile.
+fn execute(db: &mut dyn Database, statement: &str) -> Result<()> {
+    let result = db.execute(statement).map(|_| ());
+    match result {
+        Err(error) if statement.starts_with("ALTER TABLE") && is_about_a_view(&error) => {
+            let broken = broken_views(db)?;
+            if broken.is_empty() {
+                return Err(error);
+            }
+            for (name, _) in &broken {
+                db.execute(&format!("DROP VIEW {}", quoted(name)?))?;
+            }
+            db.execute(statement)?;
+            broken.iter().try_for_each(|(_, sql)| db.execute(sql).map(|_| ()))
+        }
+        result => result,
+    }
+}
+
+fn is_about_a_view(error: &DatabaseError) -> bool {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    cause.contains("error in view ")
+}
+
+/// The views that cannot be read, with their texts.
+fn broken_views(db: &mut dyn Database) -> Result<Vec<(String, String)>> {
+    let mut broken = Vec::new();
+    for row in db.query("SELECT name, sql FROM sqlite_master WHERE type = 'view' ORDER BY rowid")? {
+        let Ok([Some(name), Some(sql)]) = <[Option<String>; 2]>::try_from(row) else { continue };
+        if db.query(&format!("SELECT * FROM {} LIMIT 0", quoted(&name)?)).is_err() {
+            broken.push((name, sql));
+        }
+    }
+    Ok(broken)
 }
 
 struct Trigger {

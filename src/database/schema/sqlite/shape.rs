@@ -53,6 +53,13 @@ pub(super) fn rowid_alias(table: &Table) -> Option<&Column> {
     is_alias.then_some(column)
 }
 
+/// Whether a column refuses NULL, be it only for the kind of its table.
+pub(super) fn refuses_null(table: &Table, column: &Column) -> bool {
+    let keyed =
+        table.keys.get(PRIMARY).is_some_and(|key| key.parts.iter().any(|part| same(&part.of, &column.name)));
+    !column.nullable || keyed && (is_set(table, read::STRICT) || is_set(table, read::WITHOUT_ROWID))
+}
+
 /// The live schema once all tables and columns have their names of today.
 pub(super) fn renamed(live: &Schema, differences: &[Difference]) -> Schema {
     let mut schema = live.clone();
@@ -117,8 +124,18 @@ pub(super) fn changed(table: &Table, changes: &[Change], at_end: bool) -> Table 
     for change in changes {
         apply(&mut table, change, at_end);
     }
+    if is_set(&table, read::STRICT) {
+        // What the owner added may be of a type that such tables do not know.
+        for column in
+            table.columns.iter_mut().filter(|column| !STRICT_TYPES.contains(&column.sql_type.as_str()))
+        {
+            "any".clone_into(&mut column.sql_type);
+        }
+    }
     table
 }
+
+const STRICT_TYPES: [&str; 6] = ["int", "integer", "real", "text", "blob", "any"];
 
 fn apply(table: &mut Table, change: &Change, at_end: bool) {
     match change {

@@ -259,7 +259,7 @@ pub(super) fn value(
         return Ok(None);
     }
     let Some(found) = shape::column(old, &column.name) else {
-        let is_filled = column.nullable || column.default.is_some() || counted(new);
+        let is_filled = !shape::refuses_null(new, column) || column.default.is_some() || counted(new);
         return Ok((!is_filled).then(|| (neutral(column).to_owned(), None)));
     };
     let plain = quoted(&found.name)?;
@@ -273,7 +273,7 @@ pub(super) fn value(
         value = format!("CAST({value} AS {})", storage(&column.sql_type));
         losses.push(format!("column {}: what does not fit is cast", column.name));
     }
-    if found.nullable && !column.nullable && !counted(new) {
+    if !shape::refuses_null(old, found) && shape::refuses_null(new, column) && !counted(new) {
         let instead = column.default.clone().unwrap_or_else(|| neutral(column).to_owned());
         losses.push(format!("column {}: NULL becomes {instead}", column.name));
         value = format!("COALESCE({value}, {instead})");
