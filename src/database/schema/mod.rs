@@ -6,6 +6,11 @@
 //! tables with scratch names, or in memory. Both sides are then read back the
 //! same way, so that no spelling of a type can look like a difference.
 
+pub mod diff;
 pub mod model;
 pub mod step;
 pub mod target;
+
+pub use self::diff::Change;
+pub use self::diff::Difference;
+pub use self::diff::diff;
