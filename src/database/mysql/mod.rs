@@ -3,6 +3,7 @@
 pub(in crate::database) mod catalog;
 pub(in crate::database) mod checks;
 mod grants;
+pub(in crate::database) mod refused;
 pub(in crate::database) mod sum;
 pub(in crate::database) mod values;
 

@@ -122,6 +122,11 @@ pub fn diff(live: &Schema, target: &Target) -> Vec<Difference> {
     differences
 }
 
+/// The live schema as it stands once everything has its name of today.
+pub(in crate::database::schema) fn named_as_today(live: &Schema, target: &Target) -> Schema {
+    names::renamed(live, target).live
+}
+
 fn push(differences: &mut Vec<Difference>, table: &str, changes: Vec<Change>) {
     if !changes.is_empty() {
         differences.push(Difference { table: table.to_owned(), changes });
@@ -162,7 +167,9 @@ fn views(live: &Schema, target: &Target) -> Vec<Difference> {
         let query = target.schema.views[name].clone();
         let change = match live.views.get(name) {
             None => Change::CreateView { query },
-            Some(found) if *found != query => Change::ReplaceView { from: found.clone(), to: query },
+            Some(found) if !names::is_same_query(found, &query) => {
+                Change::ReplaceView { from: found.clone(), to: query }
+            }
             Some(_) => continue,
         };
         push(&mut differences, name, vec![change]);

@@ -6,11 +6,21 @@
 //! tables with scratch names, or in memory. Both sides are then read back the
 //! same way, so that no spelling of a type can look like a difference.
 
+pub mod declared;
 pub mod diff;
 pub mod model;
+mod mysql;
+mod plan;
+mod read;
+mod said;
+mod scratch;
 pub mod step;
 pub mod target;
 
 pub use self::diff::Change;
 pub use self::diff::Difference;
 pub use self::diff::diff;
+pub use self::plan::SchemaError;
+pub use self::plan::steps;
+pub use self::read::read;
+pub use self::scratch::target;

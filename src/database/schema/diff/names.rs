@@ -117,6 +117,17 @@ fn rename_column_of(table: &mut Table, from: &str, to: &str) {
     for key in table.foreign.values_mut() {
         rename_in(&mut key.columns, from, to);
     }
+    // The server renames within expressions, too.
+    let (from, to) = (format!("`{from}`"), format!("`{to}`"));
+    let rename = |sql: &mut String| *sql = sql.replace(&from, &to);
+    table.checks.values_mut().for_each(rename);
+    for column in &mut table.columns {
+        column.check.iter_mut().for_each(rename);
+        column.default.iter_mut().for_each(rename);
+        column.generated.iter_mut().for_each(|generated| rename(&mut generated.expression));
+    }
+    let parts = table.keys.values_mut().flat_map(|key| &mut key.parts);
+    parts.filter(|part| part.is_expression).for_each(|part| rename(&mut part.of));
 }
 
 fn rename_in(names: &mut [String], from: &str, to: &str) {
@@ -133,4 +144,46 @@ pub(super) fn mentions(sql: &str, name: &str) -> bool {
         let (before, after) = (sql[..at].chars().next_back(), sql[at + name.len()..].chars().next());
         !name.is_empty() && !before.is_some_and(is_part) && !after.is_some_and(is_part)
     })
+}
+
+/// Whether two queries are the same but for the brackets in which MariaDB puts
+/// all tables of a view, or does not.
+pub(super) fn is_same_query(one: &str, other: &str) -> bool {
+    one == other || without_brackets(one) == without_brackets(other)
+}
+
+fn without_brackets(query: &str) -> String {
+    let mut kept = query.to_owned();
+    let mut from = 0;
+    while let Some(at) = kept[from..].find(" from (").map(|at| from + at + " from ".len()) {
+        let opening = kept[at..].chars().take_while(|c| *c == '(').count();
+        let is_table = kept[at + opening..].starts_with('`');
+        match closing(&kept, at).filter(|_| is_table) {
+            Some(end) => {
+                kept.remove(end);
+                kept.remove(at);
+                from = at - " from ".len();
+            }
+            None => from = at,
+        }
+    }
+    kept
+}
+
+/// The place of the bracket that closes the one at `opening`.
+fn closing(query: &str, opening: usize) -> Option<usize> {
+    let mut depth = 0;
+    let mut quote = None;
+    for (at, c) in query.char_indices().skip_while(|(at, _)| *at < opening) {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '`' | '"') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') if depth == 1 => return Some(at),
+            (None, ')') => depth -= 1,
+            _ => {}
+        }
+    }
+    None
 }

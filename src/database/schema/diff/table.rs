@@ -69,13 +69,22 @@ fn columns(
 /// The declared column with what it leaves open as it is now.
 fn completed(found: &Column, wanted: &Column) -> Column {
     let mut column = wanted.clone();
-    if column.collation.is_none() && is_text(&column.sql_type) {
+    let is_open = match (&found.collation, &wanted.collation) {
+        (Some(found), Some(wanted)) => is_of_charset(found, wanted),
+        (_, wanted) => wanted.is_none() && is_text(&column.sql_type),
+    };
+    if is_open {
         column.collation.clone_from(&found.collation);
     }
     if column.comment.is_empty() {
         column.comment.clone_from(&found.comment);
     }
     column
+}
+
+/// Whether a collation belongs to the character set that is declared alone.
+fn is_of_charset(found: &str, wanted: &str) -> bool {
+    found.split_once('_').is_some_and(|(charset, _)| charset == wanted)
 }
 
 /// Whether values of the type have a collation.
@@ -85,7 +94,10 @@ fn is_text(sql_type: &str) -> bool {
 }
 
 fn options(live: &Table, wanted: &Table) -> Vec<Change> {
-    let differs = wanted.options.iter().filter(|(name, value)| live.options.get(*name) != Some(*value));
+    let differs = wanted.options.iter().filter(|(name, value)| match live.options.get(*name) {
+        Some(found) => found != *value && !(*name == "collation" && is_of_charset(found, value)),
+        None => true,
+    });
     differs
         .map(|(name, value)| Change::SetOption {
             name: name.clone(),

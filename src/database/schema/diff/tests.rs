@@ -135,6 +135,12 @@ fn one_table_against_the_declared_one() {
         ("a int | c check a > 0", "a int | c check a > 1", "t: drop check c, add check c"),
         ("a int | engine = MyISAM | comment = x", "a int | engine = InnoDB", "t: engine MyISAM -> InnoDB"),
         ("a int | engine = MyISAM", "a int", ""),
+        ("a int | collation = utf8mb4_bin", "a int | collation = utf8mb4", ""),
+        (
+            "a int | collation = utf8mb3_bin",
+            "a int | collation = utf8mb4",
+            "t: collation utf8mb3_bin -> utf8mb4",
+        ),
     ] {
         assert_eq!(plainly(&[("t", live)], &[("t", wanted)]), expected, "{live} -> {wanted}");
     }
@@ -153,6 +159,11 @@ fn whole_tables_and_views() {
     assert_eq!(plainly(&[], &[over, under, b]), "b: create; v2: create view; v1: create view");
     assert_eq!(plainly(&[("v2", "view select 2"), b], &[under, b]), "v2: replace view");
     assert_eq!(plainly(&[under, b], &[b]), "");
+    let bare = ("v", "view select 1 from `a` join `b` where (1)");
+    let bracketed = ("v", "view select 1 from (`a` join `b`) where (1)");
+    let another = ("v", "view select 1 from (`a` join `c`) where (1)");
+    assert_eq!(plainly(&[bare], &[bracketed]), "");
+    assert_eq!(plainly(&[bare], &[another]), "v: replace view");
 }
 
 fn hinted(live: &[(&str, &str)], wanted: &[(&str, &str)], hints: &str) -> String {
@@ -257,5 +268,6 @@ fn what_the_release_leaves_open_stays_as_it_is() {
     assert_eq!(differences[0].changes, [Change::ModifyColumn { from: live.clone(), to: number }]);
     let stated = column("varchar(60)", Some("utf8mb4_bin"), "theirs");
     let differences = changes(live.clone(), column("varchar(60)", Some("utf8mb4_bin"), ""));
-    assert_eq!(differences[0].changes, [Change::ModifyColumn { from: live, to: stated }]);
+    assert_eq!(differences[0].changes, [Change::ModifyColumn { from: live.clone(), to: stated }]);
+    assert_eq!(changes(live, column("varchar(60)", Some("latin1"), "")), []);
 }

@@ -1,0 +1,12 @@
+//! MySQL and MariaDB: how schemas are read, declared ones understood, and the
+//! statements that change the one into the other.
+
+mod narrow;
+pub(super) mod read;
+pub(super) mod scratch;
+mod spelling;
+mod stated;
+pub(super) mod steps;
+mod tokens;
+mod types;
+mod write;

@@ -1,0 +1,373 @@
+//! Which values of a column do not survive a change of its definition, and
+//! what is left of them where the release allows the loss. The server itself
+//! refuses some in strict mode and cuts others in silence; here both count.
+
+use crate::database::connection::DatabaseError;
+use crate::database::mysql::literal;
+use crate::database::schema::model::Column;
+use crate::database::schema::mysql::types;
+use crate::database::schema::mysql::types::Type;
+use crate::database::schema::mysql::write::quoted;
+
+/// Values that are lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Loss {
+    /// Holds for rows whose value does not survive.
+    pub lost: String,
+    /// What stands there instead; `None` where nobody can tell.
+    pub instead: Option<String>,
+    /// In a few words: `cut to 20 characters`.
+    pub how: String,
+}
+
+/// All losses of one column, to be looked at in this order: each assumes that
+/// those before it are no more.
+pub(super) fn losses(from: &Column, to: &Column) -> Result<Vec<Loss>, DatabaseError> {
+    if from.generated.is_some() || to.generated.is_some() {
+        return Ok(Vec::new());
+    }
+    let name = quoted(&from.name)?;
+    // What is emptied is emptied while the old definition still stands.
+    let to = &Column { nullable: from.nullable && to.nullable, ..to.clone() };
+    let (old, new) = (types::parse(&from.sql_type), types::parse(&to.sql_type));
+    let mut losses = Vec::new();
+    losses.extend(foreign_letters(&name, from, to, &old, &new));
+    if old != new {
+        losses.extend(values(&name, to, &old, &new));
+    }
+    if from.nullable && !to.nullable {
+        losses.push(Loss {
+            lost: format!("{name} IS NULL"),
+            instead: Some(filling(to, &new)),
+            how: "filled in where it is NULL".into(),
+        });
+    }
+    Ok(losses)
+}
+
+/// What stands where there was nothing.
+fn filling(column: &Column, new: &Type) -> String {
+    match (&column.default, new) {
+        (Some(default), _) => default.clone(),
+        (None, Type::Enum(words)) => words.first().map_or("''".into(), |word| literal(word)),
+        (None, Type::Date) => "'1970-01-01'".into(),
+        (None, Type::DateTime(_) | Type::Timestamp(_)) => "'1970-01-02 00:00:00'".into(),
+        (None, Type::Text { .. } | Type::Bytes { .. } | Type::Set(_)) => "''".into(),
+        (None, _) => "0".into(),
+    }
+}
+
+/// What stands where nothing is left of a value.
+fn nothing(column: &Column, new: &Type) -> String {
+    if column.nullable { "NULL".into() } else { filling(column, new) }
+}
+
+fn charset(collation: &str) -> &str {
+    collation.split_once('_').map_or(collation, |(charset, _)| charset)
+}
+
+/// Letters that the character set to come does not have.
+fn foreign_letters(name: &str, from: &Column, to: &Column, old: &Type, new: &Type) -> Option<Loss> {
+    let is_text = |kind: &Type| matches!(kind, Type::Text { .. } | Type::Enum(_) | Type::Set(_));
+    let (Some(before), Some(after)) = (&from.collation, &to.collation) else { return None };
+    let (before, after) = (charset(before), charset(after));
+    let is_wider = after == "utf8mb4" || (before == "ascii" && after != "ucs2") || before == after;
+    if is_wider || !is_text(old) || !is_text(new) {
+        return None;
+    }
+    let kept = format!("CONVERT(CONVERT({name} USING {after}) USING {before})");
+    Some(Loss {
+        lost: format!("CAST({name} AS BINARY) <> CAST({kept} AS BINARY)"),
+        instead: matches!(old, Type::Text { .. }).then_some(kept),
+        how: format!("letters that {after} lacks become ?"),
+    })
+}
+
+fn values(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
+    use Type::*;
+    match (old, new) {
+        (Integer { .. } | Decimal { .. } | Real { .. } | Bit(_) | Year, Integer { min, max }) => {
+            let mut losses: Vec<Loss> = matches!(old, Decimal { .. } | Real { .. })
+                .then(|| changed(name, format!("ROUND({name})"), "rounded"))
+                .into_iter()
+                .collect();
+            losses.extend(out_of_range(name, old, &min.to_string(), &max.to_string()));
+            losses
+        }
+        (
+            Integer { .. } | Decimal { .. } | Real { .. } | Bit(_) | Year,
+            Decimal { digits, scale, unsigned },
+        ) => decimal(name, old, *digits, *scale, *unsigned),
+        (Integer { .. } | Decimal { .. } | Real { .. } | Bit(_) | Year, Real { double, unsigned }) => {
+            real(name, old, *double, *unsigned)
+        }
+        (Text { .. } | Enum(_) | Set(_), Text { .. }) => text(name, to, old, new),
+        (Text { .. }, Bytes { length, .. }) | (Bytes { .. }, Bytes { length, .. }) => {
+            bytes(name, old, new, *length)
+        }
+        (Enum(_) | Text { .. }, Enum(words)) => one_of(name, to, new, old, words),
+        (Set(before), Set(after)) => set(name, before, after),
+        (Text { .. }, Integer { .. } | Decimal { .. } | Real { .. }) => {
+            let mut losses = vec![no_number(name, to, new)];
+            losses.extend(values(&format!("({name} + 0)"), to, &Real { double: true, unsigned: false }, new));
+            for loss in losses.iter_mut().skip(1) {
+                loss.lost = format!("{name} REGEXP {NUMBER} AND {}", loss.lost);
+            }
+            losses
+        }
+        (DateTime(_) | Timestamp(_), Date) => vec![changed(name, format!("DATE({name})"), "cut to the day")],
+        (DateTime(before) | Timestamp(before), DateTime(after)) if after < before => {
+            vec![fraction(name, *after)]
+        }
+        (DateTime(before), Timestamp(after)) => timestamp(name, to, new, *before, *after),
+        (Timestamp(before), Timestamp(after)) | (Time(before), Time(after)) if after < before => {
+            vec![fraction(name, *after)]
+        }
+        (Date, DateTime(_)) | (Timestamp(_) | DateTime(_), DateTime(_)) | (Timestamp(_), Timestamp(_)) => {
+            Vec::new()
+        }
+        (Time(_), Time(_)) => Vec::new(),
+        (
+            Date | Year | DateTime(_) | Timestamp(_) | Time(_) | Integer { .. } | Decimal { .. },
+            Text { .. },
+        ) => written(name, new),
+        (Bit(before), Bit(after)) if after >= before => Vec::new(),
+        _ => vec![Loss {
+            lost: format!("{name} IS NOT NULL"),
+            instead: None,
+            how: format!("turned into {}", to.sql_type),
+        }],
+    }
+}
+
+/// A number and nothing else; the blanks around it are no loss.
+const NUMBER: &str = "'^ *[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][-+]?[0-9]+)? *$'";
+
+fn no_number(name: &str, to: &Column, new: &Type) -> Loss {
+    Loss {
+        lost: format!("{name} NOT REGEXP {NUMBER}"),
+        instead: Some(nothing(to, new)),
+        how: "emptied where it is no number".into(),
+    }
+}
+
+fn changed(name: &str, instead: String, how: &str) -> Loss {
+    Loss { lost: format!("{name} <> {instead}"), instead: Some(instead), how: how.into() }
+}
+
+fn fraction(name: &str, digits: u32) -> Loss {
+    // What the server does with `TRUNCATE` for times.
+    let unit = 1_000_000 / 10_u32.pow(digits);
+    let instead = format!("{name} - INTERVAL MICROSECOND({name}) % {unit} MICROSECOND");
+    Loss {
+        lost: format!("MICROSECOND({name}) % {unit} <> 0"),
+        instead: Some(instead),
+        how: format!("cut to {digits} digits below the second"),
+    }
+}
+
+fn out_of_range(name: &str, old: &Type, min: &str, max: &str) -> Option<Loss> {
+    if let Type::Integer { min: lowest, max: highest } = old {
+        let is = |limit: &str, value: i128, below: bool| {
+            limit.parse::<i128>().is_ok_and(|limit| if below { limit <= value } else { limit >= value })
+        };
+        if is(min, *lowest, true) && is(max, *highest, false) {
+            return None;
+        }
+    }
+    Some(Loss {
+        lost: format!("({name} < {min} OR {name} > {max})"),
+        instead: Some(format!("LEAST(GREATEST({name}, {min}), {max})")),
+        how: format!("kept within {min} and {max}"),
+    })
+}
+
+fn decimal(name: &str, old: &Type, digits: u32, scale: u32, unsigned: bool) -> Vec<Loss> {
+    let mut losses = Vec::new();
+    let finer = match old {
+        Type::Decimal { scale: before, .. } => *before > scale,
+        Type::Real { .. } => true,
+        _ => false,
+    };
+    if finer {
+        losses.push(changed(name, format!("ROUND({name}, {scale})"), &format!("rounded to {scale} digits")));
+    }
+    let (whole, behind) = ("9".repeat((digits - scale.min(digits)) as usize), "9".repeat(scale as usize));
+    let max = match (whole.is_empty(), behind.is_empty()) {
+        (false, true) => whole,
+        (true, _) => format!("0.{behind}"),
+        (false, false) => format!("{whole}.{behind}"),
+    };
+    let min = if unsigned { "0".into() } else { format!("-{max}") };
+    losses.extend(out_of_range(name, old, &min, &max));
+    losses
+}
+
+fn real(name: &str, old: &Type, double: bool, unsigned: bool) -> Vec<Loss> {
+    let mut losses = Vec::new();
+    let exact = if double { 1_i128 << 53 } else { 1 << 24 };
+    let fits = |value: &i128| value.abs() <= exact;
+    let is_exact = match old {
+        Type::Integer { min, max } => fits(min) && fits(max),
+        Type::Real { double: before, .. } => double || !before,
+        Type::Year => true,
+        Type::Bit(bits) => *bits <= 24,
+        _ => false,
+    };
+    if !is_exact {
+        let kept = if double { format!("CAST({name} AS DOUBLE)") } else { format!("CAST({name} AS FLOAT)") };
+        losses.push(Loss {
+            lost: format!("{name} <> CAST({kept} AS {})", exactly(old)),
+            instead: None,
+            how: "not exact any more".into(),
+        });
+    }
+    if unsigned {
+        losses.push(Loss {
+            lost: format!("{name} < 0"),
+            instead: Some("0".into()),
+            how: "0 where it is below".into(),
+        });
+    }
+    losses
+}
+
+/// The type to compare in, so that nothing is rounded on the way.
+fn exactly(old: &Type) -> String {
+    match old {
+        Type::Decimal { digits, scale, .. } => format!("DECIMAL({digits},{scale})"),
+        Type::Real { .. } => "DOUBLE".into(),
+        _ => "DECIMAL(30,0)".into(),
+    }
+}
+
+fn text(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
+    let Type::Text { characters, bytes, padded } = new else { return Vec::new() };
+    let longest = match old {
+        Type::Text { characters, bytes, .. } => characters.or(*bytes),
+        _ => None,
+    };
+    let mut losses = Vec::new();
+    let cut = |lost: String, length: u64, how: String| Loss {
+        lost,
+        instead: Some(format!("LEFT({name}, {length})")),
+        how,
+    };
+    if let Some(limit) = characters.filter(|limit| longest.is_none_or(|longest| longest > *limit)) {
+        losses.push(cut(
+            format!("CHAR_LENGTH({name}) > {limit}"),
+            limit,
+            format!("cut to {limit} characters"),
+        ));
+    }
+    let wide = widest(to.collation.as_deref().unwrap_or_default());
+    let always = |limit: u64| match old {
+        Type::Text { characters: Some(longest), .. } => longest * wide <= limit,
+        Type::Text { bytes: Some(longest), .. } => *longest <= limit,
+        _ => false,
+    };
+    if let Some(limit) = bytes.filter(|limit| !always(*limit)) {
+        let charset = charset(to.collation.as_deref().unwrap_or("utf8mb4"));
+        let lost = format!("LENGTH(CONVERT({name} USING {charset})) > {limit}");
+        losses.push(cut(lost, limit / wide, format!("cut to {limit} bytes")));
+    }
+    if *padded && !matches!(old, Type::Text { padded: true, .. }) {
+        losses.push(Loss {
+            lost: format!("{name} LIKE '% '"),
+            instead: Some(format!("TRIM(TRAILING ' ' FROM {name})")),
+            how: "without the blanks at its end".into(),
+        });
+    }
+    losses
+}
+
+/// The most bytes that one letter takes.
+fn widest(collation: &str) -> u64 {
+    match charset(collation) {
+        "latin1" | "ascii" | "latin2" | "cp1250" | "cp1251" | "koi8r" | "binary" => 1,
+        "utf8" | "utf8mb3" => 3,
+        _ => 4,
+    }
+}
+
+fn bytes(name: &str, old: &Type, new: &Type, limit: u64) -> Vec<Loss> {
+    let mut losses = Vec::new();
+    if !matches!(old, Type::Bytes { length, .. } if *length <= limit) {
+        losses.push(Loss {
+            lost: format!("LENGTH({name}) > {limit}"),
+            instead: matches!(old, Type::Bytes { .. }).then(|| format!("LEFT({name}, {limit})")),
+            how: format!("cut to {limit} bytes"),
+        });
+    }
+    if matches!(new, Type::Bytes { padded: true, .. }) {
+        losses.push(Loss {
+            lost: format!("LENGTH({name}) < {limit}"),
+            instead: None,
+            how: format!("filled up to {limit} bytes"),
+        });
+    }
+    losses
+}
+
+fn list(words: &[String]) -> String {
+    words.iter().map(|word| literal(word)).collect::<Vec<_>>().join(", ")
+}
+
+fn one_of(name: &str, to: &Column, new: &Type, old: &Type, words: &[String]) -> Vec<Loss> {
+    if matches!(old, Type::Enum(before) if before.iter().all(|word| words.contains(word))) {
+        return Vec::new();
+    }
+    // The value of a removed word has to be one that the old type knows, too.
+    let left = match (to.nullable, old) {
+        (true, _) => Some("NULL".into()),
+        (false, Type::Enum(before)) => {
+            words.iter().find(|word| before.contains(word)).map(|word| literal(word))
+        }
+        (false, _) => Some(nothing(to, new)),
+    };
+    vec![Loss {
+        lost: format!("{name} NOT IN ({})", list(words)),
+        instead: left,
+        how: "emptied where its word is no more".into(),
+    }]
+}
+
+fn set(name: &str, before: &[String], after: &[String]) -> Vec<Loss> {
+    let removed = before.iter().filter(|word| !after.contains(word));
+    let one = |word: &String| Loss {
+        lost: format!("FIND_IN_SET({}, {name})", literal(word)),
+        instead: Some(format!(
+            "TRIM(BOTH ',' FROM REPLACE(CONCAT(',', {name}, ','), CONCAT(',', {}, ','), ','))",
+            literal(word)
+        )),
+        how: format!("without {word}"),
+    };
+    removed.map(one).collect()
+}
+
+fn timestamp(name: &str, to: &Column, new: &Type, before: u32, after: u32) -> Vec<Loss> {
+    let mut losses = vec![Loss {
+        lost: format!("({name} < '1970-01-02 00:00:00' OR {name} > '2038-01-18 00:00:00')"),
+        instead: Some(nothing(to, new)),
+        how: "emptied where it is no time between 1970 and 2038".into(),
+    }];
+    losses.extend((after < before).then(|| fraction(name, after)));
+    losses
+}
+
+/// Numbers and times as text, which may not have room for them.
+fn written(name: &str, new: &Type) -> Vec<Loss> {
+    let (limit, length) = match new {
+        Type::Text { characters: Some(limit), .. } => (*limit, "CHAR_LENGTH"),
+        Type::Text { bytes: Some(limit), .. } => (*limit, "LENGTH"),
+        _ => return Vec::new(),
+    };
+    match limit > 70 {
+        true => Vec::new(),
+        false => vec![Loss {
+            lost: format!("{length}({name}) > {limit}"),
+            instead: None,
+            how: format!("more than {limit} characters when written"),
+        }],
+    }
+}

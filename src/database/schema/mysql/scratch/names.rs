@@ -1,0 +1,185 @@
+//! Scratch names put into statements, and taken out of what the server made.
+
+use std::collections::BTreeMap;
+
+use crate::database::schema::declared::Declaration;
+use crate::database::schema::model::ForeignKey;
+use crate::database::schema::model::Schema;
+use crate::database::schema::model::Table;
+use crate::database::schema::mysql::tokens;
+use crate::database::schema::mysql::tokens::Kind;
+use crate::database::schema::mysql::tokens::Token;
+
+/// Whether a statement makes or alters something in the database at hand, and
+/// in no other; the place of the name among its tokens.
+pub(super) fn check(statement: &str) -> Option<usize> {
+    let tokens: Vec<(usize, Token)> = tokens::tokens(statement)
+        .into_iter()
+        .enumerate()
+        .filter(|(_, token)| token.kind != Kind::Blank)
+        .collect();
+    let first = tokens.first()?.1;
+    let is_known = first.is("create") || first.is("alter");
+    let kind = tokens.iter().take(16).position(|(_, token)| {
+        ["table", "view", "index", "procedure", "function", "trigger", "event", "database", "user"]
+            .iter()
+            .any(|word| token.is(word))
+    })?;
+    let mut rest = tokens[kind + 1..].iter();
+    let name = match tokens[kind].1 {
+        token if token.is("table") || token.is("view") => {
+            rest.find(|(_, token)| !["if", "not", "exists"].iter().any(|word| token.is(word)))
+        }
+        token if token.is("index") => {
+            rest.find(|(_, token)| token.is("on"));
+            rest.next()
+        }
+        _ => None,
+    }?;
+    let is_qualified = rest.next().is_some_and(|(_, token)| token.text == ".");
+    (is_known && !is_qualified).then_some(name.0)
+}
+
+/// A scratch name for each table and view.
+pub(super) struct Names {
+    scratch: BTreeMap<String, String>,
+    prefix: String,
+}
+
+impl Names {
+    pub fn of(declaration: &Declaration, prefix: &str) -> Names {
+        let all = declaration.tables.iter().chain(&declaration.views).enumerate();
+        // All of one length, so that none is the beginning of another.
+        let one = |(number, name): (usize, &String)| (name.clone(), format!("{prefix}_{number:05}"));
+        Names { scratch: all.map(one).collect(), prefix: prefix.to_owned() }
+    }
+
+    pub fn scratch(&self) -> Vec<String> {
+        self.scratch.values().cloned().collect()
+    }
+
+    /// The statement with scratch names, unless it is not about a declared table.
+    pub fn put_into(&self, statement: &str) -> Option<String> {
+        let subject = check(statement)?;
+        let tokens = tokens::tokens(statement);
+        if !self.scratch.contains_key(&tokens[subject].name()?) {
+            return None;
+        }
+        let mut places = Places::default();
+        let mut written = String::with_capacity(statement.len() + 64);
+        for (at, token) in tokens.iter().enumerate() {
+            let next = tokens[at + 1..].iter().find(|token| token.kind != Kind::Blank);
+            let named = token.name();
+            let scratch = named.as_ref().and_then(|name| self.scratch.get(name));
+            match (scratch, named) {
+                (Some(scratch), _) if at == subject || places.is_table(next) => {
+                    written.push_str(&like(token, scratch))
+                }
+                (_, Some(name)) if places.is_constraint(token) => {
+                    written.push_str(&quoted(&self.constraint(&name)));
+                }
+                _ => written.push_str(token.text),
+            }
+            places.pass(token);
+        }
+        Some(written)
+    }
+
+    /// Names of foreign keys are the database's, not the table's.
+    fn constraint(&self, name: &str) -> String {
+        let longest = 64 - self.prefix.len() - 2;
+        format!("{}__{}", self.prefix, name.chars().take(longest).collect::<String>())
+    }
+
+    /// The model with the names that were declared.
+    pub fn given_back(&self, schema: Schema) -> Schema {
+        let back = |text: &str| {
+            let mut text = text.to_owned();
+            for (name, scratch) in &self.scratch {
+                text = text.replace(scratch, name);
+            }
+            text.replace(&format!("{}__", self.prefix), "")
+        };
+        let tables = schema.tables.into_iter().map(|(name, table)| (back(&name), renamed(table, &back)));
+        let views = schema.views.into_iter().map(|(name, query)| (back(&name), back(&query)));
+        Schema { tables: tables.collect(), views: views.collect() }
+    }
+}
+
+fn renamed(table: Table, back: &impl Fn(&str) -> String) -> Table {
+    let foreign = table.foreign.into_iter().map(|(name, key)| {
+        let key = ForeignKey { table: back(&key.table), ..key };
+        (back(&name), key)
+    });
+    Table {
+        foreign: foreign.collect(),
+        keys: table.keys.into_iter().map(|(name, key)| (back(&name), key)).collect(),
+        checks: table.checks.into_iter().map(|(name, condition)| (back(&name), condition)).collect(),
+        ..table
+    }
+}
+
+/// In backticks where the name was: an unnamed column of a view is called by
+/// the very letters of its expression.
+fn like(token: &Token, scratch: &str) -> String {
+    if token.kind == Kind::Name { quoted(scratch) } else { scratch.to_owned() }
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// Where in a statement the next token stands.
+#[derive(Default)]
+struct Places {
+    last: String,
+    /// Within the list of tables of a query, for each bracket.
+    in_from: Vec<bool>,
+    is_query: bool,
+}
+
+impl Places {
+    fn is_table(&self, next: Option<&Token>) -> bool {
+        let qualifies = next.is_some_and(|next| next.text == ".") && self.last != ".";
+        let in_list =
+            self.in_from.last().is_some_and(|inside| *inside) && matches!(self.last.as_str(), "," | "(");
+        match self.last.as_str() {
+            "FROM" | "JOIN" | "STRAIGHT_JOIN" => self.is_query,
+            "REFERENCES" | "LIKE" => !self.is_query,
+            _ => qualifies || in_list,
+        }
+    }
+
+    fn is_constraint(&self, token: &Token) -> bool {
+        let keywords = ["check", "foreign", "primary", "unique", "if"];
+        self.last == "CONSTRAINT" && !keywords.iter().any(|word| token.is(word))
+    }
+
+    fn pass(&mut self, token: &Token) {
+        if token.kind == Kind::Blank {
+            return;
+        }
+        self.last = match token.kind {
+            Kind::Name => String::new(),
+            _ => token.text.to_ascii_uppercase(),
+        };
+        if self.in_from.is_empty() {
+            self.in_from.push(false);
+        }
+        let inside = self.in_from.last().is_some_and(|inside| *inside);
+        match self.last.as_str() {
+            "SELECT" | "WITH" => self.is_query = true,
+            "(" => self.in_from.push(inside),
+            ")" if self.in_from.len() > 1 => _ = self.in_from.pop(),
+            _ => {}
+        }
+        let now = match self.last.as_str() {
+            "FROM" | "JOIN" => self.is_query,
+            "SELECT" | "WHERE" | "ON" | "USING" | "GROUP" | "ORDER" | "HAVING" | "LIMIT" | "UNION" => false,
+            _ => return,
+        };
+        if let Some(inside) = self.in_from.last_mut() {
+            *inside = now;
+        }
+    }
+}
