@@ -6,6 +6,7 @@
 //! tables with scratch names, or in memory. Both sides are then read back the
 //! same way, so that no spelling of a type can look like a difference.
 
+mod cost;
 pub mod declared;
 pub mod diff;
 pub mod model;
@@ -17,6 +18,7 @@ mod scratch;
 pub mod step;
 pub mod target;
 
+pub use self::cost::cost;
 pub use self::diff::Change;
 pub use self::diff::Difference;
 pub use self::diff::diff;

@@ -1,6 +1,7 @@
 //! MySQL and MariaDB: how schemas are read, declared ones understood, and the
 //! statements that change the one into the other.
 
+pub(super) mod cost;
 mod narrow;
 pub(super) mod read;
 pub(super) mod scratch;

@@ -10,7 +10,7 @@ use crate::database::schema::mysql::types::Type;
 use crate::database::schema::mysql::write::quoted;
 
 /// Values that are lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Loss {
     /// Holds for rows whose value does not survive.
     pub lost: String,
@@ -18,6 +18,8 @@ pub(super) struct Loss {
     pub instead: Option<String>,
     /// In a few words: `cut to 20 characters`.
     pub how: String,
+    /// The server calls it an error even where it is said in so many words.
+    pub is_error: bool,
 }
 
 /// All losses of one column, to be looked at in this order: each assumes that
@@ -40,6 +42,7 @@ pub(super) fn losses(from: &Column, to: &Column) -> Result<Vec<Loss>, DatabaseEr
             lost: format!("{name} IS NULL"),
             instead: Some(filling(to, &new)),
             how: "filled in where it is NULL".into(),
+            ..Loss::default()
         });
     }
     Ok(losses)
@@ -80,6 +83,7 @@ fn foreign_letters(name: &str, from: &Column, to: &Column, old: &Type, new: &Typ
         lost: format!("CAST({name} AS BINARY) <> CAST({kept} AS BINARY)"),
         instead: matches!(old, Type::Text { .. }).then_some(kept),
         how: format!("letters that {after} lacks become ?"),
+        is_error: true,
     })
 }
 
@@ -107,14 +111,7 @@ fn values(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
         }
         (Enum(_) | Text { .. }, Enum(words)) => one_of(name, to, new, old, words),
         (Set(before), Set(after)) => set(name, before, after),
-        (Text { .. }, Integer { .. } | Decimal { .. } | Real { .. }) => {
-            let mut losses = vec![no_number(name, to, new)];
-            losses.extend(values(&format!("({name} + 0)"), to, &Real { double: true, unsigned: false }, new));
-            for loss in losses.iter_mut().skip(1) {
-                loss.lost = format!("{name} REGEXP {NUMBER} AND {}", loss.lost);
-            }
-            losses
-        }
+        (Text { .. }, Integer { .. } | Decimal { .. } | Real { .. }) => number(name, to, new),
         (DateTime(_) | Timestamp(_), Date) => vec![changed(name, format!("DATE({name})"), "cut to the day")],
         (DateTime(before) | Timestamp(before), DateTime(after)) if after < before => {
             vec![fraction(name, *after)]
@@ -136,6 +133,7 @@ fn values(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
             lost: format!("{name} IS NOT NULL"),
             instead: None,
             how: format!("turned into {}", to.sql_type),
+            ..Loss::default()
         }],
     }
 }
@@ -143,16 +141,39 @@ fn values(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
 /// A number and nothing else; the blanks around it are no loss.
 const NUMBER: &str = "'^ *[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][-+]?[0-9]+)? *$'";
 
+/// Text that is to be a number: it has to be one first.
+fn number(name: &str, to: &Column, new: &Type) -> Vec<Loss> {
+    let (read, kind, scale) = match new {
+        Type::Real { .. } => (format!("({name} + 0)"), Type::Real { double: true, unsigned: false }, None),
+        _ => {
+            let scale = if let Type::Decimal { scale, .. } = new { *scale } else { 0 };
+            let exact = Type::Decimal { digits: 65, scale: 20, unsigned: false };
+            (format!("CAST({name} AS DECIMAL(65,20))"), exact, Some(scale))
+        }
+    };
+    let mut losses = vec![no_number(name, to, new)];
+    for mut loss in values(&read, to, &kind, new) {
+        loss.lost = format!("{name} REGEXP {NUMBER} AND {}", loss.lost);
+        // No more digits than the number to come has: text is read strictly.
+        if let (Some(instead), Some(scale)) = (&mut loss.instead, scale) {
+            *instead = format!("ROUND({instead}, {scale})");
+        }
+        losses.push(loss);
+    }
+    losses
+}
+
 fn no_number(name: &str, to: &Column, new: &Type) -> Loss {
     Loss {
         lost: format!("{name} NOT REGEXP {NUMBER}"),
         instead: Some(nothing(to, new)),
         how: "emptied where it is no number".into(),
+        ..Loss::default()
     }
 }
 
 fn changed(name: &str, instead: String, how: &str) -> Loss {
-    Loss { lost: format!("{name} <> {instead}"), instead: Some(instead), how: how.into() }
+    Loss { lost: format!("{name} <> {instead}"), instead: Some(instead), how: how.into(), ..Loss::default() }
 }
 
 fn fraction(name: &str, digits: u32) -> Loss {
@@ -163,6 +184,7 @@ fn fraction(name: &str, digits: u32) -> Loss {
         lost: format!("MICROSECOND({name}) % {unit} <> 0"),
         instead: Some(instead),
         how: format!("cut to {digits} digits below the second"),
+        ..Loss::default()
     }
 }
 
@@ -179,6 +201,7 @@ fn out_of_range(name: &str, old: &Type, min: &str, max: &str) -> Option<Loss> {
         lost: format!("({name} < {min} OR {name} > {max})"),
         instead: Some(format!("LEAST(GREATEST({name}, {min}), {max})")),
         how: format!("kept within {min} and {max}"),
+        ..Loss::default()
     })
 }
 
@@ -220,6 +243,7 @@ fn real(name: &str, old: &Type, double: bool, unsigned: bool) -> Vec<Loss> {
             lost: format!("{name} <> CAST({kept} AS {})", exactly(old)),
             instead: None,
             how: "not exact any more".into(),
+            ..Loss::default()
         });
     }
     if unsigned {
@@ -227,6 +251,7 @@ fn real(name: &str, old: &Type, double: bool, unsigned: bool) -> Vec<Loss> {
             lost: format!("{name} < 0"),
             instead: Some("0".into()),
             how: "0 where it is below".into(),
+            ..Loss::default()
         });
     }
     losses
@@ -252,6 +277,7 @@ fn text(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
         lost,
         instead: Some(format!("LEFT({name}, {length})")),
         how,
+        ..Loss::default()
     };
     if let Some(limit) = characters.filter(|limit| longest.is_none_or(|longest| longest > *limit)) {
         losses.push(cut(
@@ -276,6 +302,7 @@ fn text(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
             lost: format!("{name} LIKE '% '"),
             instead: Some(format!("TRIM(TRAILING ' ' FROM {name})")),
             how: "without the blanks at its end".into(),
+            ..Loss::default()
         });
     }
     losses
@@ -297,6 +324,7 @@ fn bytes(name: &str, old: &Type, new: &Type, limit: u64) -> Vec<Loss> {
             lost: format!("LENGTH({name}) > {limit}"),
             instead: matches!(old, Type::Bytes { .. }).then(|| format!("LEFT({name}, {limit})")),
             how: format!("cut to {limit} bytes"),
+            ..Loss::default()
         });
     }
     if matches!(new, Type::Bytes { padded: true, .. }) {
@@ -304,6 +332,7 @@ fn bytes(name: &str, old: &Type, new: &Type, limit: u64) -> Vec<Loss> {
             lost: format!("LENGTH({name}) < {limit}"),
             instead: None,
             how: format!("filled up to {limit} bytes"),
+            ..Loss::default()
         });
     }
     losses
@@ -329,6 +358,7 @@ fn one_of(name: &str, to: &Column, new: &Type, old: &Type, words: &[String]) -> 
         lost: format!("{name} NOT IN ({})", list(words)),
         instead: left,
         how: "emptied where its word is no more".into(),
+        ..Loss::default()
     }]
 }
 
@@ -341,6 +371,7 @@ fn set(name: &str, before: &[String], after: &[String]) -> Vec<Loss> {
             literal(word)
         )),
         how: format!("without {word}"),
+        ..Loss::default()
     };
     removed.map(one).collect()
 }
@@ -350,6 +381,7 @@ fn timestamp(name: &str, to: &Column, new: &Type, before: u32, after: u32) -> Ve
         lost: format!("({name} < '1970-01-02 00:00:00' OR {name} > '2038-01-18 00:00:00')"),
         instead: Some(nothing(to, new)),
         how: "emptied where it is no time between 1970 and 2038".into(),
+        ..Loss::default()
     }];
     losses.extend((after < before).then(|| fraction(name, after)));
     losses
@@ -368,6 +400,7 @@ fn written(name: &str, new: &Type) -> Vec<Loss> {
             lost: format!("{length}({name}) > {limit}"),
             instead: None,
             how: format!("more than {limit} characters when written"),
+            ..Loss::default()
         }],
     }
 }

@@ -6,7 +6,7 @@
 mod apart;
 mod names;
 #[cfg(test)]
-mod tests;
+pub(in crate::database::schema) mod tests;
 
 use std::time::Duration;
 

@@ -221,8 +221,13 @@ fn narrowed(difference: &Difference, live: &Table, target: &Target) -> Result<Ve
                 let name = quoted(name_of_now(difference, &other.name))?;
                 set.push(format!("{name} = {name}"));
             }
-            let statement =
-                format!("UPDATE {} SET {} WHERE {}", quoted(&difference.table)?, set.join(", "), loss.lost);
+            let ignore = if loss.is_error { "IGNORE " } else { "" };
+            let statement = format!(
+                "UPDATE {ignore}{} SET {} WHERE {}",
+                quoted(&difference.table)?,
+                set.join(", "),
+                loss.lost
+            );
             let what = vec![format!("column {}: {}", from.name, loss.how)];
             let step = Step { table: difference.table.clone(), what, statements: vec![statement] };
             steps.push(Planned { step, changes: Vec::new() });
