@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 
 use crate::base::exit::Fault;
 
