@@ -74,7 +74,8 @@ pub fn tokens(sql: &str, dialect: Dialect) -> Result<Vec<Token<'_>>, LexError> {
             at += first.len_utf8();
             continue;
         }
-        let (kind, length) = next(&sql[at..], first, dialect).map_err(|what| LexError::Unclosed { what, line })?;
+        let (kind, length) =
+            next(&sql[at..], first, dialect).map_err(|what| LexError::Unclosed { what, line })?;
         let text = &sql[at..at + length];
         found.push(Token { kind, text, at, line });
         line += text.bytes().filter(|byte| *byte == b'\n').count();
