@@ -33,7 +33,7 @@ const MANY: [&str; 5] = [
      ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT='the user''s'",
     "CREATE TABLE IF NOT EXISTS `post` (id bigint PRIMARY KEY, user int unsigned, other int unsigned, \
      CONSTRAINT mine FOREIGN KEY (user) REFERENCES user (id) ON DELETE CASCADE, \
-     FOREIGN KEY (other) REFERENCES `user` (`id`))",
+     CONSTRAINT a_foreign_key_whose_name_is_as_long_as_a_name_may_be_in_mysql_64 FOREIGN KEY (other) REFERENCES `user` (`id`))",
     "ALTER TABLE post ADD COLUMN t timestamp NULL, ADD KEY (t)",
     "CREATE VIEW both_of AS SELECT user.user, count(post.id) FROM post, user WHERE user.id = post.user \
      AND user.user <> 'user' GROUP BY user.user",
