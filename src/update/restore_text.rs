@@ -67,9 +67,9 @@ fn database(work: &Work) -> String {
     let dump = work.run.folder.dump();
     let command = match work.database {
         Some(Address::MySql(_)) if fs::is_folder(&dump) => {
-            let file = quoted(&dump.join("dump.sql"));
+            let file = quoted(&dump.join("dump.sql.zst"));
             format!(
-                "  mysql NAME < {file}        (NAME, user and host as in the application's configuration)\n"
+                "  zstd -dc {file} | mysql --comments NAME        (NAME, user and host as in the application's configuration)\n"
             )
         }
         Some(Address::Sqlite(path)) if fs::is_folder(&dump) => {

@@ -28,6 +28,13 @@ fn save(address: &Address, scope: &Scope, folder: &Path) -> DumpRecord {
     record
 }
 
+/// The dump's text, as an administrator would get it.
+fn text(folder: &Path) -> String {
+    let zstd = std::process::Command::new("zstd").arg("-dc").arg(folder.join("dump.sql.zst")).output().unwrap();
+    assert!(zstd.status.success(), "{zstd:?}");
+    String::from_utf8(zstd.stdout).unwrap()
+}
+
 fn run_all(db: &mut dyn Database, statements: &[&str]) {
     for statement in statements {
         db.execute(statement).unwrap_or_else(|error| panic!("{error:?}"));
@@ -155,7 +162,9 @@ fn the_plain_client_reads_the_dump_into_an_empty_database() {
     let folder = tempfile::tempdir().unwrap();
     make_nasty(&mut *open(&testing::address(&from)).unwrap());
     let record = save(&testing::address(&from), &Scope::All, folder.path());
-    testing::run_client(&to.name, &folder.path().join("dump.sql"));
+    let by_hand = folder.path().join("by_hand.sql");
+    std::fs::write(&by_hand, text(folder.path())).unwrap();
+    testing::run_client(&to.name, &by_hand);
     let again = tempfile::tempdir().unwrap();
     let mut root = to.clone();
     root.user.clone_from(&from.user);
@@ -199,7 +208,7 @@ fn a_restore_cut_off_in_the_middle_is_run_again() {
     let folder = tempfile::tempdir().unwrap();
     make_nasty(&mut *open(&address).unwrap());
     let record = save(&address, &Scope::All, folder.path());
-    let whole = std::fs::read_to_string(folder.path().join("dump.sql")).unwrap();
+    let whole = text(folder.path());
     let half = &whole[..whole.find("CREATE TABLE `posts`").unwrap()];
     let cut = folder.path().join("half.sql");
     std::fs::write(&cut, half).unwrap();
@@ -233,7 +242,7 @@ fn a_dump_that_is_cut_or_changed_is_refused_before_anything_is_touched() {
     run_all(&mut *db, &["CREATE TABLE t (a INT)", "INSERT INTO t VALUES (1)"]);
     let record = save(&address, &Scope::All, folder.path());
     run_all(&mut *db, &["INSERT INTO t VALUES (2)"]);
-    let path = folder.path().join("dump.sql");
+    let path = folder.path().join("dump.sql.zst");
     let whole = std::fs::read(&path).unwrap();
     let mut changed = whole.clone();
     changed[30] ^= 1;

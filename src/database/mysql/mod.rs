@@ -29,6 +29,24 @@ use crate::sys::fs;
 /// One value as the server writes it in text; `None` is NULL.
 pub(in crate::database) type Cell = Option<Vec<u8>>;
 
+/// One row as it arrived.
+pub(in crate::database) struct Cells(mysql::Row);
+
+impl Cells {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The value as the server writes it in text; `None` is NULL.
+    pub fn get(&self, at: usize) -> Option<&[u8]> {
+        match self.0.as_ref(at) {
+            Some(mysql::Value::Bytes(bytes)) => Some(bytes),
+            // The text protocol sends nothing else.
+            _ => None,
+        }
+    }
+}
+
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const KILL_LIMIT: Duration = Duration::from_secs(60);
 
@@ -88,7 +106,7 @@ impl MySql {
     pub(in crate::database) fn rows(&mut self, query: &str) -> Result<Vec<Vec<Cell>>, DatabaseError> {
         let mut rows = Vec::new();
         self.stream(query, |row| {
-            rows.push(row);
+            rows.push((0..row.len()).map(|at| row.get(at).map(<[u8]>::to_vec)).collect());
             Ok::<(), DatabaseError>(())
         })?;
         Ok(rows)
@@ -111,13 +129,13 @@ impl MySql {
     pub(in crate::database) fn stream<E: From<DatabaseError>>(
         &mut self,
         query: &str,
-        mut each: impl FnMut(Vec<Cell>) -> Result<(), E>,
+        mut each: impl FnMut(&Cells) -> Result<(), E>,
     ) -> Result<(), E> {
         let failed = |source| DatabaseError::statement(query, Box::new(source));
         let mut result = self.connection.query_iter(query).map_err(failed)?;
         while let Some(set) = result.iter() {
             for row in set {
-                each(row.map_err(failed)?.unwrap().into_iter().map(cell).collect())?;
+                each(&Cells(row.map_err(failed)?))?;
             }
         }
         Ok(())
@@ -222,20 +240,46 @@ impl Database for MySql {
 
 /// The text as a MySQL string, quotes and all.
 pub(in crate::database) fn literal(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('\'');
-    for c in text.chars() {
-        match c {
-            '\0' => quoted.push_str("\\0"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\x1a' => quoted.push_str("\\Z"),
-            '\'' | '\\' => quoted.extend(['\\', c]),
-            c => quoted.push(c),
-        }
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    write_literal(text.as_bytes(), &mut quoted);
+    String::from_utf8_lossy(&quoted).into_owned()
+}
+
+/// The same of UTF-8 in bytes, which stays UTF-8.
+pub(in crate::database) fn write_literal(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'\'');
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|&byte| needs_escape(byte)) {
+        out.extend_from_slice(&rest[..at]);
+        out.push(b'\\');
+        out.push(match rest[at] {
+            0 => b'0',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            0x1a => b'Z',
+            other => other,
+        });
+        rest = &rest[at + 1..];
     }
-    quoted.push('\'');
-    quoted
+    out.extend_from_slice(rest);
+    out.push(b'\'');
+}
+
+fn needs_escape(byte: u8) -> bool {
+    matches!(byte, 0 | b'\n' | b'\r' | 0x1a | b'\'' | b'\\')
+}
+
+/// Whether the server could not take what it was given for want of room, or,
+/// as MySQL does with named checks, because it stands twice.
+pub(in crate::database) fn is_without_room(error: &DatabaseError) -> bool {
+    const CODES: [u16; 3] = [1021, 1114, 3822];
+    let DatabaseError::Statement { source, .. } = error else { return false };
+    match source.downcast_ref() {
+        Some(mysql::Error::MySqlError(error)) => {
+            CODES.contains(&error.code) || error.message.contains("No space left on device")
+        }
+        _ => false,
+    }
 }
 
 fn options(address: &MySqlAddress) -> mysql::OptsBuilder {
@@ -274,14 +318,5 @@ fn connect_error(address: &MySqlAddress, source: mysql::Error) -> DatabaseError 
             source: Box::new(source),
         },
         _ => DatabaseError::Connect { address: address.to_string(), source: Box::new(source) },
-    }
-}
-
-fn cell(value: mysql::Value) -> Cell {
-    match value {
-        mysql::Value::NULL => None,
-        mysql::Value::Bytes(bytes) => Some(bytes),
-        // The text protocol sends nothing else.
-        other => Some(other.as_sql(false).into_bytes()),
     }
 }
