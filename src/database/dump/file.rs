@@ -12,7 +12,9 @@ use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
+use std::thread::JoinHandle;
 
 use crate::base::digest::Algorithms;
 use crate::base::digest::Hasher;
@@ -20,6 +22,7 @@ use crate::base::digest::Sha256;
 use crate::database::lexer::Dialect;
 use crate::database::lexer::LexError;
 use crate::database::lexer::Splitter;
+use crate::database::mysql::sum::RowSum;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
@@ -28,6 +31,10 @@ const LEVEL: i32 = 1;
 /// How much is written before the disk is told to begin.
 const SYNC_BYTES: u64 = 1 << 24;
 const BUFFER_BYTES: usize = 1 << 18;
+
+/// How many pieces wait for the thread that compresses; each may be a row as long
+/// as the server takes.
+const PARCELS: usize = 2;
 
 /// The line before each table; its number, from 0, follows.
 const TABLE: &str = "-- table ";
@@ -38,16 +45,69 @@ pub(super) fn table_line(number: usize) -> String {
     format!("{TABLE}{number}\n")
 }
 
-/// The file being written.
+/// The file being written. A thread of its own sums the rows, compresses (on
+/// further threads) and writes, while the caller reads what is next.
 pub(super) struct Output {
-    compressor: zstd::stream::write::Encoder<'static, Disk>,
-    path: PathBuf,
+    parcels: SyncSender<Parcel>,
+    press: JoinHandle<Result<Written, IoError>>,
     /// Bytes of text so far.
     pub text_bytes: u64,
 }
 
+enum Parcel {
+    Text(Vec<u8>),
+    Rows(Insert),
+    /// All rows of a table have been put.
+    EndOfTable,
+}
+
+/// What the file came to be.
+pub(super) struct Written {
+    pub sha256: Sha256,
+    pub bytes: u64,
+    /// The sum of each table's rows.
+    pub sums: Vec<RowSum>,
+}
+
 impl Output {
     pub fn create(path: &Path, threads: u32) -> Result<Output, IoError> {
+        let press = Press::create(path, threads)?;
+        let (parcels, arriving) = mpsc::sync_channel(PARCELS);
+        Ok(Output { parcels, press: std::thread::spawn(move || press.run(arriving)), text_bytes: 0 })
+    }
+
+    /// Nothing where the thread has ended; [`Output::finish`] says why.
+    pub fn put(&mut self, text: String) -> Option<()> {
+        self.text_bytes += text.len() as u64;
+        self.parcels.send(Parcel::Text(text.into_bytes())).ok()
+    }
+
+    pub fn put_rows(&mut self, mut insert: Insert) -> Option<()> {
+        insert.close();
+        self.text_bytes += insert.text.len() as u64;
+        self.parcels.send(Parcel::Rows(insert)).ok()
+    }
+
+    pub fn end_table(&mut self) -> Option<()> {
+        self.parcels.send(Parcel::EndOfTable).ok()
+    }
+
+    /// Brings all of it to the disk.
+    pub fn finish(self) -> Result<Written, IoError> {
+        drop(self.parcels);
+        self.press.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+struct Press {
+    compressor: zstd::stream::write::Encoder<'static, Disk>,
+    path: PathBuf,
+    sum: RowSum,
+    sums: Vec<RowSum>,
+}
+
+impl Press {
+    fn create(path: &Path, threads: u32) -> Result<Press, IoError> {
         let file = fs::create(path)?;
         let syncer = Syncer::start(&file).map_err(|source| IoError::new("sync", path, source))?;
         let disk = Disk { file, syncer, hasher: Hasher::new(Algorithms::Sha256), bytes: 0 };
@@ -57,20 +117,31 @@ impl Output {
             Ok(compressor)
         });
         let compressor = begun.map_err(|source| IoError::new("compress into", path, source))?;
-        Ok(Output { compressor, path: path.to_owned(), text_bytes: 0 })
+        Ok(Press { compressor, path: path.to_owned(), sum: RowSum::default(), sums: Vec::new() })
     }
 
-    pub fn put(&mut self, text: &[u8]) -> Result<(), IoError> {
-        self.text_bytes += text.len() as u64;
-        self.compressor.write_all(text).map_err(|source| IoError::new("write", &self.path, source))
-    }
-
-    /// Brings all of it to the disk; the file's digest and size.
-    pub fn finish(self) -> Result<(Sha256, u64), IoError> {
-        let finished = self.compressor.finish();
-        let disk = finished.map_err(|source| IoError::new("write", &self.path, source))?;
+    fn run(mut self, arriving: Receiver<Parcel>) -> Result<Written, IoError> {
+        for parcel in arriving {
+            match parcel {
+                Parcel::Text(text) => self.put(&text)?,
+                Parcel::Rows(insert) => {
+                    insert.rows().for_each(|row| self.sum.add(row));
+                    self.put(&insert.text)?;
+                }
+                Parcel::EndOfTable => {
+                    let sum = std::mem::take(&mut self.sum);
+                    self.put(format!("-- {} rows, sum {}\n", sum.rows, sum.text()).as_bytes())?;
+                    self.sums.push(sum);
+                }
+            }
+        }
+        let disk = self.compressor.finish().map_err(|source| IoError::new("write", &self.path, source))?;
         fs::sync_file(&disk.file, &self.path)?;
-        Ok((disk.hasher.finish().0, disk.bytes))
+        Ok(Written { sha256: disk.hasher.finish().0, bytes: disk.bytes, sums: self.sums })
+    }
+
+    fn put(&mut self, text: &[u8]) -> Result<(), IoError> {
+        self.compressor.write_all(text).map_err(|source| IoError::new("write", &self.path, source))
     }
 }
 
@@ -133,17 +204,53 @@ pub(super) enum Piece {
 
 /// One INSERT.
 pub(super) struct Insert {
-    pub text: String,
-    /// How long the text is up to its first row.
-    pub head: usize,
+    pub text: Vec<u8>,
+    /// Where in the text the first row begins, and where each one's line ends.
+    marks: Vec<usize>,
 }
 
 impl Insert {
+    /// Without a row yet.
+    pub fn new(head: &[u8]) -> Insert {
+        let mut text = Vec::with_capacity(head.len() + BUFFER_BYTES);
+        text.extend_from_slice(head);
+        Insert { marks: vec![text.len()], text }
+    }
+
+    /// Ends the row that has been written to the text.
+    pub fn end_row(&mut self) {
+        self.text.extend_from_slice(b",\n");
+        self.marks.push(self.text.len());
+    }
+
+    /// Takes away the row that has been begun, which begins another INSERT.
+    pub fn split(&mut self) -> Insert {
+        let (head, end) = (self.marks[0], self.marks[self.marks.len() - 1]);
+        let mut next = Insert::new(&self.text[..head]);
+        next.text.extend_from_slice(&self.text[end..]);
+        self.text.truncate(end);
+        next
+    }
+
+    /// How long the row is that has been begun.
+    pub fn begun(&self) -> usize {
+        self.text.len() - self.marks[self.marks.len() - 1]
+    }
+
+    pub fn count(&self) -> u64 {
+        self.marks.len() as u64 - 1
+    }
+
+    /// Ends the statement behind its last row.
+    pub fn close(&mut self) {
+        self.text.truncate(self.text.len() - 2);
+        self.text.extend_from_slice(b";\n");
+    }
+
     /// The rows, each as the dump has it.
     pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
-        let lines = self.text.as_bytes()[self.head..].split_inclusive(|&byte| byte == b'\n');
         // Behind a row stand `,` or `;` and the line end.
-        lines.map(|line| &line[..line.len().saturating_sub(2)])
+        self.marks.windows(2).map(|ends| &self.text[ends[0]..ends[1].saturating_sub(2).max(ends[0])])
     }
 }
 
@@ -181,8 +288,9 @@ pub(super) struct Reader {
 impl Reader {
     pub fn open(path: &Path) -> Result<Reader, ReadError> {
         let hashed = Hashed { file: fs::open(path)?, hasher: Hasher::new(Algorithms::Sha256) };
-        let decoder = zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER_BYTES, hashed))
-            .map_err(|source| IoError::new("read", path, source))?;
+        let decoder =
+            zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER_BYTES, hashed))
+                .map_err(|source| IoError::new("read", path, source))?;
         Ok(Reader {
             lines: BufReader::with_capacity(BUFFER_BYTES, decoder),
             path: path.to_owned(),
@@ -240,12 +348,12 @@ impl Reader {
         while !(text.ends_with(b") VALUES\n") && is_even(&text)) && self.read_line()? {
             text.extend_from_slice(&self.line);
         }
-        let head = text.len();
-        while !text[head..].ends_with(b");\n") && self.read_line()? {
+        let mut marks = vec![text.len()];
+        while !text[marks[0]..].ends_with(b");\n") && self.read_line()? {
             text.extend_from_slice(&self.line);
+            marks.push(text.len());
         }
-        let text = String::from_utf8(text).map_err(|_| ReadError::Text)?;
-        Ok(Insert { text, head })
+        Ok(Insert { text, marks })
     }
 
     fn read_line(&mut self) -> Result<bool, ReadError> {

@@ -95,6 +95,8 @@ pub enum DumpError {
     RowTooLarge { name: String, bytes: usize },
     #[error("the dump {} is not what its record says: {what}", fs::shown(.path))]
     Damaged { path: PathBuf, what: &'static str },
+    #[error("failed to write the dump: the thread that writes has ended")]
+    Ended,
     #[error("the record of the dump has format {0}, which is not known here")]
     Format(u32),
 }
@@ -124,7 +126,7 @@ impl Fault for DumpError {
                 vec!["give the server a larger max_allowed_packet (at most 1G)".into()]
             }
             DumpError::Damaged { .. } => vec!["bring the file back from another backup".into()],
-            DumpError::Unsupported { .. } | DumpError::Format(_) => Vec::new(),
+            DumpError::Unsupported { .. } | DumpError::Ended | DumpError::Format(_) => Vec::new(),
         }
     }
 }

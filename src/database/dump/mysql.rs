@@ -14,13 +14,13 @@ use crate::base::event::Watch;
 use crate::database::address::MySqlAddress;
 use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
-use crate::database::connection::TableSum;
 use crate::database::dump::DumpError;
 use crate::database::dump::DumpRecord;
 use crate::database::dump::DumpedObject;
 use crate::database::dump::DumpedTable;
 use crate::database::dump::FORMAT;
 use crate::database::dump::SQL_FILE;
+use crate::database::dump::file::Insert;
 use crate::database::dump::file::OBJECTS;
 use crate::database::dump::file::Output;
 use crate::database::dump::file::table_line;
@@ -32,7 +32,6 @@ use crate::database::mysql::catalog::Definition;
 use crate::database::mysql::catalog::quoted;
 use crate::database::mysql::checks;
 use crate::database::mysql::literal;
-use crate::database::mysql::sum::RowSum;
 use crate::database::mysql::values::Values;
 use crate::database::object::Object;
 use crate::database::object::ObjectKind;
@@ -78,17 +77,38 @@ pub(in crate::database) fn dump(
     let packet = db.text("SELECT @@max_allowed_packet")?.and_then(|text| text.parse().ok());
     let out = Output::create(&folder.join(SQL_FILE), threads())?;
     let mut writer = Writer { db, out, packet: packet.unwrap_or(1 << 20), unsteady, told: 0 };
-    let (tables, objects, stored) = writer.everything(scope, &mut watch)?;
-    let collation = writer.db.text("SELECT @@collation_database")?;
-    let rows: u64 = tables.iter().map(|table| table.sum.rows).sum();
-    let end = format!("-- end of the dump: {} tables, {rows} rows\n", tables.len());
-    writer.out.put(end.as_bytes())?;
+    let content = writer.everything(scope, &mut watch);
     let text_bytes = writer.out.text_bytes;
-    let (sha256, bytes) = writer.out.finish()?;
+    // Where writing failed, that is why there is nothing more to tell.
+    let written = writer.out.finish()?;
+    let content = content?;
     fs::sync_folder(folder)?;
-    let (scope, file) = (scope.clone(), SQL_FILE.to_owned());
-    let format = FORMAT;
-    Ok(DumpRecord { format, scope, file, bytes, sha256, text_bytes, stored, end, collation, tables, objects })
+    let tables = content.tables.into_iter().zip(&written.sums);
+    Ok(DumpRecord {
+        format: FORMAT,
+        scope: scope.clone(),
+        file: SQL_FILE.to_owned(),
+        bytes: written.bytes,
+        sha256: written.sha256,
+        text_bytes,
+        stored: content.stored,
+        end: content.end,
+        collation: content.collation,
+        tables: tables
+            .map(|((name, create), sum)| DumpedTable { name, sum: sum.of_table(&create) })
+            .collect(),
+        objects: content.objects,
+    })
+}
+
+/// What a writer has put into the file.
+struct Content {
+    /// Each with its definition.
+    tables: Vec<(String, String)>,
+    objects: Vec<DumpedObject>,
+    collation: Option<String>,
+    stored: u64,
+    end: String,
 }
 
 /// More would not be faster than the server is.
@@ -126,84 +146,82 @@ struct Writer {
 }
 
 impl Writer {
-    fn everything(
-        &mut self,
-        scope: &Scope,
-        watch: &mut Watch,
-    ) -> Result<(Vec<DumpedTable>, Vec<DumpedObject>, u64), DumpError> {
-        self.out.put(format!("-- entracte dump, format {FORMAT}\n{SESSION}{CHECKS_OFF}").as_bytes())?;
+    fn everything(&mut self, scope: &Scope, watch: &mut Watch) -> Result<Content, DumpError> {
+        self.put(format!("-- entracte dump, format {FORMAT}\n{SESSION}{CHECKS_OFF}"))?;
         let mut infos = self.db.tables()?;
         infos.retain(|info| info.is_base() && scope.holds(&info.name));
-        let all = infos.iter().map(|info| info.bytes).sum();
-        let mut tables = Vec::new();
+        let stored = infos.iter().map(|info| info.bytes).sum();
+        let (mut tables, mut rows) = (Vec::new(), 0);
         for (number, info) in infos.iter().enumerate() {
-            progress(watch, number, infos.len(), self.out.text_bytes, all);
-            let sum = self.table(number, &info.name, &mut |bytes| {
-                progress(watch, number, infos.len(), bytes, all);
-            })?;
-            tables.push(DumpedTable { name: info.name.clone(), sum });
+            let mut tell = |bytes| progress(watch, number, infos.len(), bytes, stored);
+            tell(self.out.text_bytes);
+            let (create, count) = self.table(number, &info.name, &mut tell)?;
+            rows += count;
+            tables.push((info.name.clone(), create));
         }
-        progress(watch, tables.len(), tables.len(), self.out.text_bytes, all);
-        self.out.put(format!("\n{OBJECTS}").as_bytes())?;
+        progress(watch, tables.len(), tables.len(), self.out.text_bytes, stored);
+        self.put(format!("\n{OBJECTS}"))?;
         let objects = self.objects(scope)?;
-        self.out.put(CHECKS_ON.as_bytes())?;
-        Ok((tables, objects, all))
+        let collation = self.db.text("SELECT @@collation_database")?;
+        let end = format!("-- end of the dump: {} tables, {rows} rows\n", tables.len());
+        self.put(format!("{CHECKS_ON}{end}"))?;
+        Ok(Content { tables, objects, collation, stored, end })
     }
 
+    /// The table's definition and how many rows it has.
     fn table(
         &mut self,
         number: usize,
         name: &str,
         tell: &mut dyn FnMut(u64),
-    ) -> Result<TableSum, DumpError> {
+    ) -> Result<(String, u64), DumpError> {
         let create = catalog::create_table(&mut self.db, name)?;
         let shown = quoted(name)?;
-        let text = format!("\n{}DROP TABLE IF EXISTS {shown};\n{create};\n", table_line(number));
-        self.out.put(text.as_bytes())?;
-        let sum = self.rows(name, tell)?;
-        self.out.put(format!("-- {} rows, sum {}\n", sum.rows, sum.text()).as_bytes())?;
+        self.put(format!("\n{}DROP TABLE IF EXISTS {shown};\n{create};\n", table_line(number)))?;
+        let rows = self.rows(name, tell)?;
+        self.out.end_table().ok_or(DumpError::Ended)?;
         if self.unsteady.iter().any(|one| one == name) {
             let now = self.db.text(&format!("SELECT COUNT(*) FROM {shown}"))?;
-            if now != Some(sum.rows.to_string()) {
+            if now != Some(rows.to_string()) {
                 return Err(DumpError::Changed { name: name.to_owned() });
             }
         }
-        Ok(sum.of_table(&create))
+        Ok((create, rows))
     }
 
-    fn rows(&mut self, name: &str, tell: &mut dyn FnMut(u64)) -> Result<RowSum, DumpError> {
+    fn rows(&mut self, name: &str, tell: &mut dyn FnMut(u64)) -> Result<u64, DumpError> {
         let values = Values::of(&catalog::columns(&mut self.db, name)?)?;
         let shown = quoted(name)?;
         let query = format!("SELECT {} FROM {shown}", values.selected);
         let head = format!("INSERT INTO {shown} ({}) VALUES\n", values.names).into_bytes();
         let (packet, out, told) = (self.packet, &mut self.out, &mut self.told);
-        let (mut sum, mut row, mut insert) = (RowSum::default(), Vec::new(), Vec::new());
+        let (mut count, mut insert) = (0, Insert::new(&head));
         self.db.stream::<DumpError>(&query, |cells| {
-            row.clear();
-            values.write_row(cells, &mut row);
-            sum.add(&row);
-            let alone = head.len() + row.len() + 16;
-            if alone > packet {
-                return Err(DumpError::RowTooLarge { name: name.to_owned(), bytes: alone });
+            values.write_row(cells, &mut insert.text);
+            let bytes = head.len() + insert.begun() + 16;
+            if bytes > packet {
+                return Err(DumpError::RowTooLarge { name: name.to_owned(), bytes });
             }
-            if !insert.is_empty() && insert.len() + row.len() + 16 > INSERT_BYTES.min(packet) {
-                insert.extend_from_slice(b";\n");
-                out.put(&insert)?;
-                insert.clear();
+            if insert.count() > 0 && insert.text.len() + 16 > INSERT_BYTES.min(packet) {
+                let next = insert.split();
+                out.put_rows(std::mem::replace(&mut insert, next)).ok_or(DumpError::Ended)?;
             }
-            insert.extend_from_slice(if insert.is_empty() { head.as_slice() } else { b",\n" });
-            insert.extend_from_slice(&row);
+            insert.end_row();
+            count += 1;
             if out.text_bytes > *told + TELL_BYTES {
                 *told = out.text_bytes;
                 tell(out.text_bytes);
             }
             Ok(())
         })?;
-        if !insert.is_empty() {
-            insert.extend_from_slice(b";\n");
-            self.out.put(&insert)?;
+        if count > 0 {
+            out.put_rows(insert).ok_or(DumpError::Ended)?;
         }
-        Ok(sum)
+        Ok(count)
+    }
+
+    fn put(&mut self, text: String) -> Result<(), DumpError> {
+        self.out.put(text).ok_or(DumpError::Ended)
     }
 
     fn objects(&mut self, scope: &Scope) -> Result<Vec<DumpedObject>, DumpError> {
@@ -214,7 +232,7 @@ impl Writer {
         let mut dumped = Vec::new();
         for object in objects {
             let definition = catalog::definition(&mut self.db, &object)?;
-            self.out.put(object_block(&object, &definition)?.as_bytes())?;
+            self.put(object_block(&object, &definition)?)?;
             dumped.push(DumpedObject { sum: object_sum(&definition), object });
         }
         Ok(dumped)
@@ -229,7 +247,7 @@ impl Writer {
             columns.iter().map(|column| Ok(format!("1 AS {}", quoted(&column.name)?))).collect();
         let (shown, columns) = (quoted(name)?, columns?.join(", "));
         let text = format!("\nDROP VIEW IF EXISTS {shown};\nCREATE VIEW {shown} AS SELECT {columns};\n");
-        Ok(self.out.put(text.as_bytes())?)
+        self.put(text)
     }
 }
 

@@ -3,6 +3,8 @@
 //! It may be cut off at any point and run again: it begins anew and ends the same.
 
 mod mysql;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
@@ -39,7 +41,9 @@ pub enum RestoreError {
     },
     #[error(transparent)]
     Read(#[from] ReadError),
-    #[error("failed to bring the database {address} back: the copy made beside it is not what was saved: {what}")]
+    #[error(
+        "failed to bring the database {address} back: the copy made beside it is not what was saved: {what}"
+    )]
     Unproved { address: String, what: String },
     #[error(transparent)]
     Io(#[from] IoError),

@@ -30,7 +30,8 @@ fn save(address: &Address, scope: &Scope, folder: &Path) -> DumpRecord {
 
 /// The dump's text, as an administrator would get it.
 fn text(folder: &Path) -> String {
-    let zstd = std::process::Command::new("zstd").arg("-dc").arg(folder.join("dump.sql.zst")).output().unwrap();
+    let zstd =
+        std::process::Command::new("zstd").arg("-dc").arg(folder.join("dump.sql.zst")).output().unwrap();
     assert!(zstd.status.success(), "{zstd:?}");
     String::from_utf8(zstd.stdout).unwrap()
 }

@@ -4,6 +4,8 @@ pub(in crate::database) mod catalog;
 pub(in crate::database) mod checks;
 mod grants;
 pub(in crate::database) mod sum;
+#[cfg(test)]
+mod tests;
 pub(in crate::database) mod values;
 
 use std::panic::AssertUnwindSafe;
@@ -16,6 +18,7 @@ use mysql::prelude::Queryable;
 use crate::base::check::Check;
 use crate::base::digest::Sha256;
 use crate::database::address::MySqlAddress;
+use crate::database::address::Tls;
 use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
 use crate::database::connection::TableInfo;
@@ -75,7 +78,7 @@ pub(in crate::database) struct MySql {
 
 impl MySql {
     pub(in crate::database) fn connect(address: &MySqlAddress) -> Result<MySql, DatabaseError> {
-        let options = options(address);
+        let options = options(address)?;
         // The crate panics where the server asks for an unknown way to log in.
         let connected = std::panic::catch_unwind(AssertUnwindSafe(|| mysql::Conn::new(options)))
             .map_err(|_| DatabaseError::Login { address: address.to_string() })?;
@@ -90,7 +93,7 @@ impl MySql {
     /// Runs what is known to be one statement, and reads every result to its
     /// end, because an error may hide behind the first.
     pub(in crate::database) fn run(&mut self, statement: &str) -> Result<u64, DatabaseError> {
-        let failed = |source| DatabaseError::statement(statement, Box::new(source));
+        let failed = |source: mysql::Error| DatabaseError::statement(statement, source);
         let mut result = self.connection.query_iter(statement).map_err(failed)?;
         let mut changed = 0;
         loop {
@@ -131,7 +134,7 @@ impl MySql {
         query: &str,
         mut each: impl FnMut(&Cells) -> Result<(), E>,
     ) -> Result<(), E> {
-        let failed = |source| DatabaseError::statement(query, Box::new(source));
+        let failed = |source: mysql::Error| DatabaseError::statement(query, source);
         let mut result = self.connection.query_iter(query).map_err(failed)?;
         while let Some(set) = result.iter() {
             for row in set {
@@ -249,7 +252,7 @@ pub(in crate::database) fn literal(text: &str) -> String {
 pub(in crate::database) fn write_literal(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'\'');
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|&byte| needs_escape(byte)) {
+    while let Some(at) = first_to_escape(rest) {
         out.extend_from_slice(&rest[..at]);
         out.push(b'\\');
         out.push(match rest[at] {
@@ -263,6 +266,15 @@ pub(in crate::database) fn write_literal(text: &[u8], out: &mut Vec<u8>) {
     }
     out.extend_from_slice(rest);
     out.push(b'\'');
+}
+
+/// Whole blocks are looked at first, which the compiler does in few instructions.
+fn first_to_escape(text: &[u8]) -> Option<usize> {
+    let (blocks, _) = text.as_chunks::<32>();
+    let is_plain = |block: &&[u8; 32]| !block.iter().fold(false, |found, &byte| found | needs_escape(byte));
+    let plain = 32 * blocks.iter().take_while(is_plain).count();
+    let behind = text[plain..].iter().position(|&byte| needs_escape(byte));
+    behind.map(|at| plain + at)
 }
 
 fn needs_escape(byte: u8) -> bool {
@@ -282,7 +294,7 @@ pub(in crate::database) fn is_without_room(error: &DatabaseError) -> bool {
     }
 }
 
-fn options(address: &MySqlAddress) -> mysql::OptsBuilder {
+fn options(address: &MySqlAddress) -> Result<mysql::OptsBuilder, DatabaseError> {
     let options = mysql::OptsBuilder::new()
         .user(Some(address.user.as_str()))
         .pass(Some(address.password.reveal()))
@@ -290,11 +302,29 @@ fn options(address: &MySqlAddress) -> mysql::OptsBuilder {
         .prefer_socket(false)
         .tcp_connect_timeout(Some(CONNECT_LIMIT))
         .tcp_keepalive_time_ms(Some(60_000))
+        .ssl_opts(tls(&address.tls)?)
         .stmt_cache_size(0);
-    match socket(address) {
+    Ok(match socket(address) {
         Some(socket) => options.socket(Some(socket.to_string_lossy())),
         None => options.ip_or_hostname(Some(address.host.as_str())).tcp_port(address.port.unwrap_or(3306)),
-    }
+    })
+}
+
+/// With these the crate goes no step on without TLS.
+fn tls(tls: &Tls) -> Result<Option<mysql::SslOpts>, DatabaseError> {
+    let options = mysql::SslOpts::default();
+    Ok(match tls {
+        Tls::Off => None,
+        Tls::Unverified => {
+            Some(options.with_danger_accept_invalid_certs(true).with_danger_skip_domain_validation(true))
+        }
+        Tls::Verified { authorities: None } => Some(options),
+        Tls::Verified { authorities: Some(file) } => {
+            // The crate would not say which file it cannot read.
+            fs::open(file)?;
+            Some(options.with_root_cert_path(Some(file.clone())))
+        }
+    })
 }
 
 /// The named socket, or, as PHP does it, the usual one for a bare `localhost`.
@@ -302,10 +332,19 @@ fn socket(address: &MySqlAddress) -> Option<PathBuf> {
     if address.socket.is_some() {
         return address.socket.clone();
     }
-    if address.host != "localhost" || address.port.is_some() {
+    if address.host != "localhost" || address.port.is_some() || address.tls != Tls::Off {
         return None;
     }
     SOCKETS.iter().find(|path| fs::exists(Path::new(path))).map(PathBuf::from)
+}
+
+fn is_about_tls(error: &mysql::Error) -> bool {
+    match error {
+        mysql::Error::DriverError(error) => matches!(error, mysql::DriverError::TlsNotSupported),
+        // What goes wrong while the two agree comes as an error of reading packets.
+        mysql::Error::TlsError(_) | mysql::Error::CodecError(_) => true,
+        _ => false,
+    }
 }
 
 fn connect_error(address: &MySqlAddress, source: mysql::Error) -> DatabaseError {
@@ -317,6 +356,9 @@ fn connect_error(address: &MySqlAddress, source: mysql::Error) -> DatabaseError 
             name: crate::base::escape::text(&address.name).into_owned(),
             source: Box::new(source),
         },
+        _ if address.tls != Tls::Off && is_about_tls(&source) => {
+            DatabaseError::Tls { address: address.to_string(), source: Box::new(source) }
+        }
         _ => DatabaseError::Connect { address: address.to_string(), source: Box::new(source) },
     }
 }

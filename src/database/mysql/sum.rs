@@ -1,16 +1,18 @@
 //! Checksums of MySQL tables, computed here from the rows as they are read.
 //!
-//! Each row becomes the SHA-256 of its text in a dump (`docs/dump.md`), read as
-//! four 64-bit numbers; each of the four is added up over all rows, so that the
-//! order of rows does not matter and equal rows do not cancel out. So a dump,
-//! its check, the proof of a restore and [`checksum`] read each row once and
-//! speak of the same number. Two contents that differ by chance have the same
-//! sum once in 2^256; who wants that has to find it among sums of SHA-256.
+//! Each row becomes the XXH3 (128 bits) of its text in a dump (`docs/dump.md`),
+//! read as two 64-bit numbers; each of the two is added up over all rows, so
+//! that the order of rows does not matter and equal rows do not cancel out. So a
+//! dump, its check, the proof of a restore and [`checksum`] read each row once
+//! and speak of the same number. Two contents that differ by chance have the
+//! same sum once in 2^128. Who wants that can make it; it would hide from a
+//! rollback what he wrote himself, and the file of a dump has its SHA-256.
 //!
 //! The server could sum too, without sending rows. On 2 million rows of 190
-//! bytes its MD5s took 13.5 s and this takes 3.4 s; its CRC32 took 0.9 s, but
-//! two tables among a hundred thousand would be taken for equal, and a dump
-//! needs the rows anyway.
+//! bytes its MD5s took 11.5 s, its CRC32 0.7 s and this 1.2 s; but CRC32 gives
+//! two of 77,000 contents the same sum, and a dump reads the rows anyway.
+
+use twox_hash::XxHash3_128;
 
 use crate::base::digest::Sha256;
 use crate::database::connection::DatabaseError;
@@ -25,17 +27,16 @@ use crate::database::mysql::values::Values;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::database) struct RowSum {
     pub rows: u64,
-    parts: [u64; 4],
+    parts: [u64; 2],
 }
 
 impl RowSum {
     /// Adds one row, given as its text in a dump.
     pub fn add(&mut self, row: &[u8]) {
         self.rows += 1;
-        let digest = Sha256::of(row);
-        let (words, _) = digest.as_bytes().as_chunks::<8>();
-        for (part, word) in self.parts.iter_mut().zip(words) {
-            *part = part.wrapping_add(u64::from_be_bytes(*word));
+        let hash = XxHash3_128::oneshot(row);
+        for (part, word) in self.parts.iter_mut().zip([(hash >> 64) as u64, hash as u64]) {
+            *part = part.wrapping_add(word);
         }
     }
 

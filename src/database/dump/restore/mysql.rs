@@ -20,6 +20,7 @@ use crate::database::dump::DumpRecord;
 use crate::database::dump::DumpedObject;
 use crate::database::dump::DumpedTable;
 use crate::database::dump::file::Piece;
+use crate::database::dump::file::ReadError;
 use crate::database::dump::file::Reader;
 use crate::database::dump::mysql::object_sum;
 use crate::database::dump::progress;
@@ -109,16 +110,22 @@ impl Work<'_> {
         if let Some(why) = self.lacks_room() {
             return Ok(Err(why));
         }
-        let loaded = match self.load(Place::Beside) {
-            Err(RestoreError::Database { source, .. }) if is_without_room(&source) => {
+        let proved = self.load(Place::Beside).and_then(|loaded| {
+            fault::point("restore.room").map_err(|source| IoError::new("restore from", self.path, source))?;
+            self.prove(&loaded).map(|()| loaded)
+        });
+        match proved {
+            Ok(loaded) => self.swap().map(|()| Ok(loaded)),
+            Err(error) if lacks_room(&error) => {
                 let needed = self.record.stored;
-                return Ok(Err(format!("the server has no room for {needed} bytes more ({source:#})")));
+                Ok(Err(format!("the server has no room for {needed} bytes more")))
             }
-            loaded => loaded?,
-        };
-        self.prove(&loaded)?;
-        self.swap()?;
-        Ok(Ok(loaded))
+            Err(error) => {
+                // What is left is dropped by the next try; it need not wait where it can be now.
+                let _ = self.sweep();
+                Err(error)
+            }
+        }
     }
 
     /// What comes after the tables, which is the same however they came.
@@ -142,7 +149,8 @@ impl Work<'_> {
         let folder = self.db.text("SELECT @@datadir").ok().flatten().filter(|_| is_here)?;
         let free = disk::space(Path::new(&folder)).ok()?.free_bytes;
         let needed = self.record.stored.saturating_add(self.record.stored / 10);
-        (free < needed).then(|| format!("it needs about {needed} bytes, and {} has {free}", escape::text(&folder)))
+        (free < needed)
+            .then(|| format!("it needs about {needed} bytes, and {} has {free}", escape::text(&folder)))
     }
 
     fn warn(&mut self, why: &str) {
@@ -163,7 +171,10 @@ impl Work<'_> {
                 Piece::Objects => in_objects = true,
                 Piece::Statement(statement) if in_objects => loaded.objects.push(statement),
                 Piece::Statement(statement) => self.table_statement(&statement, table, place, &mut loaded)?,
-                Piece::Rows(insert) => self.insert(&insert.text, table, place)?,
+                Piece::Rows(insert) => {
+                    let text = String::from_utf8(insert.text).map_err(|_| ReadError::Text)?;
+                    self.insert(&text, table, place)?;
+                }
             }
             if reader.text_bytes > told + TELL_BYTES || reader.text_bytes == self.record.text_bytes {
                 told = reader.text_bytes;
@@ -222,7 +233,8 @@ impl Work<'_> {
         for (table, definition) in self.record.tables.iter().zip(&loaded.definitions) {
             let shadow = self.shadows.new_name(&table.name);
             let name = escape::text(&table.name);
-            let create = catalog::create_table(&mut self.db, &shadow).map_err(|source| self.failed(source))?;
+            let create =
+                catalog::create_table(&mut self.db, &shadow).map_err(|source| self.failed(source))?;
             let made = create.strip_prefix(&format!("CREATE TABLE {}", self.quoted(&shadow)?));
             let wanted = catalog::without_counter(definition);
             if made.map(catalog::without_counter) != Some(wanted) {
@@ -270,8 +282,10 @@ impl Work<'_> {
         if moves.is_empty() {
             return Ok(());
         }
-        let moves: Result<Vec<String>, RestoreError> =
-            moves.iter().map(|(from, to)| Ok(format!("{} TO {}", self.quoted(from)?, self.quoted(to)?))).collect();
+        let moves: Result<Vec<String>, RestoreError> = moves
+            .iter()
+            .map(|(from, to)| Ok(format!("{} TO {}", self.quoted(from)?, self.quoted(to)?)))
+            .collect();
         self.statement(&format!("RENAME TABLE {}", moves?.join(", ")))
     }
 
@@ -311,7 +325,8 @@ impl Work<'_> {
     /// Every change goes through here.
     fn statement(&mut self, statement: &str) -> Result<(), RestoreError> {
         let point = || {
-            fault::point("restore.statement").map_err(|source| IoError::new("restore from", self.path, source))
+            fault::point("restore.statement")
+                .map_err(|source| IoError::new("restore from", self.path, source))
         };
         point()?;
         self.db.run(statement).map_err(|source| self.failed(source))?;
@@ -329,6 +344,14 @@ impl Work<'_> {
     /// The copy beside is not what it should be; what is there was not touched.
     fn differs(&self, what: &str) -> RestoreError {
         RestoreError::Unproved { address: self.address.to_string(), what: what.to_owned() }
+    }
+}
+
+fn lacks_room(error: &RestoreError) -> bool {
+    match error {
+        RestoreError::Database { source, .. } => is_without_room(source),
+        RestoreError::Io(error) => error.source.kind() == std::io::ErrorKind::StorageFull,
+        _ => false,
     }
 }
 
