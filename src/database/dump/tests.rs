@@ -89,6 +89,36 @@ fn make_nasty(db: &mut dyn Database) {
     run_all(db, after);
 }
 
+/// A record that is not this dump's is found by what the dump holds.
+#[test]
+fn each_part_of_a_record_is_compared_with_the_dump() {
+    let address = testing::address(&testing::new_database());
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = open(&address).unwrap();
+    run_all(&mut *db, &["CREATE TABLE t (a INT)", "INSERT INTO t VALUES (1)", "CREATE TABLE u (a INT)"]);
+    let record = save(&address, &Scope::All, folder.path());
+    let wrong = |change: &dyn Fn(&mut DumpRecord)| {
+        let mut wrong = record.clone();
+        change(&mut wrong);
+        check(&wrong, folder.path()).unwrap_err().to_string()
+    };
+    for (change, what) in [
+        (
+            &(|record: &mut DumpRecord| record.tables[0].sum.rows = 2) as &dyn Fn(&mut DumpRecord),
+            "its rows differ",
+        ),
+        (&|record| record.tables[0].sum.sum.replace_range(13..14, "z"), "its rows differ"),
+        (&|record| drop(record.tables.swap(0, 1)), "its rows differ"),
+        (&|record| record.tables.clear(), "it has more tables"),
+        (&|record| record.end.push('\n'), "its last line is missing"),
+        (&|record| record.sha256 = crate::base::digest::Sha256::of(b""), "its digest differs"),
+        (&|record| record.bytes += 1, "its size differs"),
+        (&|record| record.format = 1, "has format 1"),
+    ] {
+        assert!(wrong(change).contains(what), "{what}: {}", wrong(change));
+    }
+}
+
 /// What a migration and visitors may do to it.
 const DAMAGE: &[&str] = &[
     "SET SESSION foreign_key_checks = 0",
@@ -247,7 +277,11 @@ fn a_dump_that_is_cut_or_changed_is_refused_before_anything_is_touched() {
     let whole = std::fs::read(&path).unwrap();
     let mut changed = whole.clone();
     changed[30] ^= 1;
-    for content in [&whole[..whole.len() - 5], &changed, b""] {
+    let mut longer = whole.clone();
+    longer.extend_from_slice(b"more");
+    // Two frames are one text to zstd, and its end line stands where it should.
+    let twice = [whole.clone(), whole.clone()].concat();
+    for content in [&whole[..whole.len() - 5], &changed, &longer, &twice, b""] {
         std::fs::write(&path, content).unwrap();
         let error = restore(&address, &record, folder.path(), &mut quiet).unwrap_err();
         assert!(matches!(error, RestoreError::Dump(DumpError::Damaged { .. })), "{error}");
@@ -284,6 +318,20 @@ fn a_row_that_the_server_would_not_take_back_is_refused() {
     run_all(&mut *db, &["CREATE TABLE t (b LONGBLOB)", "INSERT INTO t VALUES (REPEAT('x', 9000000))"]);
     let error = dump(&address, &Scope::All, folder.path(), &mut quiet).unwrap_err();
     assert!(matches!(error, DumpError::RowTooLarge { bytes: 18_000_000.., .. }), "{error:?}");
+}
+
+#[test]
+fn a_disk_that_is_full_is_what_a_dump_fails_for() {
+    let address = testing::address(&testing::new_database());
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = open(&address).unwrap();
+    run_all(&mut *db, &["CREATE TABLE t (b LONGBLOB)"]);
+    run_all(&mut *db, &["INSERT INTO t SELECT RANDOM_BYTES(1000) FROM seq_1_to_3000"]);
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("dump.sql.zst")).unwrap();
+    let error = dump(&address, &Scope::All, folder.path(), &mut quiet).unwrap_err();
+    let full =
+        matches!(&error, DumpError::Io(error) if error.source.kind() == std::io::ErrorKind::StorageFull);
+    assert!(full, "{error:?}");
 }
 
 #[test]
