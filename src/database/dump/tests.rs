@@ -108,7 +108,7 @@ fn each_part_of_a_record_is_compared_with_the_dump() {
             "its rows differ",
         ),
         (&|record| record.tables[0].sum.sum.replace_range(13..14, "z"), "its rows differ"),
-        (&|record| drop(record.tables.swap(0, 1)), "its rows differ"),
+        (&|record| record.tables.swap(0, 1), "its rows differ"),
         (&|record| record.tables.clear(), "it has more tables"),
         (&|record| record.end.push('\n'), "its last line is missing"),
         (&|record| record.sha256 = crate::base::digest::Sha256::of(b""), "its digest differs"),
