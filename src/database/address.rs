@@ -28,6 +28,20 @@ pub struct MySqlAddress {
     pub password: Secret,
     /// The database's name.
     pub name: String,
+    pub tls: Tls,
+}
+
+/// How what goes over the network is kept from others. Where it is asked for,
+/// nothing is sent without it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Tls {
+    #[default]
+    Off,
+    /// Encrypted, but whoever answers is believed.
+    Unverified,
+    /// The server must prove that it is the host: by an authority of this
+    /// file, or one of those that the web trusts.
+    Verified { authorities: Option<PathBuf> },
 }
 
 /// The text is no database address. The URL itself is never repeated, since it
@@ -44,6 +58,8 @@ pub enum AddressError {
     Text(&'static str),
     #[error("failed to read the database address: \"{0}\" is no option known here")]
     Option(String),
+    #[error("failed to read the database address: {0}")]
+    Conflict(&'static str),
 }
 
 impl Fault for AddressError {
@@ -55,21 +71,24 @@ impl Fault for AddressError {
         vec![
             "write it as mysql://USER@HOST:PORT/NAME, mysql://USER@localhost/NAME?socket=PATH or sqlite:PATH"
                 .into(),
+            "over a network, add ?tls=verify or ?ca=FILE (the server proves who it is), or ?tls=unverified"
+                .into(),
         ]
     }
 }
 
 impl Address {
     /// Reads `mysql://user[:password]@host:port/name`, `mariadb://…`,
-    /// `…?socket=/path`, or `sqlite:PATH` (relative to `base`). A `password`
-    /// given beside the URL wins over one inside it.
+    /// `…?socket=/path`, `…?tls=verify`, `…?ca=/file`, or `sqlite:PATH` (paths
+    /// relative to `base`). A `password` given beside the URL wins over one
+    /// inside it.
     pub fn parse(url: &str, password: Option<Secret>, base: &Path) -> Result<Address, AddressError> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             return sqlite(path, base);
         }
         let url = url::Url::parse(url).map_err(AddressError::NoUrl)?;
         match url.scheme() {
-            "mysql" | "mariadb" => mysql(&url, password).map(Address::MySql),
+            "mysql" | "mariadb" => mysql(&url, password, base).map(Address::MySql),
             other => Err(AddressError::Kind(escape::text(other).into_owned())),
         }
     }
@@ -87,6 +106,7 @@ impl MySqlAddress {
             user: user.into(),
             password,
             name: name.into(),
+            tls: Tls::Off,
         }
     }
 }
@@ -111,9 +131,14 @@ impl fmt::Display for MySqlAddress {
             write!(f, ":{port}")?;
         }
         write!(f, "/{}", escape::text(&self.name))?;
-        match &self.socket {
-            Some(socket) => write!(f, "?socket={}", crate::sys::fs::shown(socket)),
-            None => Ok(()),
+        match (&self.socket, &self.tls) {
+            (Some(socket), _) => write!(f, "?socket={}", crate::sys::fs::shown(socket)),
+            (None, Tls::Off) => Ok(()),
+            (None, Tls::Unverified) => write!(f, "?tls=unverified"),
+            (None, Tls::Verified { authorities: None }) => write!(f, "?tls=verify"),
+            (None, Tls::Verified { authorities: Some(file) }) => {
+                write!(f, "?ca={}", crate::sys::fs::shown(file))
+            }
         }
     }
 }
@@ -126,7 +151,7 @@ fn sqlite(path: &str, base: &Path) -> Result<Address, AddressError> {
     }
 }
 
-fn mysql(url: &url::Url, password: Option<Secret>) -> Result<MySqlAddress, AddressError> {
+fn mysql(url: &url::Url, password: Option<Secret>, base: &Path) -> Result<MySqlAddress, AddressError> {
     let name = decoded(url.path().strip_prefix('/').unwrap_or_default(), "name")?;
     let user = decoded(url.username(), "user")?;
     let in_url = url.password().map(|text| decoded(text, "password")).transpose()?;
@@ -141,13 +166,37 @@ fn mysql(url: &url::Url, password: Option<Secret>) -> Result<MySqlAddress, Addre
     let mut address = MySqlAddress::from_parts("", &user, password, &name);
     address.host = host.trim_matches(['[', ']']).to_owned();
     address.port = url.port();
-    for (key, value) in url.query_pairs() {
-        match key.as_ref() {
-            "socket" => address.socket = Some(PathBuf::from(value.as_ref())),
-            other => return Err(AddressError::Option(escape::text(other).into_owned())),
+    read_options(url.query().unwrap_or_default(), base, &mut address)?;
+    Ok(address)
+}
+
+fn read_options(query: &str, base: &Path, address: &mut MySqlAddress) -> Result<(), AddressError> {
+    let (mut tls, mut ca) = (None, None);
+    for option in query.split('&').filter(|option| !option.is_empty()) {
+        let (key, value) = option.split_once('=').unwrap_or((option, ""));
+        let (key, value) = (decoded(key, "option")?, decoded(value, "option")?);
+        let before = match (key.as_str(), value.as_str()) {
+            ("socket", path) => address.socket.replace(base.join(path)).map(drop),
+            ("ca", path) => ca.replace(base.join(path)).map(drop),
+            ("tls", "off") => tls.replace(Tls::Off).map(drop),
+            ("tls", "unverified") => tls.replace(Tls::Unverified).map(drop),
+            ("tls", "verify") => tls.replace(Tls::Verified { authorities: None }).map(drop),
+            ("tls", _) => return Err(AddressError::Conflict("tls is verify, unverified or off")),
+            _ => return Err(AddressError::Option(escape::text(&key).into_owned())),
+        };
+        if before.is_some() {
+            return Err(AddressError::Conflict("an option stands twice"));
         }
     }
-    Ok(address)
+    address.tls = match (tls, ca) {
+        (None | Some(Tls::Verified { .. }), Some(file)) => Tls::Verified { authorities: Some(file) },
+        (Some(_), Some(_)) => return Err(AddressError::Conflict("ca= asks for tls=verify")),
+        (tls, None) => tls.unwrap_or_default(),
+    };
+    match address.socket.is_some() && address.tls != Tls::Off {
+        true => Err(AddressError::Conflict("there is no TLS on a socket")),
+        false => Ok(()),
+    }
 }
 
 fn host_parts(host: &str) -> (&str, Option<u16>, Option<PathBuf>) {
@@ -198,6 +247,15 @@ mod tests {
                 "mysql://web@localhost/shop?socket=/run/x.sock",
                 "mysql://web@localhost/shop?socket=/run/x.sock",
             ),
+            (
+                "mysql://web@localhost/shop?socket=/run/a+b%20c",
+                "mysql://web@localhost/shop?socket=/run/a+b c",
+            ),
+            ("mysql://web@db/shop?tls=verify", "mysql://web@db/shop?tls=verify"),
+            ("mysql://web@db/shop?tls=unverified", "mysql://web@db/shop?tls=unverified"),
+            ("mysql://web@db/shop?tls=off", "mysql://web@db/shop"),
+            ("mysql://web@db/shop?ca=my%20ca.pem", "mysql://web@db/shop?ca=/site/my ca.pem"),
+            ("mysql://web@db/shop?ca=/ca.pem&tls=verify", "mysql://web@db/shop?ca=/ca.pem"),
             ("sqlite:data/a b.db", "sqlite:/site/data/a b.db"),
             ("sqlite:///var/a.db", "sqlite:/var/a.db"),
         ] {
@@ -226,6 +284,13 @@ mod tests {
             "mysql://:hush@h/n",
             "sqlite:",
             "mysql://u:hush@h/n?x=1",
+            "mysql://u:hush@h/n?tls",
+            "mysql://u:hush@h/n?tls=yes",
+            "mysql://u:hush@h/n?tls=verify&tls=off",
+            "mysql://u:hush@h/n?tls=unverified&ca=/ca.pem",
+            "mysql://u:hush@h/n?socket=/s&socket=/t",
+            "mysql://u:hush@h/n?socket=/s&ca=/ca.pem",
+            "mysql://u:hush@h/n?ca=%ff",
             "mysql://u:hush@h:99999/n",
             "mysql://u:hush%ff@h/n",
         ] {

@@ -138,6 +138,12 @@ pub enum DatabaseError {
         #[source]
         source: Cause,
     },
+    #[error("failed to connect to the database {address} by TLS")]
+    Tls {
+        address: String,
+        #[source]
+        source: Cause,
+    },
     #[error("failed to connect to the database {address}: its way to log in is not known here")]
     Login { address: String },
     #[error("failed to run the statement \"{statement}\"{place}")]
@@ -211,9 +217,10 @@ impl DatabaseError {
 impl Fault for DatabaseError {
     fn exit(&self) -> Exit {
         match self {
-            DatabaseError::Connect { .. } | DatabaseError::Denied { .. } | DatabaseError::Login { .. } => {
-                Exit::Refused
-            }
+            DatabaseError::Connect { .. }
+            | DatabaseError::Denied { .. }
+            | DatabaseError::Tls { .. }
+            | DatabaseError::Login { .. } => Exit::Refused,
             DatabaseError::Held(_) => Exit::Locked,
             _ => Exit::Failed,
         }
@@ -224,6 +231,9 @@ impl Fault for DatabaseError {
             DatabaseError::Connect { .. } => {
                 vec!["check that the database runs and that host, port, socket and name are right".into()]
             }
+            DatabaseError::Tls { .. } => vec![
+                "the server must speak TLS, and its certificate must be for this very host and signed by an authority of the file that ?ca= names".into(),
+            ],
             DatabaseError::Denied { .. } => {
                 vec!["compare user and password with the settings of the application".into()]
             }

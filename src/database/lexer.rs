@@ -124,6 +124,11 @@ impl Splitter {
         Ok(done)
     }
 
+    /// Whether no statement has begun that has not ended.
+    pub fn is_between(&self) -> bool {
+        self.inside == Inside::Nothing && self.text.is_empty()
+    }
+
     /// The last statement, which needs no delimiter.
     pub fn finish(mut self) -> Result<Option<Statement>, LexError> {
         let unclosed = match self.inside {

@@ -3,6 +3,10 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+/// How the names begin of the tables that a restore makes beside those of the
+/// site, and takes away.
+pub(in crate::database) const SHADOW: &str = "_entracte_shadow_";
+
 /// The part of a database that is the site's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -26,7 +30,11 @@ impl Scope {
 
     /// Whether the table or view with this name is meant. Names are compared
     /// here, never with `LIKE`, so that `_` and `%` mean themselves.
+    /// Copies that a restore makes beside are nobody's.
     pub fn holds(&self, name: &str) -> bool {
+        if name.starts_with(SHADOW) {
+            return false;
+        }
         match self {
             Scope::All => true,
             Scope::Prefix(prefix) => name.starts_with(prefix.as_str()),

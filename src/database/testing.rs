@@ -24,24 +24,17 @@ pub(in crate::database) struct Server {
 /// The server of this process.
 pub(in crate::database) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(Server::start)
+    SERVER.get_or_init(|| Server::start(&[]))
+}
+
+/// Another server, told this as well; it stays until the process ends.
+pub(in crate::database) fn peculiar_server(options: &[String]) -> &'static Server {
+    Box::leak(Box::new(Server::start(options)))
 }
 
 /// A new, empty database and a user of its own who may do everything in it.
 pub(in crate::database) fn new_database() -> MySqlAddress {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    let number = NEXT.fetch_add(1, Ordering::SeqCst);
-    let (name, user) = (format!("site{number}"), format!("web{number}"));
-    let mut root = MySql::connect(&server().root("mysql")).unwrap();
-    for statement in [
-        format!("CREATE DATABASE {name} CHARACTER SET utf8mb4"),
-        format!("CREATE USER {user}@'%' IDENTIFIED BY 'hush-{number}'"),
-        format!("GRANT ALL PRIVILEGES ON {name}.* TO {user}@'%'"),
-    ] {
-        root.execute(&statement).unwrap();
-    }
-    let host = format!("127.0.0.1:{}", server().port);
-    MySqlAddress::from_parts(&host, &user, Secret::new(format!("hush-{number}")), &name)
+    server().new_database()
 }
 
 pub(in crate::database) fn as_root(address: &MySqlAddress) -> MySql {
@@ -77,7 +70,24 @@ fn sweep() {
 }
 
 impl Server {
-    fn start() -> Server {
+    /// A new, empty database and a user of its own who may do everything in it.
+    pub fn new_database(&self) -> MySqlAddress {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let (name, user) = (format!("site{number}"), format!("web{number}"));
+        let mut root = MySql::connect(&self.root("mysql")).unwrap();
+        for statement in [
+            format!("CREATE DATABASE {name} CHARACTER SET utf8mb4"),
+            format!("CREATE USER {user}@'%' IDENTIFIED BY 'hush-{number}'"),
+            format!("GRANT ALL PRIVILEGES ON {name}.* TO {user}@'%'"),
+        ] {
+            root.execute(&statement).unwrap();
+        }
+        let host = format!("127.0.0.1:{}", self.port);
+        MySqlAddress::from_parts(&host, &user, Secret::new(format!("hush-{number}")), &name)
+    }
+
+    fn start(options: &[String]) -> Server {
         sweep();
         let prefix = format!("{PREFIX}{}-", std::process::id());
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap();
@@ -97,11 +107,11 @@ impl Server {
         assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Server { folder, port };
-        server.run(&user, &data);
+        server.run(&user, &data, options);
         server
     }
 
-    fn run(&self, user: &str, data: &Path) {
+    fn run(&self, user: &str, data: &Path, options: &[String]) {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         // The death signal fires when the starting thread ends, and a test's
         // thread does; so the server gets a thread that never ends.
@@ -111,6 +121,7 @@ impl Server {
             .args(["--pdeathsig", "KILL", "mariadbd", "--no-defaults", "--skip-log-bin"])
             .args(["--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve"])
             .args(["--innodb-buffer-pool-size=32M", "--event-scheduler=OFF"])
+            .args(options)
             .arg(format!("--user={user}"))
             .arg(format!("--port={}", self.port))
             .arg(format!("--datadir={}", data.display()))
@@ -137,7 +148,7 @@ impl Server {
         self.folder.path().join("sock")
     }
 
-    fn root(&self, name: &str) -> MySqlAddress {
+    pub fn root(&self, name: &str) -> MySqlAddress {
         let host = format!("localhost:{}", self.socket().display());
         MySqlAddress::from_parts(&host, "root", Secret::new(""), name)
     }

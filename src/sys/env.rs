@@ -47,6 +47,11 @@ pub fn process_id() -> u32 {
     std::process::id()
 }
 
+/// How many threads can work at the same time.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 pub fn user_id() -> u32 {
     rustix::process::geteuid().as_raw()
 }

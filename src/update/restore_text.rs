@@ -81,8 +81,10 @@ fn command(work: &Work, kept: &Kept) -> Option<String> {
     let is_there = fs::is_folder(&dump);
     is_there.then(|| match kept.address() {
         Address::MySql(address) => {
-            let file = quoted(&dump.join("dump.sql"));
-            format!("  mysql NAME < {file}        (NAME, user and host as in the settings: {address})\n")
+            let file = quoted(&dump.join("dump.sql.zst"));
+            format!(
+                "  zstd -dc {file} | mysql --comments NAME        (NAME, user and host as in the settings: {address})\n"
+            )
         }
         Address::Sqlite(path) => format!("  cp {} {}\n", quoted(&dump.join("dump.sqlite")), quoted(path)),
     })

@@ -1,14 +1,14 @@
 //! Saves a database so that it can be brought back exactly, and checks what
 //! was saved. `docs/dump.md` describes the files.
 
+mod file;
 mod mysql;
 pub mod restore;
+mod shadow;
 #[cfg(test)]
 mod tests;
 
 use std::io::Read;
-use std::io::Seek;
-use std::io::SeekFrom;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -27,27 +27,35 @@ use crate::database::address::Address;
 use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
 use crate::database::connection::TableSum;
+use crate::database::dump::file::Piece;
+use crate::database::dump::file::ReadError;
+use crate::database::dump::file::Reader;
+use crate::database::mysql::sum::RowSum;
 use crate::database::object::Object;
 pub use crate::database::scope::Scope;
 use crate::database::sqlite::Sqlite;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
-pub(in crate::database) const SQL_FILE: &str = "dump.sql";
+pub(in crate::database) const SQL_FILE: &str = "dump.sql.zst";
 const SQLITE_FILE: &str = "dump.sqlite";
-pub(in crate::database) const FORMAT: u32 = 1;
+pub(in crate::database) const FORMAT: u32 = 2;
 
 /// What a dump holds: the proof that it is whole and, later, that it is back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpRecord {
-    /// Always 1.
+    /// Always 2.
     pub format: u32,
     pub scope: Scope,
     /// Its file's name within the folder.
     pub file: String,
     pub bytes: u64,
     pub sha256: Sha256,
-    /// The last line of a `dump.sql`; empty for `dump.sqlite`.
+    /// How long the text is that the file holds compressed; 0 for `dump.sqlite`.
+    pub text_bytes: u64,
+    /// How many bytes the tables took on the server, about; 0 for SQLite.
+    pub stored: u64,
+    /// The last line of the text; empty for `dump.sqlite`.
     pub end: String,
     /// The database's own collation; `None` for SQLite.
     pub collation: Option<String>,
@@ -87,6 +95,8 @@ pub enum DumpError {
     RowTooLarge { name: String, bytes: usize },
     #[error("the dump {} is not what its record says: {what}", fs::shown(.path))]
     Damaged { path: PathBuf, what: &'static str },
+    #[error("failed to write the dump: the thread that writes has ended")]
+    Ended,
     #[error("the record of the dump has format {0}, which is not known here")]
     Format(u32),
 }
@@ -116,7 +126,7 @@ impl Fault for DumpError {
                 vec!["give the server a larger max_allowed_packet (at most 1G)".into()]
             }
             DumpError::Damaged { .. } => vec!["bring the file back from another backup".into()],
-            DumpError::Unsupported { .. } | DumpError::Format(_) => Vec::new(),
+            DumpError::Unsupported { .. } | DumpError::Ended | DumpError::Format(_) => Vec::new(),
         }
     }
 }
@@ -130,30 +140,63 @@ pub fn dump(address: &Address, scope: &Scope, folder: &Path, watch: Watch) -> Re
     }
 }
 
-/// Whether the dump in `folder` is whole and unchanged.
+/// Whether the dump in `folder` is whole and unchanged: all of it is read, and
+/// the rows of each table are counted and summed.
 pub fn check(record: &DumpRecord, folder: &Path) -> Result<(), DumpError> {
     if record.format != FORMAT {
         return Err(DumpError::Format(record.format));
     }
     let path = folder.join(&record.file);
-    let damaged = |what| Err(DumpError::Damaged { path: path.clone(), what });
+    let damaged = |what| DumpError::Damaged { path: path.clone(), what };
     if ![SQL_FILE, SQLITE_FILE].contains(&record.file.as_str()) {
-        return damaged("its name is not a dump's");
+        return Err(damaged("its name is not a dump's"));
     }
-    if !fs::is_file(&path) {
-        return damaged("it is not there");
+    match fs::metadata(&path)? {
+        Some(metadata) if metadata.is_file() && metadata.len() == record.bytes => {}
+        Some(metadata) if metadata.is_file() => return Err(damaged("its size differs")),
+        _ => return Err(damaged("it is not there")),
     }
-    let (sha256, bytes) = digest(&path)?;
-    if bytes != record.bytes {
-        return damaged("its size differs");
+    if record.file == SQL_FILE {
+        return check_text(record, &path);
     }
-    if !ends_with(&path, &record.end)? {
-        return damaged("its last line is missing");
+    match digest(&path)?.0 == record.sha256 {
+        true => Ok(()),
+        false => Err(damaged("its digest differs")),
     }
-    if sha256 != record.sha256 {
-        return damaged("its digest differs");
+}
+
+fn check_text(record: &DumpRecord, path: &Path) -> Result<(), DumpError> {
+    let damaged = |what| DumpError::Damaged { path: path.to_owned(), what };
+    let unreadable = |error| match error {
+        ReadError::Io(error) => DumpError::Io(error),
+        ReadError::Compressed { .. } => damaged("it cannot be decompressed"),
+        ReadError::Text | ReadError::Lex(_) => damaged("it is no SQL text"),
+    };
+    let mut reader = Reader::open(path).map_err(unreadable)?;
+    let (mut sums, mut table) = (vec![RowSum::default(); record.tables.len()], 0);
+    while let Some(piece) = reader.next().map_err(unreadable)? {
+        match piece {
+            Piece::Table(number) => table = number,
+            Piece::Rows(insert) => {
+                let sum = sums.get_mut(table).ok_or_else(|| damaged("it has more tables"))?;
+                insert.rows().for_each(|row| sum.add(row));
+            }
+            Piece::Objects | Piece::Statement(_) => {}
+        }
     }
-    Ok(())
+    if reader.last != record.end {
+        return Err(damaged("its last line is missing"));
+    }
+    let same = |(table, sum): (&DumpedTable, &RowSum)| {
+        sum.rows == table.sum.rows && table.sum.sum.ends_with(&format!("-{}", sum.text()))
+    };
+    if !record.tables.iter().zip(&sums).all(same) {
+        return Err(damaged("its rows differ"));
+    }
+    match reader.digest().map_err(unreadable)? == record.sha256 {
+        true => Ok(()),
+        false => Err(damaged("its digest differs")),
+    }
 }
 
 pub(in crate::database) fn progress(watch: &mut Watch, done: usize, total: usize, bytes: u64, all: u64) {
@@ -187,7 +230,8 @@ fn dump_sqlite(path: &Path, scope: &Scope, folder: &Path, mut watch: Watch) -> R
     let (sha256, bytes) = digest(&saved)?;
     let (file, end) = (SQLITE_FILE.to_owned(), String::new());
     let scope = scope.clone();
-    Ok(DumpRecord { format: FORMAT, scope, file, bytes, sha256, end, collation: None, tables, objects })
+    let (format, text_bytes, stored, collation) = (FORMAT, 0, 0, None);
+    Ok(DumpRecord { format, scope, file, bytes, sha256, text_bytes, stored, end, collation, tables, objects })
 }
 
 /// Sums over everything in an SQLite database.
@@ -217,15 +261,4 @@ fn digest(path: &Path) -> Result<(Sha256, u64), IoError> {
         hasher.update(&buffer[..count]);
         bytes += count as u64;
     }
-}
-
-fn ends_with(path: &Path, end: &str) -> Result<bool, IoError> {
-    let failed = |source| IoError::new("read", path, source);
-    let mut file = fs::open(path)?;
-    let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
-    let Some(start) = size.checked_sub(end.len() as u64) else { return Ok(false) };
-    file.seek(SeekFrom::Start(start)).map_err(failed)?;
-    let mut last = Vec::new();
-    file.read_to_end(&mut last).map_err(failed)?;
-    Ok(last == end.as_bytes())
 }

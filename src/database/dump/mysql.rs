@@ -1,13 +1,12 @@
-//! Writes a MySQL database as plain SQL, from one consistent snapshot, row by
-//! row. The `mysql` client can read the result back without entracte.
+//! Writes a MySQL database as compressed SQL, from one consistent snapshot, row
+//! by row. `zstd` and the `mysql` client can read the result back without entracte.
+//!
+//! One connection reads, writes and sums the rows while other threads compress:
+//! on two cores that keeps both busy, and one connection has one snapshot
+//! without locking anybody out.
 
-use std::io::BufWriter;
-use std::io::Write;
 use std::path::Path;
-use std::path::PathBuf;
 
-use crate::base::digest::Algorithms;
-use crate::base::digest::Hasher;
 use crate::base::digest::Sha256;
 use crate::base::escape;
 use crate::base::event::Event;
@@ -15,13 +14,16 @@ use crate::base::event::Watch;
 use crate::database::address::MySqlAddress;
 use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
-use crate::database::connection::TableSum;
 use crate::database::dump::DumpError;
 use crate::database::dump::DumpRecord;
 use crate::database::dump::DumpedObject;
 use crate::database::dump::DumpedTable;
 use crate::database::dump::FORMAT;
 use crate::database::dump::SQL_FILE;
+use crate::database::dump::file::Insert;
+use crate::database::dump::file::OBJECTS;
+use crate::database::dump::file::Output;
+use crate::database::dump::file::table_line;
 use crate::database::dump::progress;
 use crate::database::guard::begin_to_work;
 use crate::database::mysql::MySql;
@@ -30,13 +32,12 @@ use crate::database::mysql::catalog::Definition;
 use crate::database::mysql::catalog::quoted;
 use crate::database::mysql::checks;
 use crate::database::mysql::literal;
-use crate::database::mysql::sum;
 use crate::database::mysql::values::Values;
 use crate::database::object::Object;
 use crate::database::object::ObjectKind;
 use crate::database::scope::Scope;
+use crate::sys::env;
 use crate::sys::fs;
-use crate::sys::fs::IoError;
 
 /// How long one INSERT grows before the next begins.
 const INSERT_BYTES: usize = 256 * 1024;
@@ -66,24 +67,53 @@ pub(in crate::database) fn dump(
         let definer = escape::text(&definer).into_owned();
         return Err(DumpError::ForeignDefiner { object, definer });
     }
-    for name in catalog::without_snapshot(&mut db, scope)? {
+    let unsteady = catalog::without_snapshot(&mut db, scope)?;
+    for name in &unsteady {
         let message =
-            format!("table {} is not InnoDB: writes to it during the dump would show", escape::text(&name));
+            format!("table {} is not InnoDB: writes to it during the dump would show", escape::text(name));
         watch(None, Event::Warning { message });
     }
     begin_snapshot(&mut db)?;
     let packet = db.text("SELECT @@max_allowed_packet")?.and_then(|text| text.parse().ok());
-    let out = Output::create(&folder.join(SQL_FILE))?;
-    let mut writer = Writer { db, out, packet: packet.unwrap_or(1 << 20), told: 0 };
-    let (tables, objects) = writer.everything(scope, &mut watch)?;
-    let collation = writer.db.text("SELECT @@collation_database")?;
-    let rows: u64 = tables.iter().map(|table| table.sum.rows).sum();
-    let end = format!("-- end of the dump: {} tables, {rows} rows\n", tables.len());
-    writer.out.put(&end)?;
-    let (sha256, bytes) = writer.out.finish()?;
+    let out = Output::create(&folder.join(SQL_FILE), threads())?;
+    let mut writer = Writer { db, out, packet: packet.unwrap_or(1 << 20), unsteady, told: 0 };
+    let content = writer.everything(scope, &mut watch);
+    let text_bytes = writer.out.text_bytes;
+    // Where writing failed, that is why there is nothing more to tell.
+    let written = writer.out.finish()?;
+    let content = content?;
     fs::sync_folder(folder)?;
-    let (scope, file) = (scope.clone(), SQL_FILE.to_owned());
-    Ok(DumpRecord { format: FORMAT, scope, file, bytes, sha256, end, collation, tables, objects })
+    let tables = content.tables.into_iter().zip(&written.sums);
+    Ok(DumpRecord {
+        format: FORMAT,
+        scope: scope.clone(),
+        file: SQL_FILE.to_owned(),
+        bytes: written.bytes,
+        sha256: written.sha256,
+        text_bytes,
+        stored: content.stored,
+        end: content.end,
+        collation: content.collation,
+        tables: tables
+            .map(|((name, create), sum)| DumpedTable { name, sum: sum.of_table(&create) })
+            .collect(),
+        objects: content.objects,
+    })
+}
+
+/// What a writer has put into the file.
+struct Content {
+    /// Each with its definition.
+    tables: Vec<(String, String)>,
+    objects: Vec<DumpedObject>,
+    collation: Option<String>,
+    stored: u64,
+    end: String,
+}
+
+/// More would not be faster than the server is.
+fn threads() -> u32 {
+    env::cores().clamp(1, 4) as u32
 }
 
 fn begin_snapshot(db: &mut MySql) -> Result<(), DatabaseError> {
@@ -110,78 +140,88 @@ struct Writer {
     out: Output,
     /// `max_allowed_packet` of the server, in bytes.
     packet: usize,
+    /// Tables whose rows no snapshot holds still.
+    unsteady: Vec<String>,
     told: u64,
 }
 
 impl Writer {
-    fn everything(
-        &mut self,
-        scope: &Scope,
-        watch: &mut Watch,
-    ) -> Result<(Vec<DumpedTable>, Vec<DumpedObject>), DumpError> {
-        self.out.put(&format!("-- entracte dump, format {FORMAT}\n{SESSION}{CHECKS_OFF}"))?;
-        let infos = self.db.tables()?;
-        let names: Vec<String> = infos
-            .iter()
-            .filter(|info| info.is_base() && scope.holds(&info.name))
-            .map(|info| info.name.clone())
-            .collect();
-        let all = infos.iter().filter(|info| names.contains(&info.name)).map(|info| info.bytes).sum();
-        let mut tables = Vec::new();
-        for name in &names {
-            progress(watch, tables.len(), names.len(), self.out.bytes, all);
-            let done = tables.len();
-            let sum = self.table(name, &mut |bytes| progress(watch, done, names.len(), bytes, all))?;
-            tables.push(DumpedTable { name: name.clone(), sum });
+    fn everything(&mut self, scope: &Scope, watch: &mut Watch) -> Result<Content, DumpError> {
+        self.put(format!("-- entracte dump, format {FORMAT}\n{SESSION}{CHECKS_OFF}"))?;
+        let mut infos = self.db.tables()?;
+        infos.retain(|info| info.is_base() && scope.holds(&info.name));
+        let stored = infos.iter().map(|info| info.bytes).sum();
+        let (mut tables, mut rows) = (Vec::new(), 0);
+        for (number, info) in infos.iter().enumerate() {
+            let mut tell = |bytes| progress(watch, number, infos.len(), bytes, stored);
+            tell(self.out.text_bytes);
+            let (create, count) = self.table(number, &info.name, &mut tell)?;
+            rows += count;
+            tables.push((info.name.clone(), create));
         }
-        progress(watch, tables.len(), names.len(), self.out.bytes, all);
+        progress(watch, tables.len(), tables.len(), self.out.text_bytes, stored);
+        self.put(format!("\n{OBJECTS}"))?;
         let objects = self.objects(scope)?;
-        self.out.put(CHECKS_ON)?;
-        Ok((tables, objects))
+        let collation = self.db.text("SELECT @@collation_database")?;
+        let end = format!("-- end of the dump: {} tables, {rows} rows\n", tables.len());
+        self.put(format!("{CHECKS_ON}{end}"))?;
+        Ok(Content { tables, objects, collation, stored, end })
     }
 
-    fn table(&mut self, name: &str, tell: &mut dyn FnMut(u64)) -> Result<TableSum, DumpError> {
+    /// The table's definition and how many rows it has.
+    fn table(
+        &mut self,
+        number: usize,
+        name: &str,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<(String, u64), DumpError> {
         let create = catalog::create_table(&mut self.db, name)?;
         let shown = quoted(name)?;
-        self.out.put(&format!("\nDROP TABLE IF EXISTS {shown};\n{create};\n"))?;
+        self.put(format!("\n{}DROP TABLE IF EXISTS {shown};\n{create};\n", table_line(number)))?;
         let rows = self.rows(name, tell)?;
-        let sum = sum::sum(&mut self.db, name, None)?;
-        match sum.rows == rows {
-            true => Ok(sum),
-            false => Err(DumpError::Changed { name: name.to_owned() }),
+        self.out.end_table().ok_or(DumpError::Ended)?;
+        if self.unsteady.iter().any(|one| one == name) {
+            let now = self.db.text(&format!("SELECT COUNT(*) FROM {shown}"))?;
+            if now != Some(rows.to_string()) {
+                return Err(DumpError::Changed { name: name.to_owned() });
+            }
         }
+        Ok((create, rows))
     }
 
     fn rows(&mut self, name: &str, tell: &mut dyn FnMut(u64)) -> Result<u64, DumpError> {
         let values = Values::of(&catalog::columns(&mut self.db, name)?)?;
         let shown = quoted(name)?;
         let query = format!("SELECT {} FROM {shown}", values.selected);
-        let head = format!("INSERT INTO {shown} ({}) VALUES\n", values.names);
+        let head = format!("INSERT INTO {shown} ({}) VALUES\n", values.names).into_bytes();
         let (packet, out, told) = (self.packet, &mut self.out, &mut self.told);
-        let (mut count, mut insert) = (0, String::new());
-        self.db.stream::<DumpError>(&query, |row| {
-            let row = values.row(&row);
-            let alone = head.len() + row.len() + 16;
-            if alone > packet {
-                return Err(DumpError::RowTooLarge { name: name.to_owned(), bytes: alone });
+        let (mut count, mut insert) = (0, Insert::new(&head));
+        self.db.stream::<DumpError>(&query, |cells| {
+            values.write_row(cells, &mut insert.text);
+            let bytes = head.len() + insert.begun() + 16;
+            if bytes > packet {
+                return Err(DumpError::RowTooLarge { name: name.to_owned(), bytes });
             }
-            if !insert.is_empty() && insert.len() + row.len() + 16 > INSERT_BYTES.min(packet) {
-                out.put(&format!("{insert};\n"))?;
-                insert.clear();
+            if insert.count() > 0 && insert.text.len() + 16 > INSERT_BYTES.min(packet) {
+                let next = insert.split();
+                out.put_rows(std::mem::replace(&mut insert, next)).ok_or(DumpError::Ended)?;
             }
-            insert.push_str(if insert.is_empty() { &head } else { ",\n" });
-            insert.push_str(&row);
+            insert.end_row();
             count += 1;
-            if out.bytes > *told + TELL_BYTES {
-                *told = out.bytes;
-                tell(out.bytes);
+            if out.text_bytes > *told + TELL_BYTES {
+                *told = out.text_bytes;
+                tell(out.text_bytes);
             }
             Ok(())
         })?;
-        if !insert.is_empty() {
-            self.out.put(&format!("{insert};\n"))?;
+        if count > 0 {
+            out.put_rows(insert).ok_or(DumpError::Ended)?;
         }
         Ok(count)
+    }
+
+    fn put(&mut self, text: String) -> Result<(), DumpError> {
+        self.out.put(text).ok_or(DumpError::Ended)
     }
 
     fn objects(&mut self, scope: &Scope) -> Result<Vec<DumpedObject>, DumpError> {
@@ -192,7 +232,7 @@ impl Writer {
         let mut dumped = Vec::new();
         for object in objects {
             let definition = catalog::definition(&mut self.db, &object)?;
-            self.out.put(&object_block(&object, &definition)?)?;
+            self.put(object_block(&object, &definition)?)?;
             dumped.push(DumpedObject { sum: object_sum(&definition), object });
         }
         Ok(dumped)
@@ -207,7 +247,7 @@ impl Writer {
             columns.iter().map(|column| Ok(format!("1 AS {}", quoted(&column.name)?))).collect();
         let (shown, columns) = (quoted(name)?, columns?.join(", "));
         let text = format!("\nDROP VIEW IF EXISTS {shown};\nCREATE VIEW {shown} AS SELECT {columns};\n");
-        Ok(self.out.put(&text)?)
+        self.put(text)
     }
 }
 
@@ -237,31 +277,4 @@ fn delimiter(statement: &str) -> String {
         delimiter.push(';');
     }
     delimiter
-}
-
-/// The file being written, with its size and digest so far.
-struct Output {
-    path: PathBuf,
-    file: BufWriter<std::fs::File>,
-    hasher: Hasher,
-    bytes: u64,
-}
-
-impl Output {
-    fn create(path: &Path) -> Result<Output, IoError> {
-        let file = BufWriter::with_capacity(1 << 16, fs::create(path)?);
-        Ok(Output { path: path.to_owned(), file, hasher: Hasher::new(Algorithms::Sha256), bytes: 0 })
-    }
-
-    fn put(&mut self, text: &str) -> Result<(), IoError> {
-        self.hasher.update(text.as_bytes());
-        self.bytes += text.len() as u64;
-        self.file.write_all(text.as_bytes()).map_err(|source| IoError::new("write", &self.path, source))
-    }
-
-    fn finish(mut self) -> Result<(Sha256, u64), IoError> {
-        self.file.flush().map_err(|source| IoError::new("write", &self.path, source))?;
-        fs::sync_file(self.file.get_ref(), &self.path)?;
-        Ok((self.hasher.finish().0, self.bytes))
-    }
 }

@@ -28,6 +28,14 @@ fn save(address: &Address, scope: &Scope, folder: &Path) -> DumpRecord {
     record
 }
 
+/// The dump's text, as an administrator would get it.
+fn text(folder: &Path) -> String {
+    let zstd =
+        std::process::Command::new("zstd").arg("-dc").arg(folder.join("dump.sql.zst")).output().unwrap();
+    assert!(zstd.status.success(), "{zstd:?}");
+    String::from_utf8(zstd.stdout).unwrap()
+}
+
 fn run_all(db: &mut dyn Database, statements: &[&str]) {
     for statement in statements {
         db.execute(statement).unwrap_or_else(|error| panic!("{error:?}"));
@@ -79,6 +87,36 @@ fn make_nasty(db: &mut dyn Database) {
     run_all(db, before);
     run_all(db, &["CREATE VIEW z_first AS SELECT id, name FROM users"]);
     run_all(db, after);
+}
+
+/// A record that is not this dump's is found by what the dump holds.
+#[test]
+fn each_part_of_a_record_is_compared_with_the_dump() {
+    let address = testing::address(&testing::new_database());
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = open(&address).unwrap();
+    run_all(&mut *db, &["CREATE TABLE t (a INT)", "INSERT INTO t VALUES (1)", "CREATE TABLE u (a INT)"]);
+    let record = save(&address, &Scope::All, folder.path());
+    let wrong = |change: &dyn Fn(&mut DumpRecord)| {
+        let mut wrong = record.clone();
+        change(&mut wrong);
+        check(&wrong, folder.path()).unwrap_err().to_string()
+    };
+    for (change, what) in [
+        (
+            &(|record: &mut DumpRecord| record.tables[0].sum.rows = 2) as &dyn Fn(&mut DumpRecord),
+            "its rows differ",
+        ),
+        (&|record| record.tables[0].sum.sum.replace_range(13..14, "z"), "its rows differ"),
+        (&|record| record.tables.swap(0, 1), "its rows differ"),
+        (&|record| record.tables.clear(), "it has more tables"),
+        (&|record| record.end.push('\n'), "its last line is missing"),
+        (&|record| record.sha256 = crate::base::digest::Sha256::of(b""), "its digest differs"),
+        (&|record| record.bytes += 1, "its size differs"),
+        (&|record| record.format = 1, "has format 1"),
+    ] {
+        assert!(wrong(change).contains(what), "{what}: {}", wrong(change));
+    }
 }
 
 /// What a migration and visitors may do to it.
@@ -155,7 +193,9 @@ fn the_plain_client_reads_the_dump_into_an_empty_database() {
     let folder = tempfile::tempdir().unwrap();
     make_nasty(&mut *open(&testing::address(&from)).unwrap());
     let record = save(&testing::address(&from), &Scope::All, folder.path());
-    testing::run_client(&to.name, &folder.path().join("dump.sql"));
+    let by_hand = folder.path().join("by_hand.sql");
+    std::fs::write(&by_hand, text(folder.path())).unwrap();
+    testing::run_client(&to.name, &by_hand);
     let again = tempfile::tempdir().unwrap();
     let mut root = to.clone();
     root.user.clone_from(&from.user);
@@ -199,7 +239,7 @@ fn a_restore_cut_off_in_the_middle_is_run_again() {
     let folder = tempfile::tempdir().unwrap();
     make_nasty(&mut *open(&address).unwrap());
     let record = save(&address, &Scope::All, folder.path());
-    let whole = std::fs::read_to_string(folder.path().join("dump.sql")).unwrap();
+    let whole = text(folder.path());
     let half = &whole[..whole.find("CREATE TABLE `posts`").unwrap()];
     let cut = folder.path().join("half.sql");
     std::fs::write(&cut, half).unwrap();
@@ -233,11 +273,15 @@ fn a_dump_that_is_cut_or_changed_is_refused_before_anything_is_touched() {
     run_all(&mut *db, &["CREATE TABLE t (a INT)", "INSERT INTO t VALUES (1)"]);
     let record = save(&address, &Scope::All, folder.path());
     run_all(&mut *db, &["INSERT INTO t VALUES (2)"]);
-    let path = folder.path().join("dump.sql");
+    let path = folder.path().join("dump.sql.zst");
     let whole = std::fs::read(&path).unwrap();
     let mut changed = whole.clone();
     changed[30] ^= 1;
-    for content in [&whole[..whole.len() - 5], &changed, b""] {
+    let mut longer = whole.clone();
+    longer.extend_from_slice(b"more");
+    // Two frames are one text to zstd, and its end line stands where it should.
+    let twice = [whole.clone(), whole.clone()].concat();
+    for content in [&whole[..whole.len() - 5], &changed, &longer, &twice, b""] {
         std::fs::write(&path, content).unwrap();
         let error = restore(&address, &record, folder.path(), &mut quiet).unwrap_err();
         assert!(matches!(error, RestoreError::Dump(DumpError::Damaged { .. })), "{error}");
@@ -274,6 +318,20 @@ fn a_row_that_the_server_would_not_take_back_is_refused() {
     run_all(&mut *db, &["CREATE TABLE t (b LONGBLOB)", "INSERT INTO t VALUES (REPEAT('x', 9000000))"]);
     let error = dump(&address, &Scope::All, folder.path(), &mut quiet).unwrap_err();
     assert!(matches!(error, DumpError::RowTooLarge { bytes: 18_000_000.., .. }), "{error:?}");
+}
+
+#[test]
+fn a_disk_that_is_full_is_what_a_dump_fails_for() {
+    let address = testing::address(&testing::new_database());
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = open(&address).unwrap();
+    run_all(&mut *db, &["CREATE TABLE t (b LONGBLOB)"]);
+    run_all(&mut *db, &["INSERT INTO t SELECT RANDOM_BYTES(1000) FROM seq_1_to_3000"]);
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("dump.sql.zst")).unwrap();
+    let error = dump(&address, &Scope::All, folder.path(), &mut quiet).unwrap_err();
+    let full =
+        matches!(&error, DumpError::Io(error) if error.source.kind() == std::io::ErrorKind::StorageFull);
+    assert!(full, "{error:?}");
 }
 
 #[test]

@@ -6,6 +6,8 @@ pub(in crate::database) mod checks;
 mod grants;
 pub(in crate::database) mod refused;
 pub(in crate::database) mod sum;
+#[cfg(test)]
+mod tests;
 pub(in crate::database) mod values;
 
 use std::panic::AssertUnwindSafe;
@@ -18,6 +20,7 @@ use mysql::prelude::Queryable;
 use crate::base::check::Check;
 use crate::base::digest::Sha256;
 use crate::database::address::MySqlAddress;
+use crate::database::address::Tls;
 use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
 use crate::database::connection::TableInfo;
@@ -30,6 +33,24 @@ use crate::sys::fs;
 
 /// One value as the server writes it in text; `None` is NULL.
 pub(in crate::database) type Cell = Option<Vec<u8>>;
+
+/// One row as it arrived.
+pub(in crate::database) struct Cells(mysql::Row);
+
+impl Cells {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The value as the server writes it in text; `None` is NULL.
+    pub fn get(&self, at: usize) -> Option<&[u8]> {
+        match self.0.as_ref(at) {
+            Some(mysql::Value::Bytes(bytes)) => Some(bytes),
+            // The text protocol sends nothing else.
+            _ => None,
+        }
+    }
+}
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const KILL_LIMIT: Duration = Duration::from_secs(60);
@@ -59,7 +80,7 @@ pub(in crate::database) struct MySql {
 
 impl MySql {
     pub(in crate::database) fn connect(address: &MySqlAddress) -> Result<MySql, DatabaseError> {
-        let options = options(address);
+        let options = options(address)?;
         // The crate panics where the server asks for an unknown way to log in.
         let connected = std::panic::catch_unwind(AssertUnwindSafe(|| mysql::Conn::new(options)))
             .map_err(|_| DatabaseError::Login { address: address.to_string() })?;
@@ -81,7 +102,7 @@ impl MySql {
 
     /// Reads every result to its end, because an error may hide behind the first.
     fn run_to_its_end(&mut self, statement: &str) -> Result<u64, DatabaseError> {
-        let failed = |source| DatabaseError::statement(statement, Box::new(source));
+        let failed = |source: mysql::Error| DatabaseError::statement(statement, source);
         let mut result = self.connection.query_iter(statement).map_err(failed)?;
         let mut changed = 0;
         loop {
@@ -97,7 +118,7 @@ impl MySql {
     pub(in crate::database) fn rows(&mut self, query: &str) -> Result<Vec<Vec<Cell>>, DatabaseError> {
         let mut rows = Vec::new();
         self.stream(query, |row| {
-            rows.push(row);
+            rows.push((0..row.len()).map(|at| row.get(at).map(<[u8]>::to_vec)).collect());
             Ok::<(), DatabaseError>(())
         })?;
         Ok(rows)
@@ -120,13 +141,13 @@ impl MySql {
     pub(in crate::database) fn stream<E: From<DatabaseError>>(
         &mut self,
         query: &str,
-        mut each: impl FnMut(Vec<Cell>) -> Result<(), E>,
+        mut each: impl FnMut(&Cells) -> Result<(), E>,
     ) -> Result<(), E> {
-        let failed = |source| DatabaseError::statement(query, Box::new(source));
+        let failed = |source: mysql::Error| DatabaseError::statement(query, source);
         let mut result = self.connection.query_iter(query).map_err(failed)?;
         while let Some(set) = result.iter() {
             for row in set {
-                each(row.map_err(failed)?.unwrap().into_iter().map(cell).collect())?;
+                each(&Cells(row.map_err(failed)?))?;
             }
         }
         Ok(())
@@ -245,23 +266,58 @@ impl Database for MySql {
 
 /// The text as a MySQL string, quotes and all.
 pub(in crate::database) fn literal(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('\'');
-    for c in text.chars() {
-        match c {
-            '\0' => quoted.push_str("\\0"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\x1a' => quoted.push_str("\\Z"),
-            '\'' | '\\' => quoted.extend(['\\', c]),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('\'');
-    quoted
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    write_literal(text.as_bytes(), &mut quoted);
+    String::from_utf8_lossy(&quoted).into_owned()
 }
 
-fn options(address: &MySqlAddress) -> mysql::OptsBuilder {
+/// The same of UTF-8 in bytes, which stays UTF-8.
+pub(in crate::database) fn write_literal(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'\'');
+    let mut rest = text;
+    while let Some(at) = first_to_escape(rest) {
+        out.extend_from_slice(&rest[..at]);
+        out.push(b'\\');
+        out.push(match rest[at] {
+            0 => b'0',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            0x1a => b'Z',
+            other => other,
+        });
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+    out.push(b'\'');
+}
+
+/// Whole blocks are looked at first, which the compiler does in few instructions.
+fn first_to_escape(text: &[u8]) -> Option<usize> {
+    let (blocks, _) = text.as_chunks::<32>();
+    let is_plain = |block: &&[u8; 32]| !block.iter().fold(false, |found, &byte| found | needs_escape(byte));
+    let plain = 32 * blocks.iter().take_while(is_plain).count();
+    let behind = text[plain..].iter().position(|&byte| needs_escape(byte));
+    behind.map(|at| plain + at)
+}
+
+fn needs_escape(byte: u8) -> bool {
+    matches!(byte, 0 | b'\n' | b'\r' | 0x1a | b'\'' | b'\\')
+}
+
+/// Whether the server could not take what it was given for want of room, or,
+/// as MySQL does with named checks, because it stands twice.
+pub(in crate::database) fn is_without_room(error: &DatabaseError) -> bool {
+    const CODES: [u16; 3] = [1021, 1114, 3822];
+    let DatabaseError::Statement { source, .. } = error else { return false };
+    match source.downcast_ref() {
+        Some(mysql::Error::MySqlError(error)) => {
+            CODES.contains(&error.code) || error.message.contains("No space left on device")
+        }
+        _ => false,
+    }
+}
+
+fn options(address: &MySqlAddress) -> Result<mysql::OptsBuilder, DatabaseError> {
     let options = mysql::OptsBuilder::new()
         .user(Some(address.user.as_str()))
         .pass(Some(address.password.reveal()))
@@ -269,11 +325,29 @@ fn options(address: &MySqlAddress) -> mysql::OptsBuilder {
         .prefer_socket(false)
         .tcp_connect_timeout(Some(CONNECT_LIMIT))
         .tcp_keepalive_time_ms(Some(60_000))
+        .ssl_opts(tls(&address.tls)?)
         .stmt_cache_size(0);
-    match socket(address) {
+    Ok(match socket(address) {
         Some(socket) => options.socket(Some(socket.to_string_lossy())),
         None => options.ip_or_hostname(Some(address.host.as_str())).tcp_port(address.port.unwrap_or(3306)),
-    }
+    })
+}
+
+/// With these the crate goes no step on without TLS.
+fn tls(tls: &Tls) -> Result<Option<mysql::SslOpts>, DatabaseError> {
+    let options = mysql::SslOpts::default();
+    Ok(match tls {
+        Tls::Off => None,
+        Tls::Unverified => {
+            Some(options.with_danger_accept_invalid_certs(true).with_danger_skip_domain_validation(true))
+        }
+        Tls::Verified { authorities: None } => Some(options),
+        Tls::Verified { authorities: Some(file) } => {
+            // The crate would not say which file it cannot read.
+            fs::open(file)?;
+            Some(options.with_root_cert_path(Some(file.clone())))
+        }
+    })
 }
 
 /// The named socket, or, as PHP does it, the usual one for a bare `localhost`.
@@ -281,10 +355,19 @@ fn socket(address: &MySqlAddress) -> Option<PathBuf> {
     if address.socket.is_some() {
         return address.socket.clone();
     }
-    if address.host != "localhost" || address.port.is_some() {
+    if address.host != "localhost" || address.port.is_some() || address.tls != Tls::Off {
         return None;
     }
     SOCKETS.iter().find(|path| fs::exists(Path::new(path))).map(PathBuf::from)
+}
+
+fn is_about_tls(error: &mysql::Error) -> bool {
+    match error {
+        mysql::Error::DriverError(error) => matches!(error, mysql::DriverError::TlsNotSupported),
+        // What goes wrong while the two agree comes as an error of reading packets.
+        mysql::Error::TlsError(_) | mysql::Error::CodecError(_) => true,
+        _ => false,
+    }
 }
 
 fn connect_error(address: &MySqlAddress, source: mysql::Error) -> DatabaseError {
@@ -296,15 +379,9 @@ fn connect_error(address: &MySqlAddress, source: mysql::Error) -> DatabaseError 
             name: crate::base::escape::text(&address.name).into_owned(),
             source: Box::new(source),
         },
+        _ if address.tls != Tls::Off && is_about_tls(&source) => {
+            DatabaseError::Tls { address: address.to_string(), source: Box::new(source) }
+        }
         _ => DatabaseError::Connect { address: address.to_string(), source: Box::new(source) },
-    }
-}
-
-fn cell(value: mysql::Value) -> Cell {
-    match value {
-        mysql::Value::NULL => None,
-        mysql::Value::Bytes(bytes) => Some(bytes),
-        // The text protocol sends nothing else.
-        other => Some(other.as_sql(false).into_bytes()),
     }
 }

@@ -2,10 +2,10 @@
 //! them back gives the same bytes.
 
 use crate::database::connection::DatabaseError;
-use crate::database::mysql::Cell;
+use crate::database::mysql::Cells;
 use crate::database::mysql::catalog::Column;
 use crate::database::mysql::catalog::quoted;
-use crate::database::mysql::literal;
+use crate::database::mysql::write_literal;
 
 /// The columns of a table that are written: generated ones make themselves.
 pub(in crate::database) struct Values {
@@ -46,11 +46,19 @@ impl Values {
         Ok(Values { names: names.join(", "), selected: selected.join(", "), encodings })
     }
 
-    /// One row as it stands in an INSERT.
-    pub fn row(&self, cells: &[Cell]) -> String {
-        let written: Vec<String> =
-            self.encodings.iter().zip(cells).map(|(encoding, cell)| written(encoding, cell)).collect();
-        format!("({})", written.join(","))
+    /// Writes one row as it stands in an INSERT; it has no line end.
+    pub fn write_row(&self, cells: &Cells, out: &mut Vec<u8>) {
+        out.push(b'(');
+        for (at, encoding) in self.encodings.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            match cells.get(at) {
+                None => out.extend_from_slice(b"NULL"),
+                Some(bytes) => write_value(encoding, bytes, out),
+            }
+        }
+        out.push(b')');
     }
 }
 
@@ -75,13 +83,23 @@ fn is_geometry(kind: &str) -> bool {
     kinds.iter().any(|name| kind.ends_with(name))
 }
 
-fn written(encoding: &Encoding, cell: &Cell) -> String {
-    let Some(bytes) = cell else { return "NULL".into() };
-    match (encoding, std::str::from_utf8(bytes)) {
-        (Encoding::Number, Ok(digits)) => digits.to_owned(),
-        (Encoding::Text, Ok(text)) => literal(text),
-        _ if bytes.is_empty() => "''".into(),
-        (Encoding::Charset(charset), _) => format!("_{charset} 0x{}", hex::encode(bytes)),
-        _ => format!("0x{}", hex::encode(bytes)),
+fn write_value(encoding: &Encoding, bytes: &[u8], out: &mut Vec<u8>) {
+    match encoding {
+        Encoding::Number if bytes.is_ascii() => out.extend_from_slice(bytes),
+        Encoding::Text if std::str::from_utf8(bytes).is_ok() => write_literal(bytes, out),
+        _ if bytes.is_empty() => out.extend_from_slice(b"''"),
+        Encoding::Charset(charset) => {
+            out.push(b'_');
+            out.extend_from_slice(charset.as_bytes());
+            out.push(b' ');
+            write_hex(bytes, out);
+        }
+        _ => write_hex(bytes, out),
     }
+}
+
+fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend_from_slice(b"0x");
+    out.extend(bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|half| DIGITS[usize::from(half)]));
 }
