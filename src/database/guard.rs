@@ -88,8 +88,8 @@ pub(in crate::database) fn begin_to_work(db: &mut dyn Database, scope: &Scope) -
 
 /// Sites that share a database, each with tables of its own, do not meet.
 fn name(lock: &str, scope: &Scope) -> String {
-    match scope {
-        Scope::Prefix(prefix) => format!("{lock} {prefix}"),
-        Scope::All | Scope::Tables(_) => lock.to_owned(),
+    match scope.prefix() {
+        "" => lock.to_owned(),
+        prefix => format!("{lock} {prefix}"),
     }
 }

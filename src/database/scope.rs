@@ -15,8 +15,8 @@ pub enum Scope {
     All,
     /// Whatever has a name that begins so.
     Prefix(String),
-    /// These tables and views only.
-    Tables(Vec<String>),
+    /// Only these of the tables and views that begin so.
+    Tables { prefix: String, names: Vec<String> },
 }
 
 impl Scope {
@@ -38,13 +38,21 @@ impl Scope {
         match self {
             Scope::All => true,
             Scope::Prefix(prefix) => name.starts_with(prefix.as_str()),
-            Scope::Tables(names) => names.iter().any(|one| one == name),
+            Scope::Tables { names, .. } => names.iter().any(|one| one == name),
+        }
+    }
+
+    /// How the names of all begin that is the site's in the database.
+    pub fn prefix(&self) -> &str {
+        match self {
+            Scope::All => "",
+            Scope::Prefix(prefix) | Scope::Tables { prefix, .. } => prefix,
         }
     }
 
     /// Whether the routine or event with this name is meant.
     pub fn holds_routine(&self, name: &str) -> bool {
-        !matches!(self, Scope::Tables(_)) && self.holds(name)
+        !matches!(self, Scope::Tables { .. }) && self.holds(name)
     }
 }
 
@@ -62,7 +70,7 @@ mod tests {
 
     #[test]
     fn named_tables_bring_no_routines() {
-        let scope = Scope::Tables(vec!["a".into()]);
+        let scope = Scope::Tables { prefix: String::new(), names: vec!["a".into()] };
         assert!(scope.holds("a") && !scope.holds("aa") && !scope.holds_routine("a"));
     }
 }

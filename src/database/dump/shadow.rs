@@ -15,13 +15,9 @@ pub(super) struct Shadows {
 }
 
 impl Shadows {
-    /// As with the locks of the database, all but prefixes share one set.
+    /// As with the locks of the database, a site has one set.
     pub fn of(scope: &Scope) -> Shadows {
-        let prefix = match scope {
-            Scope::Prefix(prefix) => prefix,
-            Scope::All | Scope::Tables(_) => "",
-        };
-        Shadows { prefix: format!("{SHADOW}{}_", &Sha256::of(prefix.as_bytes()).short()[..8]) }
+        Shadows { prefix: format!("{SHADOW}{}_", &Sha256::of(scope.prefix().as_bytes()).short()[..8]) }
     }
 
     /// Where the table is made and filled.

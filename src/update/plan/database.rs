@@ -83,7 +83,9 @@ impl DatabaseScope {
     pub fn dumped(&self) -> Option<Scope> {
         match self {
             DatabaseScope::None => None,
-            DatabaseScope::Tables { names, .. } => Some(Scope::Tables(names.clone())),
+            DatabaseScope::Tables { prefix, names } => {
+                Some(Scope::Tables { prefix: prefix.clone(), names: names.clone() })
+            }
             DatabaseScope::All { .. } => self.site(),
         }
     }

@@ -82,7 +82,7 @@ fn made(db: &mut dyn Database, declaration: &Declaration, names: &Names) -> Resu
         let scratch = names.put_into(statement).ok_or_else(|| SchemaError::Untried(shortened(statement)))?;
         run(db, &scratch, statement)?;
     }
-    Ok(settled(db, &Scope::Tables(names.scratch()))?)
+    Ok(settled(db, &Scope::Tables { prefix: String::new(), names: names.scratch() })?)
 }
 
 fn drop_all(db: &mut dyn Database, names: &Names) -> Result<(), DatabaseError> {
