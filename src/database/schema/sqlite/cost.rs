@@ -135,9 +135,11 @@ type Doubt = (String, String, bool);
 fn doubts(rows: &fit::Rows<'_>, live: &Schema, target: &Target, changes: &[Change]) -> Result<Vec<Doubt>> {
     let mut doubts = rows.columns_that_narrow()?;
     let (old, new) = (rows.old, rows.new);
+    let alias = |table| shape::rowid_alias(table).map(|column| &column.name);
     for (name, key) in &new.keys {
         let is_unique = matches!(key.kind, KeyKind::Unique | KeyKind::Primary);
-        if is_unique && (old.keys.get(name) != Some(key) || is_retyped(rows, key)) {
+        let is_rowid = name == PRIMARY && alias(old) != alias(new);
+        if is_unique && (is_rowid || old.keys.get(name) != Some(key) || is_retyped(rows, key)) {
             doubts.extend(duplicates(rows, name, key)?.map(|query| (label(key), query, false)));
         }
     }
