@@ -61,6 +61,10 @@ pub trait Database: Send {
     /// Other connections that run a statement in this database now.
     fn busy_connections(&mut self) -> Result<Vec<u64>, DatabaseError>;
 
+    /// How long a statement waits for locks of others, and how long it may
+    /// take at all, where the server can end it.
+    fn limit(&mut self, lock: Duration, statement: Option<Duration>) -> Result<(), DatabaseError>;
+
     /// Whether an update could work with this database.
     fn checks(&mut self) -> Vec<Check>;
 }
@@ -125,6 +129,21 @@ pub enum DatabaseError {
         place: String,
         #[source]
         source: Cause,
+    },
+    #[error(
+        "failed to run the statement \"{statement}\" in time: connection {id} of {user} at {host} has been \
+         at work in the database for {seconds} s; {running}"
+    )]
+    Blocked {
+        statement: String,
+        id: u64,
+        user: String,
+        host: String,
+        seconds: u64,
+        /// What it does: `it runs "SELECT …"`.
+        running: String,
+        #[source]
+        source: Box<DatabaseError>,
     },
     #[error("failed to run the statement \"{statement}\": it is {count} statements, not one")]
     NotOne { statement: String, count: usize },
@@ -194,7 +213,9 @@ impl Fault for DatabaseError {
                 vec!["give the database user a password of a usual kind (mysql_native_password, caching_sha2_password, ed25519)".into()]
             }
             DatabaseError::Held(_) => vec!["wait until it has ended; it may run on another host".into()],
-            DatabaseError::StillConnected(id) | DatabaseError::StillBusy(id) => {
+            DatabaseError::StillConnected(id)
+            | DatabaseError::StillBusy(id)
+            | DatabaseError::Blocked { id, .. } => {
                 vec![format!("wait until the database's server has ended it, or tell it to: KILL {id}")]
             }
             DatabaseError::Io(error) => error.hints(),

@@ -1,5 +1,6 @@
 //! MySQL and MariaDB through the `mysql` crate: the only module that knows it.
 
+mod blocked;
 pub(in crate::database) mod catalog;
 pub(in crate::database) mod checks;
 mod grants;
@@ -70,9 +71,16 @@ impl MySql {
         Ok(db)
     }
 
-    /// Runs what is known to be one statement, and reads every result to its
-    /// end, because an error may hide behind the first.
+    /// Runs what is known to be one statement.
     pub(in crate::database) fn run(&mut self, statement: &str) -> Result<u64, DatabaseError> {
+        match self.run_to_its_end(statement) {
+            Err(error) if blocked::is_in_vain(&error) => Err(blocked::explained(self, statement, error)),
+            done => done,
+        }
+    }
+
+    /// Reads every result to its end, because an error may hide behind the first.
+    fn run_to_its_end(&mut self, statement: &str) -> Result<u64, DatabaseError> {
         let failed = |source| DatabaseError::statement(statement, Box::new(source));
         let mut result = self.connection.query_iter(statement).map_err(failed)?;
         let mut changed = 0;
@@ -214,6 +222,20 @@ impl Database for MySql {
         let query = "SELECT id FROM information_schema.processlist \
                      WHERE db = DATABASE() AND command IN ('Query', 'Execute') AND id <> CONNECTION_ID()";
         Ok(self.texts(query)?.into_iter().flatten().filter_map(|id| id.parse().ok()).collect())
+    }
+
+    fn limit(&mut self, lock: Duration, statement: Option<Duration>) -> Result<(), DatabaseError> {
+        let seconds = lock.as_secs().max(1);
+        self.run(&format!(
+            "SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}"
+        ))?;
+        let longest = statement.unwrap_or_default();
+        let set = match self.version()?.to_ascii_lowercase().contains("mariadb") {
+            true => format!("max_statement_time = {}", longest.as_secs_f64()),
+            // Of MySQL's statements only queries heed it.
+            false => format!("max_execution_time = {}", longest.as_millis()),
+        };
+        self.run(&format!("SET SESSION {set}")).map(|_| ())
     }
 
     fn checks(&mut self) -> Vec<Check> {

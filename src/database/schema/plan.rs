@@ -1,5 +1,6 @@
 //! The way from a live schema to the declared one.
 
+use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::database::connection::Database;
@@ -26,6 +27,11 @@ pub enum SchemaError {
         "failed to try the declared schema: the statement \"{0}\" cannot be tried in the site's own database"
     )]
     Untried(String),
+    #[error(
+        "failed to plan the change of the schema: the foreign key {key} of {table} is not the release's, \
+         and does not fit the types that the release gives to its columns"
+    )]
+    InTheWay { table: String, key: String },
     #[error("failed to try the declared schema: {0} is declared and not made by any statement")]
     Missing(String),
 }
@@ -44,6 +50,11 @@ impl Fault for SchemaError {
             SchemaError::Declared { .. } | SchemaError::Missing(_) => {
                 vec!["tell whoever publishes the release; this server cannot take its schema".into()]
             }
+            SchemaError::InTheWay { table, key } => {
+                vec![format!(
+                    "drop it (ALTER TABLE {table} DROP FOREIGN KEY {key}) and make it again after the update"
+                )]
+            }
             SchemaError::Untried(_) => {
                 vec!["let the database user make a scratch database: GRANT ALL ON `entracte\\_scratch\\_%`.* TO the user".into()]
             }
@@ -54,7 +65,13 @@ impl Fault for SchemaError {
 /// What is done, in this order. Asks no server.
 pub fn steps(live: &Schema, target: &Target, dialect: Dialect) -> Result<Vec<Step>, SchemaError> {
     match dialect {
-        Dialect::MySql => Ok(mysql::steps::steps(live, target)?),
+        Dialect::MySql => match mysql::steps::in_the_way(live, target) {
+            Some((table, key)) => Err(SchemaError::InTheWay {
+                table: escape::text(&table).into_owned(),
+                key: escape::text(&key).into_owned(),
+            }),
+            None => Ok(mysql::steps::steps(live, target)?),
+        },
         Dialect::Sqlite => Ok(sqlite::write::steps(live, target)?),
     }
 }

@@ -263,6 +263,12 @@ impl Database for Sqlite {
         Ok(Vec::new())
     }
 
+    /// No statement of SQLite is ended by time.
+    fn limit(&mut self, lock: Duration, _: Option<Duration>) -> Result<(), DatabaseError> {
+        let set = self.connection.busy_timeout(lock);
+        set.map_err(|source| DatabaseError::statement("busy_timeout", source).at(&self.path))
+    }
+
     fn checks(&mut self) -> Vec<Check> {
         let shown = fs::shown(&self.path);
         let sound = match self.is_sound() {

@@ -3,11 +3,12 @@
 
 pub(super) mod cost;
 mod narrow;
+#[cfg(test)]
+mod property;
 pub(super) mod read;
 pub(super) mod scratch;
 mod spelling;
 mod stated;
 pub(super) mod steps;
-mod tokens;
 mod types;
 mod write;

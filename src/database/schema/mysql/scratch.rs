@@ -30,7 +30,7 @@ pub(in crate::database::schema) fn target(
     declaration: &Declaration,
 ) -> Result<Target, SchemaError> {
     for statement in &declaration.statements {
-        names::check(statement).ok_or_else(|| SchemaError::Untried(shortened(statement)))?;
+        names::subject(statement).ok_or_else(|| SchemaError::Untried(shortened(statement)))?;
     }
     let database = one(db, "SELECT DATABASE()")?;
     let site = format!("entracte_scratch_{}_", &Sha256::of(database.as_bytes()).to_string()[..8]);

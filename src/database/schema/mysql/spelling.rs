@@ -1,7 +1,9 @@
 //! How MariaDB and MySQL write the same things in `information_schema`.
 
+use crate::database::lexer::Dialect;
+use crate::database::lexer::tokens;
+use crate::database::lexer::tokens::Kind;
 use crate::database::mysql::literal;
-use crate::database::schema::mysql::tokens;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Product {
@@ -64,24 +66,27 @@ pub(super) fn row_format(create_options: &str) -> Option<String> {
     words.find_map(|word| word.strip_prefix("row_format=")).map(str::to_ascii_uppercase)
 }
 
-/// A view's query without the name of the database, outside text in quotes.
+/// A view's query without the name of the database.
 pub(super) fn without_database(query: &str, database: &str) -> String {
-    let qualifier = format!("`{}`.", database.replace('`', "``"));
+    // What the server wrote can be read.
+    let Ok(tokens) = tokens::tokens(query, Dialect::MySql) else { return query.to_owned() };
     let mut shortened = String::with_capacity(query.len());
-    let mut rest = query;
-    while let Some(at) = rest.find(['\'', '`']) {
-        shortened.push_str(&rest[..at]);
-        rest = &rest[at..];
-        // Behind the database comes the table, which may have its name.
-        if let Some(after) = rest.strip_prefix(&qualifier).filter(|_| !shortened.ends_with('.')) {
-            rest = after;
+    let (mut end, mut is_behind_point) = (0, false);
+    let mut tokens = tokens.iter().peekable();
+    while let Some(token) = tokens.next() {
+        shortened.push_str(&query[end..token.at]);
+        end = token.end();
+        let is_database = token.kind == Kind::Name && token.name().is_some_and(|name| name == database);
+        if is_database && !is_behind_point && tokens.next_if(|next| next.is_mark('.')).is_some() {
+            // Behind the database comes the table, which may have its name.
+            let Some(table) = tokens.next() else { break };
+            (shortened, end) = (shortened + table.text, table.end());
+        } else {
+            shortened.push_str(token.text);
         }
-        let quote = if rest.starts_with('`') { '`' } else { '\'' };
-        let quoted = tokens::quoted(rest, quote);
-        shortened.push_str(&rest[..quoted]);
-        rest = &rest[quoted..];
+        is_behind_point = token.is_mark('.');
     }
-    shortened + rest
+    shortened + &query[end..]
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::database::lexer::Dialect;
+use crate::database::lexer::tokens;
+use crate::database::lexer::tokens::Kind;
+use crate::database::lexer::tokens::Token;
 use crate::database::schema::model::Schema;
 use crate::database::schema::model::Table;
-use crate::database::schema::mysql::tokens;
-use crate::database::schema::mysql::tokens::Kind;
-use crate::database::schema::mysql::tokens::Token;
 
 /// Takes out of tables that the server has made whatever it filled in by
 /// itself. A character set that is declared without a collation stands alone.
@@ -38,18 +39,18 @@ fn open(table: &mut Table, stated: &BTreeSet<&str>) {
 
 /// The table that a `CREATE TABLE` makes, and the options it states.
 fn options(statement: &str) -> Option<(String, BTreeSet<&'static str>)> {
-    let tokens: Vec<Token> =
-        tokens::tokens(statement).into_iter().filter(|token| token.kind != Kind::Blank).collect();
-    let opening = tokens.iter().position(|token| token.text == "(")?;
+    let mut tokens: Vec<Token> = tokens::tokens(statement, Dialect::MySql).ok()?;
+    tokens.retain(|token| token.kind != Kind::Comment);
+    let opening = tokens.iter().position(|token| token.is_mark('('))?;
     let (head, rest) = tokens.split_at(opening);
-    if !head.first()?.is("create") || !head.iter().any(|token| token.is("table")) {
+    if !head.first()?.is_word("create") || !head.iter().any(|token| token.is_word("table")) {
         return None;
     }
     let mut depth = 0;
     let behind = rest.iter().filter(|token| {
-        depth += i32::from(token.text == "(");
+        depth += i32::from(token.is_mark('('));
         let is_outside = depth == 0;
-        depth -= i32::from(token.text == ")");
+        depth -= i32::from(token.is_mark(')'));
         is_outside
     });
     let mut stated = BTreeSet::new();
@@ -62,12 +63,12 @@ fn options(statement: &str) -> Option<(String, BTreeSet<&'static str>)> {
             ("comment", "comment"),
             ("row_format", "row_format"),
         ] {
-            if token.kind == Kind::Word && token.is(word) {
+            if token.is_word(word) {
                 stated.insert(option);
             }
         }
     }
-    Some((head.last()?.name()?, stated))
+    Some((head.last()?.name()?.into_owned(), stated))
 }
 
 #[cfg(test)]

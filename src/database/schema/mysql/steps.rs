@@ -13,9 +13,12 @@ use crate::database::schema::diff::Change;
 use crate::database::schema::diff::Difference;
 use crate::database::schema::model::Column;
 use crate::database::schema::model::ForeignKey;
+use crate::database::schema::model::Key;
 use crate::database::schema::model::Schema;
 use crate::database::schema::model::Table;
 use crate::database::schema::mysql::narrow;
+use crate::database::schema::mysql::types;
+use crate::database::schema::mysql::types::Type;
 use crate::database::schema::mysql::write;
 use crate::database::schema::mysql::write::quoted;
 use crate::database::schema::said;
@@ -43,7 +46,7 @@ pub(super) fn planned(live: &Schema, target: &Target) -> Result<Vec<Planned>, Da
     let (middle, after) = rest.split_at(views.max(split) - split);
     let mut planned = Vec::new();
     for difference in
-        [before, &first, middle, &later, &last, &circles(&today, after), after].into_iter().flatten()
+        [before, &first, middle, &later, &last, &circles(&today, &first, after), after].into_iter().flatten()
     {
         add(&mut planned, difference, &today, target)?;
     }
@@ -102,7 +105,7 @@ fn around(live: &Schema, differences: &[Difference]) -> (Vec<Difference>, Vec<Di
         differences.iter().any(|difference| difference.table == name && drops(difference))
     };
     let (mut first, mut last) = (Vec::new(), Vec::new());
-    for (name, table) in live.tables.iter().filter(|(name, _)| !is_dropped(name)) {
+    for (name, table) in &live.tables {
         let is_touched = |table: &str, columns: &[String]| {
             columns.iter().any(|column| touched.contains(&(table.to_owned(), column.clone())))
         };
@@ -116,9 +119,42 @@ fn around(live: &Schema, differences: &[Difference]) -> (Vec<Difference>, Vec<Di
         }
         let drops = keys.keys().map(|name| Change::DropForeignKey { name: name.clone() }).collect();
         first.push(Difference { table: name.clone(), changes: drops });
-        last.push(Difference { table: name.clone(), changes: added(&keys) });
+        if !is_dropped(name) {
+            last.push(Difference { table: name.clone(), changes: added(&keys) });
+        }
     }
     (first, last)
+}
+
+/// A foreign key that nobody declares and that would have to come again, but
+/// whose columns will not be alike any more: its table and its name.
+pub(in crate::database::schema) fn in_the_way(live: &Schema, target: &Target) -> Option<(String, String)> {
+    let today = diff::named_as_today(live, target);
+    let (_, last) = around(&today, &diff::diff(live, target));
+    let column = |table: &str, name: &str| {
+        let declared = target.schema.tables.get(table).and_then(|table| table.column(name));
+        let found = today.tables.get(table).and_then(|table| table.column(name));
+        declared.or(found)
+    };
+    for Difference { table, changes } in last {
+        for change in changes {
+            let Change::AddForeignKey { name, key } = change else { continue };
+            let pairs = key.columns.iter().zip(&key.referenced);
+            let mut pairs = pairs.map(|(own, other)| (column(&table, own), column(&key.table, other)));
+            if pairs.any(|pair| matches!(pair, (Some(own), Some(other)) if !is_alike(own, other))) {
+                return Some((table, name));
+            }
+        }
+    }
+    None
+}
+
+/// Whether one column may refer to the other.
+fn is_alike(own: &Column, other: &Column) -> bool {
+    match (types::parse(&own.sql_type), types::parse(&other.sql_type)) {
+        (Type::Text { .. }, Type::Text { .. }) => true,
+        (own, other) => own == other,
+    }
 }
 
 /// Columns whose values change their shape, or that lose a key.
@@ -149,7 +185,7 @@ fn is_same_shape(from: &Column, to: &Column) -> bool {
 }
 
 /// Foreign keys of dropped tables that refer to one dropped before.
-fn circles(live: &Schema, after: &[Difference]) -> Vec<Difference> {
+fn circles(live: &Schema, first: &[Difference], after: &[Difference]) -> Vec<Difference> {
     let mut gone: Vec<&str> = Vec::new();
     let mut circles = Vec::new();
     for difference in after.iter().filter(|difference| difference.changes.contains(&Change::DropTable)) {
@@ -157,6 +193,9 @@ fn circles(live: &Schema, after: &[Difference]) -> Vec<Difference> {
         let changes: Vec<Change> = foreign
             .filter(|(_, key)| gone.contains(&key.table.as_str()))
             .map(|(name, _)| Change::DropForeignKey { name: name.clone() })
+            .filter(|change| {
+                !first.iter().any(|done| done.table == difference.table && done.changes.contains(change))
+            })
             .collect();
         if !changes.is_empty() {
             circles.push(Difference { table: difference.table.clone(), changes });
@@ -179,7 +218,14 @@ fn add(
     let mut parts = Vec::new();
     let mut statements = Vec::new();
     for change in &difference.changes {
-        parts.extend(write::part(change)?);
+        match kept_otherwise(difference, change, live) {
+            Some(changes) => {
+                for change in changes {
+                    parts.extend(write::part(&change)?);
+                }
+            }
+            None => parts.extend(write::part(change)?),
+        }
         statements.extend(match change {
             Change::CreateTable(new) => Some(write::create(&difference.table, new)?),
             Change::DropTable => Some(format!("DROP TABLE {table}")),
@@ -197,6 +243,42 @@ fn add(
     let step = Step { table: difference.table.clone(), what, statements };
     planned.push(Planned { step, changes: difference.changes.clone() });
     Ok(())
+}
+
+/// A computed column that is to be kept, or not to be kept any more: no server
+/// changes that, so it is computed anew, with the keys over it.
+fn kept_otherwise(difference: &Difference, change: &Change, live: &Schema) -> Option<Vec<Change>> {
+    let Change::ModifyColumn { from, to } = change else { return None };
+    if from.generated.as_ref()?.stored == to.generated.as_ref()?.stored {
+        return None;
+    }
+    let table = live.tables.get(&difference.table)?;
+    let is_dropped = |name: &str| {
+        difference
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::DropKey { name: gone } if gone == name))
+    };
+    let over = table.keys.iter().filter(|(name, key)| {
+        key.parts.iter().any(|part| !part.is_expression && part.of == to.name) && !is_dropped(name)
+    });
+    let place = table.columns.iter().position(|column| column.name == to.name)?;
+    let mut before = table.columns[..place].iter().rev().map(|column| &column.name);
+    let stays = |name: &&String| {
+        !difference
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::DropColumn { name: gone } if gone == *name))
+    };
+    let after = before.find(stays).cloned();
+    let keys: Vec<(&String, &Key)> = over.collect();
+    let mut changes: Vec<Change> =
+        keys.iter().map(|(name, _)| Change::DropKey { name: (*name).clone() }).collect();
+    changes.push(Change::DropColumn { name: to.name.clone() });
+    changes.push(Change::AddColumn { column: to.clone(), after });
+    changes
+        .extend(keys.iter().map(|(name, key)| Change::AddKey { name: (*name).clone(), key: (*key).clone() }));
+    Some(changes)
 }
 
 /// What the release allows to be lost is written out before, so that no

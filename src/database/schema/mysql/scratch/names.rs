@@ -2,42 +2,42 @@
 
 use std::collections::BTreeMap;
 
+use crate::database::lexer::Dialect;
+use crate::database::lexer::tokens;
+use crate::database::lexer::tokens::Kind;
+use crate::database::lexer::tokens::Token;
 use crate::database::schema::declared::Declaration;
 use crate::database::schema::model::ForeignKey;
 use crate::database::schema::model::Schema;
 use crate::database::schema::model::Table;
-use crate::database::schema::mysql::tokens;
-use crate::database::schema::mysql::tokens::Kind;
-use crate::database::schema::mysql::tokens::Token;
 
-/// Whether a statement makes or alters something in the database at hand, and
-/// in no other; the place of the name among its tokens.
-pub(super) fn check(statement: &str) -> Option<usize> {
-    let tokens: Vec<(usize, Token)> = tokens::tokens(statement)
-        .into_iter()
-        .enumerate()
-        .filter(|(_, token)| token.kind != Kind::Blank)
-        .collect();
-    let first = tokens.first()?.1;
-    let is_known = first.is("create") || first.is("alter");
-    let kind = tokens.iter().take(16).position(|(_, token)| {
-        ["table", "view", "index", "procedure", "function", "trigger", "event", "database", "user"]
-            .iter()
-            .any(|word| token.is(word))
-    })?;
-    let mut rest = tokens[kind + 1..].iter();
-    let name = match tokens[kind].1 {
-        token if token.is("table") || token.is("view") => {
-            rest.find(|(_, token)| !["if", "not", "exists"].iter().any(|word| token.is(word)))
+/// The place of the name among the tokens of a statement that makes or alters
+/// something in the database at hand; nothing for any other statement.
+pub(super) fn subject(statement: &str) -> Option<usize> {
+    let tokens = significant(statement)?;
+    let is_known = ["create", "alter"].iter().any(|word| tokens[0].is_word(word));
+    let kinds = ["table", "view", "index", "procedure", "function", "trigger", "event", "database", "user"];
+    let kind = tokens.iter().take(16).position(|token| kinds.iter().any(|word| token.is_word(word)))?;
+    let mut rest = tokens.iter().enumerate().skip(kind + 1);
+    let name = match &tokens[kind] {
+        token if token.is_word("table") || token.is_word("view") => {
+            rest.find(|(_, token)| !["if", "not", "exists"].iter().any(|word| token.is_word(word)))
         }
-        token if token.is("index") => {
-            rest.find(|(_, token)| token.is("on"));
+        token if token.is_word("index") => {
+            rest.find(|(_, token)| token.is_word("on"));
             rest.next()
         }
         _ => None,
     }?;
-    let is_qualified = rest.next().is_some_and(|(_, token)| token.text == ".");
+    let is_qualified = rest.next().is_some_and(|(_, token)| token.is_mark('.'));
     (is_known && !is_qualified).then_some(name.0)
+}
+
+/// All tokens but comments; nothing where the statement has none.
+fn significant(statement: &str) -> Option<Vec<Token<'_>>> {
+    let mut tokens = tokens::tokens(statement, Dialect::MySql).ok()?;
+    tokens.retain(|token| !matches!(token.kind, Kind::Comment | Kind::Executable));
+    (!tokens.is_empty()).then_some(tokens)
 }
 
 /// A scratch name for each table and view.
@@ -60,29 +60,31 @@ impl Names {
 
     /// The statement with scratch names, unless it is not about a declared table.
     pub fn put_into(&self, statement: &str) -> Option<String> {
-        let subject = check(statement)?;
-        let tokens = tokens::tokens(statement);
-        if !self.scratch.contains_key(&tokens[subject].name()?) {
+        let subject = subject(statement)?;
+        let tokens = significant(statement)?;
+        if !self.scratch.contains_key(tokens[subject].name()?.as_ref()) {
             return None;
         }
         let mut places = Places::default();
         let mut written = String::with_capacity(statement.len() + 64);
+        let mut end = 0;
         for (at, token) in tokens.iter().enumerate() {
-            let next = tokens[at + 1..].iter().find(|token| token.kind != Kind::Blank);
+            written.push_str(&statement[end..token.at]);
+            end = token.end();
             let named = token.name();
-            let scratch = named.as_ref().and_then(|name| self.scratch.get(name));
-            match (scratch, named) {
-                (Some(scratch), _) if at == subject || places.is_table(next) => {
-                    written.push_str(&like(token, scratch))
+            let scratch = named.as_ref().and_then(|name| self.scratch.get(name.as_ref()));
+            match (scratch, &named) {
+                (Some(scratch), _) if at == subject || places.is_table(tokens.get(at + 1)) => {
+                    written.push_str(&like(token, scratch));
                 }
                 (_, Some(name)) if places.is_constraint(token) => {
-                    written.push_str(&quoted(&self.constraint(&name)));
+                    written.push_str(&quoted(&self.constraint(name)));
                 }
                 _ => written.push_str(token.text),
             }
             places.pass(token);
         }
-        Some(written)
+        Some(written + &statement[end..])
     }
 
     /// Names of foreign keys are the database's, not the table's.
@@ -140,7 +142,7 @@ struct Places {
 
 impl Places {
     fn is_table(&self, next: Option<&Token>) -> bool {
-        let qualifies = next.is_some_and(|next| next.text == ".") && self.last != ".";
+        let qualifies = next.is_some_and(|next| next.is_mark('.')) && self.last != ".";
         let in_list =
             self.in_from.last().is_some_and(|inside| *inside) && matches!(self.last.as_str(), "," | "(");
         match self.last.as_str() {
@@ -152,13 +154,10 @@ impl Places {
 
     fn is_constraint(&self, token: &Token) -> bool {
         let keywords = ["check", "foreign", "primary", "unique", "if"];
-        self.last == "CONSTRAINT" && !keywords.iter().any(|word| token.is(word))
+        self.last == "CONSTRAINT" && !keywords.iter().any(|word| token.is_word(word))
     }
 
     fn pass(&mut self, token: &Token) {
-        if token.kind == Kind::Blank {
-            return;
-        }
         self.last = match token.kind {
             Kind::Name => String::new(),
             _ => token.text.to_ascii_uppercase(),
