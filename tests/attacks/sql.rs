@@ -111,7 +111,7 @@ fn there_and_back(address: &Address, dialect: Dialect, prefix: &str, folder: &Pa
     let before = sums(open.as_mut());
     let found: Vec<String> = open.tables().unwrap().into_iter().map(|table| table.name).collect();
     assert!(tables.iter().all(|table| found.contains(table)), "{found:?}");
-    let mut scopes = vec![Scope::Tables(tables.clone()), Scope::All];
+    let mut scopes = vec![Scope::Tables { prefix: String::new(), names: tables.clone() }, Scope::All];
     if !prefix.is_empty() {
         scopes.push(Scope::Prefix(prefix.to_owned()));
     }

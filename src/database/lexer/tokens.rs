@@ -119,8 +119,8 @@ fn next(rest: &str, first: char, dialect: Dialect) -> Result<(Kind, usize), &'st
     if is_line_comment(rest, dialect) {
         return Ok((Kind::Comment, rest.find('\n').unwrap_or(rest.len())));
     }
-    if rest.starts_with("/*") {
-        let length = rest[2..].find("*/").ok_or("comment")? + 4;
+    if let Some(inside) = rest.strip_prefix("/*") {
+        let length = inside.find("*/").ok_or("comment")? + 4;
         let executable = dialect == Dialect::MySql && (rest.starts_with("/*!") || rest.starts_with("/*M!"));
         return Ok((if executable { Kind::Executable } else { Kind::Comment }, length));
     }

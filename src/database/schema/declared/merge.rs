@@ -20,6 +20,7 @@ use crate::database::schema::declared::sql::SaidInSql;
 use crate::database::schema::declared::sqlite;
 use crate::database::schema::declared::toml::Drop;
 use crate::database::schema::declared::toml::Said;
+use crate::database::schema::declared::views;
 
 type Result<T> = std::result::Result<T, DeclarationError>;
 
@@ -360,7 +361,7 @@ impl<'m> Merged<'m> {
         create.extend(said.map(|(place, _, statement)| (place.clone(), statement.clone())));
         create.extend(add);
         create.extend(foreign);
-        for view in in_order(&self.views, self.prefix) {
+        for view in views::in_order(&self.views, self.prefix) {
             let name = match self.dialect {
                 Dialect::MySql => mysql::quoted(&self.full(&view.name), &view.place)?,
                 Dialect::Sqlite => sqlite::quoted(&self.full(&view.name), &view.place)?,
@@ -391,26 +392,4 @@ fn former(was: &[String], place: &Place, declared: impl Fn(&str) -> bool) -> Res
         }
     }
     Ok(())
-}
-
-/// Each view behind those that it reads; in a circle, as they stand.
-fn in_order<'v>(views: &'v [ViewDraft], prefix: &str) -> Vec<&'v ViewDraft> {
-    let reads = |view: &ViewDraft, other: &ViewDraft| {
-        let name = format!("{prefix}{}", other.name);
-        let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
-        view.text.match_indices(&name).any(|(at, _)| {
-            let before = view.text[..at].chars().next_back();
-            let after = view.text[at + name.len()..].chars().next();
-            !before.is_some_and(is_word) && !after.is_some_and(is_word)
-        })
-    };
-    let mut open: Vec<&ViewDraft> = views.iter().collect();
-    let mut done = Vec::new();
-    while !open.is_empty() {
-        let is_free =
-            |view: &&ViewDraft| !open.iter().any(|other| other.name != view.name && reads(view, other));
-        let at = open.iter().position(is_free).unwrap_or(0);
-        done.push(open.remove(at));
-    }
-    done
 }

@@ -19,6 +19,7 @@ mod sqlite;
 mod tests;
 mod toml;
 mod types;
+mod views;
 
 use serde::Deserialize;
 use serde::Serialize;

@@ -40,7 +40,7 @@ pub(super) fn losses(from: &Column, to: &Column) -> Result<Vec<Loss>, DatabaseEr
     if from.nullable && !to.nullable {
         losses.push(Loss {
             lost: format!("{name} IS NULL"),
-            instead: Some(filling(to, &new)),
+            instead: Some(filling(to, &old, &new)),
             how: "filled in where it is NULL".into(),
             ..Loss::default()
         });
@@ -48,21 +48,33 @@ pub(super) fn losses(from: &Column, to: &Column) -> Result<Vec<Loss>, DatabaseEr
     Ok(losses)
 }
 
-/// What stands where there was nothing.
-fn filling(column: &Column, new: &Type) -> String {
-    match (&column.default, new) {
-        (Some(default), _) => default.clone(),
-        (None, Type::Enum(words)) => words.first().map_or("''".into(), |word| literal(word)),
-        (None, Type::Date) => "'1970-01-01'".into(),
-        (None, Type::DateTime(_) | Type::Timestamp(_)) => "'1970-01-02 00:00:00'".into(),
-        (None, Type::Text { .. } | Type::Bytes { .. } | Type::Set(_)) => "''".into(),
-        (None, _) => "0".into(),
+/// What stands where there was nothing: a value that both types know, since it
+/// is written while the old one still stands.
+fn filling(column: &Column, old: &Type, new: &Type) -> String {
+    use Type::*;
+    let is_number = |text: &str| text.trim_matches('\'').parse::<f64>().is_ok();
+    let wanted = column.default.clone().unwrap_or_else(|| neutral(new));
+    let is_known = match old {
+        Integer { .. } | Decimal { .. } | Real { .. } | Bit(_) | Year => is_number(&wanted),
+        Date | DateTime(_) | Timestamp(_) => matches!(new, Date | DateTime(_) | Timestamp(_)),
+        _ => true,
+    };
+    if is_known { wanted } else { neutral(old) }
+}
+
+fn neutral(kind: &Type) -> String {
+    match kind {
+        Type::Enum(words) => words.first().map_or("''".into(), |word| literal(word)),
+        Type::Date => "'1970-01-01'".into(),
+        Type::DateTime(_) | Type::Timestamp(_) => "'1970-01-02 00:00:00'".into(),
+        Type::Text { .. } | Type::Bytes { .. } | Type::Set(_) => "''".into(),
+        _ => "0".into(),
     }
 }
 
 /// What stands where nothing is left of a value.
-fn nothing(column: &Column, new: &Type) -> String {
-    if column.nullable { "NULL".into() } else { filling(column, new) }
+fn nothing(column: &Column, old: &Type, new: &Type) -> String {
+    if column.nullable { "NULL".into() } else { filling(column, old, new) }
 }
 
 fn charset(collation: &str) -> &str {
@@ -111,12 +123,12 @@ fn values(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
         }
         (Enum(_) | Text { .. }, Enum(words)) => one_of(name, to, new, old, words),
         (Set(before), Set(after)) => set(name, before, after),
-        (Text { .. }, Integer { .. } | Decimal { .. } | Real { .. }) => number(name, to, new),
+        (Text { .. }, Integer { .. } | Decimal { .. } | Real { .. }) => number(name, to, old, new),
         (DateTime(_) | Timestamp(_), Date) => vec![changed(name, format!("DATE({name})"), "cut to the day")],
         (DateTime(before) | Timestamp(before), DateTime(after)) if after < before => {
             vec![fraction(name, *after)]
         }
-        (DateTime(before), Timestamp(after)) => timestamp(name, to, new, *before, *after),
+        (DateTime(_), Timestamp(_)) => timestamp(name, to, old, new),
         (Timestamp(before), Timestamp(after)) | (Time(before), Time(after)) if after < before => {
             vec![fraction(name, *after)]
         }
@@ -125,9 +137,21 @@ fn values(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
         }
         (Time(_), Time(_)) => Vec::new(),
         (
-            Date | Year | DateTime(_) | Timestamp(_) | Time(_) | Integer { .. } | Decimal { .. },
+            Date
+            | Year
+            | DateTime(_)
+            | Timestamp(_)
+            | Time(_)
+            | Integer { .. }
+            | Decimal { .. }
+            | Real { .. },
             Text { .. },
-        ) => written(name, new),
+        ) => written(name, to, old, new),
+        (Text { .. }, Date | DateTime(_) | Timestamp(_)) => vec![Loss {
+            lost: format!("({name} IS NOT NULL AND CAST({name} AS DATETIME) IS NULL)"),
+            how: "no time that can be read".into(),
+            ..Loss::default()
+        }],
         (Bit(before), Bit(after)) if after >= before => Vec::new(),
         _ => vec![Loss {
             lost: format!("{name} IS NOT NULL"),
@@ -142,7 +166,7 @@ fn values(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
 const NUMBER: &str = "'^ *[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][-+]?[0-9]+)? *$'";
 
 /// Text that is to be a number: it has to be one first.
-fn number(name: &str, to: &Column, new: &Type) -> Vec<Loss> {
+fn number(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
     let (read, kind, scale) = match new {
         Type::Real { .. } => (format!("({name} + 0)"), Type::Real { double: true, unsigned: false }, None),
         _ => {
@@ -151,7 +175,7 @@ fn number(name: &str, to: &Column, new: &Type) -> Vec<Loss> {
             (format!("CAST({name} AS DECIMAL(65,20))"), exact, Some(scale))
         }
     };
-    let mut losses = vec![no_number(name, to, new)];
+    let mut losses = vec![no_number(name, to, old, new)];
     for mut loss in values(&read, to, &kind, new) {
         loss.lost = format!("{name} REGEXP {NUMBER} AND {}", loss.lost);
         // No more digits than the number to come has: text is read strictly.
@@ -163,10 +187,10 @@ fn number(name: &str, to: &Column, new: &Type) -> Vec<Loss> {
     losses
 }
 
-fn no_number(name: &str, to: &Column, new: &Type) -> Loss {
+fn no_number(name: &str, to: &Column, old: &Type, new: &Type) -> Loss {
     Loss {
         lost: format!("{name} NOT REGEXP {NUMBER}"),
-        instead: Some(nothing(to, new)),
+        instead: Some(nothing(to, old, new)),
         how: "emptied where it is no number".into(),
         ..Loss::default()
     }
@@ -352,7 +376,7 @@ fn one_of(name: &str, to: &Column, new: &Type, old: &Type, words: &[String]) -> 
         (false, Type::Enum(before)) => {
             words.iter().find(|word| before.contains(word)).map(|word| literal(word))
         }
-        (false, _) => Some(nothing(to, new)),
+        (false, _) => Some(nothing(to, old, new)),
     };
     vec![Loss {
         lost: format!("{name} NOT IN ({})", list(words)),
@@ -376,19 +400,23 @@ fn set(name: &str, before: &[String], after: &[String]) -> Vec<Loss> {
     removed.map(one).collect()
 }
 
-fn timestamp(name: &str, to: &Column, new: &Type, before: u32, after: u32) -> Vec<Loss> {
+fn timestamp(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
     let mut losses = vec![Loss {
         lost: format!("({name} < '1970-01-02 00:00:00' OR {name} > '2038-01-18 00:00:00')"),
-        instead: Some(nothing(to, new)),
+        instead: Some(nothing(to, old, new)),
         how: "emptied where it is no time between 1970 and 2038".into(),
         ..Loss::default()
     }];
-    losses.extend((after < before).then(|| fraction(name, after)));
+    if let (Type::DateTime(before), Type::Timestamp(after)) = (old, new)
+        && after < before
+    {
+        losses.push(fraction(name, *after));
+    }
     losses
 }
 
 /// Numbers and times as text, which may not have room for them.
-fn written(name: &str, new: &Type) -> Vec<Loss> {
+fn written(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
     let (limit, length) = match new {
         Type::Text { characters: Some(limit), .. } => (*limit, "CHAR_LENGTH"),
         Type::Text { bytes: Some(limit), .. } => (*limit, "LENGTH"),
@@ -398,7 +426,7 @@ fn written(name: &str, new: &Type) -> Vec<Loss> {
         true => Vec::new(),
         false => vec![Loss {
             lost: format!("{length}({name}) > {limit}"),
-            instead: None,
+            instead: Some(nothing(to, old, new)),
             how: format!("more than {limit} characters when written"),
             ..Loss::default()
         }],

@@ -25,7 +25,7 @@ use crate::database::scope::Scope;
 use crate::database::testing;
 
 /// Types that turn into one another.
-const TYPES: [&str; 12] = [
+const TYPES: [&str; 11] = [
     "tinyint",
     "int",
     "int unsigned",
@@ -37,7 +37,6 @@ const TYPES: [&str; 12] = [
     "char(9)",
     "decimal(6,2)",
     "double",
-    "enum('1','two','3')",
 ];
 /// What is put into columns, where it fits.
 const VALUES: [&str; 12] =
@@ -154,7 +153,9 @@ impl Sch {
         let all: BTreeSet<String> =
             (0..4).map(|at| self.column(at)).chain(["id".into(), "p".into(), "g".into()]).collect();
         declaration.hints.may_narrow.insert(name.clone(), all);
-        declaration.hints.renamed_tables.insert(name.clone(), vec![format!("t{at}"), "renamed".into()]);
+        if at == 2 {
+            declaration.hints.renamed_tables.insert(name.clone(), vec!["t2".into(), "renamed".into()]);
+        }
         let former = [(self.column(1), vec!["c1".into(), "renamed".into()])];
         declaration.hints.renamed_columns.insert(name.clone(), former.into());
         if self.drops {
@@ -162,10 +163,13 @@ impl Sch {
                 .hints
                 .dropped_columns
                 .insert(name.clone(), (0..4).map(|at| format!("c{at}")).collect());
-            let mut keys: BTreeSet<String> = (0..4).map(|at| format!("k{at}")).collect();
-            keys.extend([format!("f{at}"), "limits".into(), "u".into()]);
-            declaration.hints.dropped_keys.insert(name, keys);
         }
+        // A key that nobody declares may keep a column from becoming a TEXT.
+        let mut keys: BTreeSet<String> = (0..4).map(|at| format!("k{at}")).collect();
+        if self.drops {
+            keys.extend([format!("f{at}"), "limits".into(), "u".into()]);
+        }
+        declaration.hints.dropped_keys.insert(name, keys);
     }
 
     fn create(&self, at: usize, tab: &Tab) -> String {
@@ -284,7 +288,6 @@ fn holds(sql_type: &str, nullable: bool, value: Option<&str>) -> bool {
         "varchar(60)" | "varchar(300)" | "text" => true,
         "decimal(6,2)" => whole(-9999, 9999),
         "double" => whole(i32::MIN.into(), i32::MAX.into()),
-        "enum('1','two','3')" => ["1", "two", "3"].contains(&text),
         _ => false,
     }
 }
@@ -346,8 +349,9 @@ fn any_schema_becomes_any_other_and_keeps_what_both_hold() {
         let before = rows(&mut db);
         let second =
             scratch::target(&mut db, &new.declaration()).map_err(|error| fail(format!("{error:?}")))?;
-        let done = converge(&mut db, &second).map_err(fail)?;
-        if let Some(lost) = lost(&old, &new, &before, &mut db).filter(|_| done) {
+        if converge(&mut db, &second).map_err(fail)?
+            && let Some(lost) = lost(&old, &new, &before, &mut db)
+        {
             return Err(fail(lost));
         }
         testing::as_root(&address).execute(&format!("DROP DATABASE {}", address.name)).unwrap();

@@ -13,6 +13,7 @@ use crate::database::schema::diff::Change;
 use crate::database::schema::diff::Difference;
 use crate::database::schema::model::Column;
 use crate::database::schema::model::ForeignKey;
+use crate::database::schema::model::Key;
 use crate::database::schema::model::Schema;
 use crate::database::schema::model::Table;
 use crate::database::schema::mysql::narrow;
@@ -217,7 +218,14 @@ fn add(
     let mut parts = Vec::new();
     let mut statements = Vec::new();
     for change in &difference.changes {
-        parts.extend(write::part(change)?);
+        match kept_otherwise(difference, change, live) {
+            Some(changes) => {
+                for change in changes {
+                    parts.extend(write::part(&change)?);
+                }
+            }
+            None => parts.extend(write::part(change)?),
+        }
         statements.extend(match change {
             Change::CreateTable(new) => Some(write::create(&difference.table, new)?),
             Change::DropTable => Some(format!("DROP TABLE {table}")),
@@ -235,6 +243,42 @@ fn add(
     let step = Step { table: difference.table.clone(), what, statements };
     planned.push(Planned { step, changes: difference.changes.clone() });
     Ok(())
+}
+
+/// A computed column that is to be kept, or not to be kept any more: no server
+/// changes that, so it is computed anew, with the keys over it.
+fn kept_otherwise(difference: &Difference, change: &Change, live: &Schema) -> Option<Vec<Change>> {
+    let Change::ModifyColumn { from, to } = change else { return None };
+    if from.generated.as_ref()?.stored == to.generated.as_ref()?.stored {
+        return None;
+    }
+    let table = live.tables.get(&difference.table)?;
+    let is_dropped = |name: &str| {
+        difference
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::DropKey { name: gone } if gone == name))
+    };
+    let over = table.keys.iter().filter(|(name, key)| {
+        key.parts.iter().any(|part| !part.is_expression && part.of == to.name) && !is_dropped(name)
+    });
+    let place = table.columns.iter().position(|column| column.name == to.name)?;
+    let mut before = table.columns[..place].iter().rev().map(|column| &column.name);
+    let stays = |name: &&String| {
+        !difference
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::DropColumn { name: gone } if gone == *name))
+    };
+    let after = before.find(stays).cloned();
+    let keys: Vec<(&String, &Key)> = over.collect();
+    let mut changes: Vec<Change> =
+        keys.iter().map(|(name, _)| Change::DropKey { name: (*name).clone() }).collect();
+    changes.push(Change::DropColumn { name: to.name.clone() });
+    changes.push(Change::AddColumn { column: to.clone(), after });
+    changes
+        .extend(keys.iter().map(|(name, key)| Change::AddKey { name: (*name).clone(), key: (*key).clone() }));
+    Some(changes)
 }
 
 /// What the release allows to be lost is written out before, so that no

@@ -53,17 +53,32 @@ pub(in crate::database::schema) fn cost(
     let changes: Vec<Change> =
         all.into_iter().filter_map(|change| write::without_renaming(old, change)).collect();
     cost.risk = risk(old, &changes);
-    let new = shape::changed(old, &changes, false);
+    let new = shape::changed(old, &changes, false, target.schema.tables.get(&step.table));
     let columns = former_columns(live, name, &differences, &step.table);
-    let rows = fit::Rows { name, columns: &columns, table: &step.table, old, new: &new, target };
-    for (column, query, is_allowed) in doubts(&rows, live, target, &changes)? {
-        cost.risk = cost.risk.max(Risk::Narrowing);
-        let found = number(db, &query)?;
-        if found > 0 {
-            cost.narrowed.push(Narrowed { column, rows: found, is_allowed });
+    let mut rows =
+        fit::Rows { name, columns: &columns, table: &step.table, old, new: &new, target, is_tried: false };
+    rows.is_tried = rows.need_trying();
+    if rows.is_tried {
+        for statement in rows.tried()? {
+            db.execute(&statement)?;
         }
     }
-    Ok(cost)
+    let counted = counted(db, doubts(&rows, live, target, &changes)?, &mut cost);
+    if rows.is_tried {
+        db.execute(&format!("DROP TABLE {}", fit::TRIED))?;
+    }
+    counted.map(|()| cost)
+}
+
+fn counted(db: &mut dyn Database, doubts: Vec<Doubt>, cost: &mut Cost) -> Result<()> {
+    for (column, query, is_allowed) in doubts {
+        cost.risk = cost.risk.max(Risk::Narrowing);
+        let rows = number(db, &query)?;
+        if rows > 0 {
+            cost.narrowed.push(Narrowed { column, rows, is_allowed });
+        }
+    }
+    Ok(())
 }
 
 fn number(db: &mut dyn Database, query: &str) -> Result<u64> {
@@ -120,9 +135,11 @@ type Doubt = (String, String, bool);
 fn doubts(rows: &fit::Rows<'_>, live: &Schema, target: &Target, changes: &[Change]) -> Result<Vec<Doubt>> {
     let mut doubts = rows.columns_that_narrow()?;
     let (old, new) = (rows.old, rows.new);
+    let alias = |table| shape::rowid_alias(table).map(|column| &column.name);
     for (name, key) in &new.keys {
         let is_unique = matches!(key.kind, KeyKind::Unique | KeyKind::Primary);
-        if is_unique && (old.keys.get(name) != Some(key) || is_retyped(rows, key)) {
+        let is_rowid = name == PRIMARY && alias(old) != alias(new);
+        if is_unique && (is_rowid || old.keys.get(name) != Some(key) || is_retyped(rows, key)) {
             doubts.extend(duplicates(rows, name, key)?.map(|query| (label(key), query, false)));
         }
     }
@@ -168,7 +185,7 @@ fn any_retyped(rows: &fit::Rows<'_>) -> bool {
 fn differs(rows: &fit::Rows<'_>, name: &str) -> bool {
     let told = |table| {
         let column = shape::column(table, name)?;
-        Some((&column.sql_type, &column.collation, &column.generated, column.nullable))
+        Some((&column.sql_type, &column.collation, &column.generated, shape::refuses_null(table, column)))
     };
     told(rows.old) != told(rows.new)
 }

@@ -17,6 +17,9 @@ type Result<T> = std::result::Result<T, DatabaseError>;
 /// The rowid among the columns of a query.
 const ROWID: &str = "entracte_rowid";
 
+/// Where rows are tried in the types to come.
+pub(super) const TRIED: &str = "temp.entracte_tried";
+
 pub(super) struct Rows<'r> {
     /// The table's name in the database now.
     pub name: &'r str,
@@ -27,6 +30,8 @@ pub(super) struct Rows<'r> {
     pub old: &'r Table,
     pub new: &'r Table,
     pub target: &'r Target,
+    /// Whether the rows to come stand in a table of their own.
+    pub is_tried: bool,
 }
 
 impl Rows<'_> {
@@ -55,14 +60,53 @@ impl Rows<'_> {
 
     /// The rows as they will be.
     pub fn to_come(&self) -> Result<String> {
+        match self.is_tried {
+            true => Ok(TRIED.to_owned()),
+            false => self.computed(),
+        }
+    }
+
+    /// Whether values change by going into columns of another type, or
+    /// compare differently there.
+    pub fn need_trying(&self) -> bool {
+        self.new.columns.iter().any(|column| {
+            let found = shape::column(self.old, &column.name);
+            found.is_some_and(|found| {
+                storage(self.old, found) != storage(self.new, column) || found.collation != column.collation
+            })
+        })
+    }
+
+    /// The statements that put the rows to come into a table of this
+    /// connection alone: only there do values have the types to come.
+    pub fn tried(&self) -> Result<[String; 2]> {
+        let mut columns = Vec::new();
+        let mut filled = Vec::new();
+        for column in &self.new.columns {
+            let name = quoted(&column.name)?;
+            let mut definition = format!("{name} {}", storage(self.new, column));
+            if let Some(collation) = &column.collation {
+                definition += &format!(" COLLATE {}", quoted(collation)?);
+            }
+            match &column.generated {
+                Some(generated) => definition += &format!(" AS ({})", generated.expression),
+                None => filled.push(name),
+            }
+            columns.push(definition);
+        }
+        let filled = filled.join(", ");
+        Ok([
+            format!("CREATE TABLE {TRIED} ({})", columns.join(", ")),
+            format!("INSERT INTO {TRIED} ({filled}) SELECT {filled} FROM {}", self.computed()?),
+        ])
+    }
+
+    fn computed(&self) -> Result<String> {
         let mut columns = Vec::new();
         for column in self.new.columns.iter().filter(|column| column.generated.is_none()) {
             let value = write::value(self.old, self.new, column, self.may_narrow(&column.name))?;
             let value = match (value, shape::column(self.old, &column.name)) {
-                (Some((value, _)), Some(found)) => {
-                    converted(&value, storage(self.old, found), storage(self.new, column))
-                }
-                (Some((value, _)), None) => value,
+                (Some((value, _)), _) => value,
                 (None, None) if is_counted(self.new, column) => match self.rowid() {
                     Some(_) => ROWID.to_owned(),
                     None => "row_number() OVER ()".to_owned(),
@@ -137,20 +181,6 @@ fn storage(table: &Table, column: &Column) -> &'static str {
     match cost::is_strict(table) && column.sql_type == "any" {
         true => "BLOB",
         false => write::storage(&column.sql_type),
-    }
-}
-
-/// The value as the new column's affinity makes it.
-fn converted(value: &str, from: &str, storage: &str) -> String {
-    if storage == from {
-        return value.to_owned();
-    }
-    match storage {
-        "TEXT" => format!(
-            "CASE WHEN typeof({value}) IN ('integer', 'real') THEN CAST({value} AS TEXT) ELSE {value} END"
-        ),
-        "BLOB" => value.to_owned(),
-        _ => format!("CASE WHEN {} THEN CAST({value} AS NUMERIC) ELSE {value} END", is_number(value)),
     }
 }
 

@@ -119,20 +119,32 @@ fn rename_column(schema: &mut Schema, table: &str, from: &str, to: &str) {
 }
 
 /// The table with the changes; `at_end` puts new columns behind all others.
-pub(super) fn changed(table: &Table, changes: &[Change], at_end: bool) -> Table {
+pub(super) fn changed(table: &Table, changes: &[Change], at_end: bool, declared: Option<&Table>) -> Table {
+    let was_strict = is_set(table, read::STRICT);
     let mut table = table.clone();
     for change in changes {
         apply(&mut table, change, at_end);
     }
-    if is_set(&table, read::STRICT) {
-        // What the owner added may be of a type that such tables do not know.
-        for column in
-            table.columns.iter_mut().filter(|column| !STRICT_TYPES.contains(&column.sql_type.as_str()))
-        {
-            "any".clone_into(&mut column.sql_type);
-        }
+    if was_strict != is_set(&table, read::STRICT) {
+        let is_own = |name: &str| declared.is_none_or(|declared| column(declared, name).is_none());
+        table
+            .columns
+            .iter_mut()
+            .filter(|column| is_own(&column.name))
+            .for_each(|column| keep_type(column, !was_strict));
     }
     table
+}
+
+/// What the owner added goes on to hold what it holds when the kind of its
+/// table changes: STRICT tables know few types, and only in them does ANY keep
+/// texts that look like numbers.
+fn keep_type(column: &mut Column, is_strict: bool) {
+    if is_strict && !STRICT_TYPES.contains(&column.sql_type.as_str()) {
+        "any".clone_into(&mut column.sql_type);
+    } else if !is_strict && column.sql_type == "any" {
+        column.sql_type.clear();
+    }
 }
 
 const STRICT_TYPES: [&str; 6] = ["int", "integer", "real", "text", "blob", "any"];

@@ -127,7 +127,8 @@ fn alteration(name: &str, live: &Table, changes: &[Change], target: &Target) -> 
         true => directly(name, live, &left)?,
         false => {
             let old = Old { name, table: live };
-            let (statements, losses) = anew(&old, &shape::changed(live, &left, false), target)?;
+            let (statements, losses) =
+                anew(&old, &shape::changed(live, &left, false, target.schema.tables.get(name)), target)?;
             what.extend(losses);
             what.push("the table is built anew, with its rows, indexes and triggers".into());
             statements
@@ -161,7 +162,7 @@ fn is_addable(column: &Column) -> bool {
 
 fn directly(name: &str, live: &Table, changes: &[Change]) -> Result<Vec<String>> {
     let table = quoted(name)?;
-    let new = shape::changed(live, changes, true);
+    let new = shape::changed(live, changes, true, None);
     let mut statements = Vec::new();
     for change in changes {
         if let Change::DropKey { name } = change {

@@ -90,7 +90,11 @@ fn values_that_do_not_survive_are_counted_and_only_those_are_lost() {
         ("varchar(9)", "varchar(9) CHARACTER SET latin1", &["'ä€'", "'ж'"], 1, "ä€ ?"),
         ("varchar(9)", "varchar(9) CHARACTER SET ascii", &["'a'", "'ä'"], 1, "a ?"),
         ("varbinary(9)", "varbinary(2)", &["'ab'", "'abc'"], 1, "ab ab"),
+        ("int", "varchar(3)", &["1234", "12"], 1, "NULL 12"),
+        ("double", "varchar(9) NOT NULL", &["NULL", "1.5"], 1, "0 1.5"),
         // Nothing is lost, though the type is another.
+        ("double", "varchar(20)", &["70000", "1.5"], 0, "70000 1.5"),
+        ("varchar(20)", "datetime", &["'2020-01-02 03:04:05'"], 0, "2020-01-02 03:04:05"),
         ("int", "varchar(20)", &["-12"], 0, "-12"),
         ("int", "bigint", &["-12"], 0, "-12"),
         ("enum('a','b')", "varchar(9)", &["'b'"], 0, "b"),

@@ -42,7 +42,7 @@ fn columns() -> impl Strategy<Value = Vec<Column>> {
     let column = (0..TYPES.len(), any::<bool>(), 0..DEFAULTS.len(), any::<bool>());
     let some = prop::collection::vec(column, 6);
     (some, prop::sample::subsequence(vec![0, 1, 2, 3, 4, 5], 1..6)).prop_map(|(columns, numbers)| {
-        let chosen = numbers.into_iter().map(|number| (number, columns[number].clone()));
+        let chosen = numbers.into_iter().map(|number| (number, columns[number]));
         chosen
             .map(|(number, (sql_type, nullable, default, collation))| Column {
                 number,
