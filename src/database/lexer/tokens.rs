@@ -99,6 +99,22 @@ pub fn tidy(sql: &str, dialect: Dialect) -> String {
     tidied
 }
 
+/// Where the parenthesis that opens at `from` is closed: the place behind it.
+pub fn behind_parentheses(tokens: &[Token<'_>], from: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, token) in tokens.iter().enumerate().skip(from) {
+        if token.is_mark('(') {
+            depth += 1;
+        } else if token.is_mark(')') {
+            depth = depth.checked_sub(1)?;
+        }
+        if depth == 0 {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
 fn next(rest: &str, first: char, dialect: Dialect) -> Result<(Kind, usize), &'static str> {
     if is_line_comment(rest, dialect) {
         return Ok((Kind::Comment, rest.find('\n').unwrap_or(rest.len())));
