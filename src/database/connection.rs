@@ -154,21 +154,8 @@ pub enum DatabaseError {
         #[source]
         source: Cause,
     },
-    #[error(
-        "failed to run the statement \"{statement}\" in time: connection {id} of {user} at {host} has been \
-         at work in the database for {seconds} s; {running}"
-    )]
-    Blocked {
-        statement: String,
-        id: u64,
-        user: String,
-        host: String,
-        seconds: u64,
-        /// What it does: `it runs "SELECT …"`.
-        running: String,
-        #[source]
-        source: Box<DatabaseError>,
-    },
+    #[error(transparent)]
+    Blocked(Box<Blocked>),
     #[error("failed to run the statement \"{statement}\": it is {count} statements, not one")]
     NotOne { statement: String, count: usize },
     #[error("failed to read the statement \"{statement}\"")]
@@ -193,6 +180,24 @@ pub enum DatabaseError {
     Dangling { table: String, rows: u64 },
     #[error(transparent)]
     Io(#[from] IoError),
+}
+
+/// A statement that was not done in time, and who may have been in its way.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "failed to run the statement \"{statement}\" in time: connection {id} of {user} at {host} has been \
+     at work in the database for {seconds} s; {running}"
+)]
+pub struct Blocked {
+    pub statement: String,
+    /// The other connection.
+    pub id: u64,
+    pub user: String,
+    pub host: String,
+    pub seconds: u64,
+    /// What it does: `it runs "SELECT …"`.
+    pub running: String,
+    pub source: DatabaseError,
 }
 
 impl DatabaseError {
@@ -241,15 +246,16 @@ impl Fault for DatabaseError {
                 vec!["give the database user a password of a usual kind (mysql_native_password, caching_sha2_password, ed25519)".into()]
             }
             DatabaseError::Held(_) => vec!["wait until it has ended; it may run on another host".into()],
-            DatabaseError::StillConnected(id)
-            | DatabaseError::StillBusy(id)
-            | DatabaseError::Blocked { id, .. } => {
-                vec![format!("wait until the database's server has ended it, or tell it to: KILL {id}")]
-            }
+            DatabaseError::StillConnected(id) | DatabaseError::StillBusy(id) => vec![until_ended(*id)],
+            DatabaseError::Blocked(blocked) => vec![until_ended(blocked.id)],
             DatabaseError::Io(error) => error.hints(),
             _ => Vec::new(),
         }
     }
+}
+
+fn until_ended(id: u64) -> String {
+    format!("wait until the database's server has ended it, or tell it to: KILL {id}")
 }
 
 /// The beginning of a statement for messages: values in it may be private.

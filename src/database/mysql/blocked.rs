@@ -4,6 +4,7 @@
 mod tests;
 
 use crate::base::escape;
+use crate::database::connection::Blocked;
 use crate::database::connection::DatabaseError;
 use crate::database::connection::shortened;
 use crate::database::mysql::MySql;
@@ -20,7 +21,7 @@ pub(super) fn is_in_vain(error: &DatabaseError) -> bool {
 pub(super) fn explained(db: &mut MySql, statement: &str, error: DatabaseError) -> DatabaseError {
     let Some([id, user, host, seconds, running]) = holder(db) else { return error };
     let (Ok(id), Ok(seconds)) = (id.parse(), seconds.parse()) else { return error };
-    DatabaseError::Blocked {
+    DatabaseError::Blocked(Box::new(Blocked {
         statement: shortened(statement),
         id,
         user: escape::text(&user).into_owned(),
@@ -30,8 +31,8 @@ pub(super) fn explained(db: &mut MySql, statement: &str, error: DatabaseError) -
             true => "it is idle and keeps its locks".into(),
             false => format!("it runs \"{}\"", shortened(&running)),
         },
-        source: Box::new(error),
-    }
+        source: error,
+    }))
 }
 
 /// The best of what this server tells and this user may know: who holds a lock

@@ -7,8 +7,8 @@ const DENIED: [u16; 6] = [1044, 1045, 1142, 1227, 1370, 1410];
 
 /// The server's number of the error, if it was the server who refused.
 pub(in crate::database) fn code(error: &DatabaseError) -> Option<u16> {
-    if let DatabaseError::Blocked { source, .. } = error {
-        return code(source);
+    if let DatabaseError::Blocked(blocked) = error {
+        return code(&blocked.source);
     }
     let DatabaseError::Statement { source, .. } = error else { return None };
     let boxed = source.downcast_ref::<Box<mysql::Error>>().map(Box::as_ref);

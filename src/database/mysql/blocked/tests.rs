@@ -7,7 +7,7 @@ use crate::database::testing;
 
 fn blocked(db: &mut MySql, statement: &str) -> (u64, String, String) {
     match db.execute(statement).unwrap_err() {
-        DatabaseError::Blocked { id, user, running, .. } => (id, user, running),
+        DatabaseError::Blocked(blocked) => (blocked.id, blocked.user, blocked.running),
         other => panic!("{other:?}"),
     }
 }

@@ -172,7 +172,7 @@ fn hinted(live: &[(&str, &str)], wanted: &[(&str, &str)], hints: &str) -> String
         let (name, value) = hint.split_once(['<', '-']).unwrap();
         let hints = &mut target.hints;
         match (name.split_once('.'), hint.contains('<')) {
-            (None, true) => _ = hints.renamed_tables.entry(name.into()).or_default().push(value.into()),
+            (None, true) => hints.renamed_tables.entry(name.into()).or_default().push(value.into()),
             (Some((table, column)), true) => {
                 let columns = hints.renamed_columns.entry(table.into()).or_default();
                 columns.entry(column.into()).or_default().push(value.into());

@@ -2,9 +2,20 @@
 //! what is left of them where the release allows the loss. The server itself
 //! refuses some in strict mode and cuts others in silence; here both count.
 
+mod numbers;
+mod texts;
+
 use crate::database::connection::DatabaseError;
 use crate::database::mysql::literal;
 use crate::database::schema::model::Column;
+use crate::database::schema::mysql::narrow::numbers::decimal;
+use crate::database::schema::mysql::narrow::numbers::number;
+use crate::database::schema::mysql::narrow::numbers::out_of_range;
+use crate::database::schema::mysql::narrow::numbers::real;
+use crate::database::schema::mysql::narrow::texts::bytes;
+use crate::database::schema::mysql::narrow::texts::one_of;
+use crate::database::schema::mysql::narrow::texts::set;
+use crate::database::schema::mysql::narrow::texts::text;
 use crate::database::schema::mysql::types;
 use crate::database::schema::mysql::types::Type;
 use crate::database::schema::mysql::write::quoted;
@@ -162,40 +173,6 @@ fn values(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
     }
 }
 
-/// A number and nothing else; the blanks around it are no loss.
-const NUMBER: &str = "'^ *[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][-+]?[0-9]+)? *$'";
-
-/// Text that is to be a number: it has to be one first.
-fn number(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
-    let (read, kind, scale) = match new {
-        Type::Real { .. } => (format!("({name} + 0)"), Type::Real { double: true, unsigned: false }, None),
-        _ => {
-            let scale = if let Type::Decimal { scale, .. } = new { *scale } else { 0 };
-            let exact = Type::Decimal { digits: 65, scale: 20, unsigned: false };
-            (format!("CAST({name} AS DECIMAL(65,20))"), exact, Some(scale))
-        }
-    };
-    let mut losses = vec![no_number(name, to, old, new)];
-    for mut loss in values(&read, to, &kind, new) {
-        loss.lost = format!("{name} REGEXP {NUMBER} AND {}", loss.lost);
-        // No more digits than the number to come has: text is read strictly.
-        if let (Some(instead), Some(scale)) = (&mut loss.instead, scale) {
-            *instead = format!("ROUND({instead}, {scale})");
-        }
-        losses.push(loss);
-    }
-    losses
-}
-
-fn no_number(name: &str, to: &Column, old: &Type, new: &Type) -> Loss {
-    Loss {
-        lost: format!("{name} NOT REGEXP {NUMBER}"),
-        instead: Some(nothing(to, old, new)),
-        how: "emptied where it is no number".into(),
-        ..Loss::default()
-    }
-}
-
 fn changed(name: &str, instead: String, how: &str) -> Loss {
     Loss { lost: format!("{name} <> {instead}"), instead: Some(instead), how: how.into(), ..Loss::default() }
 }
@@ -210,194 +187,6 @@ fn fraction(name: &str, digits: u32) -> Loss {
         how: format!("cut to {digits} digits below the second"),
         ..Loss::default()
     }
-}
-
-fn out_of_range(name: &str, old: &Type, min: &str, max: &str) -> Option<Loss> {
-    if let Type::Integer { min: lowest, max: highest } = old {
-        let is = |limit: &str, value: i128, below: bool| {
-            limit.parse::<i128>().is_ok_and(|limit| if below { limit <= value } else { limit >= value })
-        };
-        if is(min, *lowest, true) && is(max, *highest, false) {
-            return None;
-        }
-    }
-    Some(Loss {
-        lost: format!("({name} < {min} OR {name} > {max})"),
-        instead: Some(format!("LEAST(GREATEST({name}, {min}), {max})")),
-        how: format!("kept within {min} and {max}"),
-        ..Loss::default()
-    })
-}
-
-fn decimal(name: &str, old: &Type, digits: u32, scale: u32, unsigned: bool) -> Vec<Loss> {
-    let mut losses = Vec::new();
-    let finer = match old {
-        Type::Decimal { scale: before, .. } => *before > scale,
-        Type::Real { .. } => true,
-        _ => false,
-    };
-    if finer {
-        losses.push(changed(name, format!("ROUND({name}, {scale})"), &format!("rounded to {scale} digits")));
-    }
-    let (whole, behind) = ("9".repeat((digits - scale.min(digits)) as usize), "9".repeat(scale as usize));
-    let max = match (whole.is_empty(), behind.is_empty()) {
-        (false, true) => whole,
-        (true, _) => format!("0.{behind}"),
-        (false, false) => format!("{whole}.{behind}"),
-    };
-    let min = if unsigned { "0".into() } else { format!("-{max}") };
-    losses.extend(out_of_range(name, old, &min, &max));
-    losses
-}
-
-fn real(name: &str, old: &Type, double: bool, unsigned: bool) -> Vec<Loss> {
-    let mut losses = Vec::new();
-    let exact = if double { 1_i128 << 53 } else { 1 << 24 };
-    let fits = |value: &i128| value.abs() <= exact;
-    let is_exact = match old {
-        Type::Integer { min, max } => fits(min) && fits(max),
-        Type::Real { double: before, .. } => double || !before,
-        Type::Year => true,
-        Type::Bit(bits) => *bits <= 24,
-        _ => false,
-    };
-    if !is_exact {
-        let kept = if double { format!("CAST({name} AS DOUBLE)") } else { format!("CAST({name} AS FLOAT)") };
-        losses.push(Loss {
-            lost: format!("{name} <> CAST({kept} AS {})", exactly(old)),
-            instead: None,
-            how: "not exact any more".into(),
-            ..Loss::default()
-        });
-    }
-    if unsigned {
-        losses.push(Loss {
-            lost: format!("{name} < 0"),
-            instead: Some("0".into()),
-            how: "0 where it is below".into(),
-            ..Loss::default()
-        });
-    }
-    losses
-}
-
-/// The type to compare in, so that nothing is rounded on the way.
-fn exactly(old: &Type) -> String {
-    match old {
-        Type::Decimal { digits, scale, .. } => format!("DECIMAL({digits},{scale})"),
-        Type::Real { .. } => "DOUBLE".into(),
-        _ => "DECIMAL(30,0)".into(),
-    }
-}
-
-fn text(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {
-    let Type::Text { characters, bytes, padded } = new else { return Vec::new() };
-    let longest = match old {
-        Type::Text { characters, bytes, .. } => characters.or(*bytes),
-        _ => None,
-    };
-    let mut losses = Vec::new();
-    let cut = |lost: String, length: u64, how: String| Loss {
-        lost,
-        instead: Some(format!("LEFT({name}, {length})")),
-        how,
-        ..Loss::default()
-    };
-    if let Some(limit) = characters.filter(|limit| longest.is_none_or(|longest| longest > *limit)) {
-        losses.push(cut(
-            format!("CHAR_LENGTH({name}) > {limit}"),
-            limit,
-            format!("cut to {limit} characters"),
-        ));
-    }
-    let wide = widest(to.collation.as_deref().unwrap_or_default());
-    let always = |limit: u64| match old {
-        Type::Text { characters: Some(longest), .. } => longest * wide <= limit,
-        Type::Text { bytes: Some(longest), .. } => *longest <= limit,
-        _ => false,
-    };
-    if let Some(limit) = bytes.filter(|limit| !always(*limit)) {
-        let charset = charset(to.collation.as_deref().unwrap_or("utf8mb4"));
-        let lost = format!("LENGTH(CONVERT({name} USING {charset})) > {limit}");
-        losses.push(cut(lost, limit / wide, format!("cut to {limit} bytes")));
-    }
-    if *padded && !matches!(old, Type::Text { padded: true, .. }) {
-        losses.push(Loss {
-            lost: format!("{name} LIKE '% '"),
-            instead: Some(format!("TRIM(TRAILING ' ' FROM {name})")),
-            how: "without the blanks at its end".into(),
-            ..Loss::default()
-        });
-    }
-    losses
-}
-
-/// The most bytes that one letter takes.
-fn widest(collation: &str) -> u64 {
-    match charset(collation) {
-        "latin1" | "ascii" | "latin2" | "cp1250" | "cp1251" | "koi8r" | "binary" => 1,
-        "utf8" | "utf8mb3" => 3,
-        _ => 4,
-    }
-}
-
-fn bytes(name: &str, old: &Type, new: &Type, limit: u64) -> Vec<Loss> {
-    let mut losses = Vec::new();
-    if !matches!(old, Type::Bytes { length, .. } if *length <= limit) {
-        losses.push(Loss {
-            lost: format!("LENGTH({name}) > {limit}"),
-            instead: matches!(old, Type::Bytes { .. }).then(|| format!("LEFT({name}, {limit})")),
-            how: format!("cut to {limit} bytes"),
-            ..Loss::default()
-        });
-    }
-    if matches!(new, Type::Bytes { padded: true, .. }) {
-        losses.push(Loss {
-            lost: format!("LENGTH({name}) < {limit}"),
-            instead: None,
-            how: format!("filled up to {limit} bytes"),
-            ..Loss::default()
-        });
-    }
-    losses
-}
-
-fn list(words: &[String]) -> String {
-    words.iter().map(|word| literal(word)).collect::<Vec<_>>().join(", ")
-}
-
-fn one_of(name: &str, to: &Column, new: &Type, old: &Type, words: &[String]) -> Vec<Loss> {
-    if matches!(old, Type::Enum(before) if before.iter().all(|word| words.contains(word))) {
-        return Vec::new();
-    }
-    // The value of a removed word has to be one that the old type knows, too.
-    let left = match (to.nullable, old) {
-        (true, _) => Some("NULL".into()),
-        (false, Type::Enum(before)) => {
-            words.iter().find(|word| before.contains(word)).map(|word| literal(word))
-        }
-        (false, _) => Some(nothing(to, old, new)),
-    };
-    vec![Loss {
-        lost: format!("{name} NOT IN ({})", list(words)),
-        instead: left,
-        how: "emptied where its word is no more".into(),
-        ..Loss::default()
-    }]
-}
-
-fn set(name: &str, before: &[String], after: &[String]) -> Vec<Loss> {
-    let removed = before.iter().filter(|word| !after.contains(word));
-    let one = |word: &String| Loss {
-        lost: format!("FIND_IN_SET({}, {name})", literal(word)),
-        instead: Some(format!(
-            "TRIM(BOTH ',' FROM REPLACE(CONCAT(',', {name}, ','), CONCAT(',', {}, ','), ','))",
-            literal(word)
-        )),
-        how: format!("without {word}"),
-        ..Loss::default()
-    };
-    removed.map(one).collect()
 }
 
 fn timestamp(name: &str, to: &Column, old: &Type, new: &Type) -> Vec<Loss> {

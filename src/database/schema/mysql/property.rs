@@ -165,7 +165,8 @@ impl Sch {
                 .insert(name.clone(), (0..4).map(|at| format!("c{at}")).collect());
         }
         // A key that nobody declares may keep a column from becoming a TEXT.
-        let mut keys: BTreeSet<String> = (0..4).map(|at| format!("k{at}")).collect();
+        let mut keys: BTreeSet<String> =
+            (0..4).flat_map(|at| [format!("k{at}"), format!("k{at}full")]).collect();
         if self.drops {
             keys.extend([format!("f{at}"), "limits".into(), "u".into()]);
         }
