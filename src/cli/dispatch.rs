@@ -35,6 +35,7 @@ use crate::cli::args::PlanArgs;
 use crate::cli::args::RunOnceVerb;
 use crate::cli::args::StageArgs;
 use crate::cli::args::Verb;
+use crate::cli::compare;
 use crate::cli::doctor;
 use crate::cli::notify;
 use crate::cli::notify::NotifyVerb;
@@ -98,6 +99,7 @@ fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Fail
     let needs_no_site = matches!(
         cli.verb,
         Verb::Init(_)
+            | Verb::Compare(_)
             | Verb::Manifest { .. }
             | Verb::Tick(TickArgs { all: true, .. })
             | Verb::Demo(_)
@@ -156,6 +158,7 @@ impl Session {
             }
             Verb::RunOnce { what: RunOnceVerb::Run } => work::run_scripts(self),
             Verb::Schedule { what } => schedule::run(self, what),
+            Verb::Compare(args) => compare::compare(self, args),
             Verb::Manifest { what } => self.manifest(what),
             Verb::Notify { what: NotifyVerb::Test } => {
                 self.show("notify", app_notify::test(&self.place), notify::tests)

@@ -31,6 +31,18 @@ const PIECE_ROWS: std::ops::RangeInclusive<u64> = 10..=4000;
 /// So many pieces may A be ahead of B.
 const AHEAD: usize = 64;
 
+/// Numbers with at most so many gaps for each row are stepped through by counting.
+const SPARSE: i128 = 8;
+
+/// How the border of the next piece is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stride {
+    /// So many rows on: the server walks through the keys.
+    Rows(u64),
+    /// So many numbers on; the last of all is known.
+    Numbers { width: i128, last: i128 },
+}
+
 /// The number of rows of a piece, and what the server made of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Sum {
@@ -47,7 +59,9 @@ pub(super) fn compare(
     rules: &Rules,
     teller: &mut Teller,
 ) -> Result<Tally, RowsError> {
-    let (differing, same) = differing(sides, pair, rows_a_piece(teller.size, rules.piece_bytes), teller)?;
+    let rows = rows_a_piece(teller.size, rules.piece_bytes);
+    let stride = stride(&mut sides[0], pair, rows, teller.size)?;
+    let (differing, same) = differing(sides, pair, stride, teller)?;
     let mut tally = merge::compare(sides, pair, rules, &joined(differing), teller)?;
     for rows in &mut tally.rows {
         *rows += same;
@@ -60,11 +74,35 @@ fn rows_a_piece(size: Option<&TableInfo>, bytes: u64) -> u64 {
     (bytes / row).clamp(*PIECE_ROWS.start(), *PIECE_ROWS.end())
 }
 
+fn stride(
+    side: &mut Side,
+    pair: &Pair,
+    rows: u64,
+    size: Option<&TableInfo>,
+) -> Result<Stride, DatabaseError> {
+    let select = Select::new(pair, 0);
+    let Some(ends) = select.ends()? else { return Ok(Stride::Rows(rows)) };
+    let row = side.first(&ends)?.unwrap_or_default();
+    let numbers: Vec<i128> = row.into_iter().flatten().filter_map(|number| number.parse().ok()).collect();
+    Ok(match numbers[..] {
+        [first, last] => stride_between(first, last, rows, size.map_or(1, |info| info.rows)),
+        _ => Stride::Rows(rows),
+    })
+}
+
+fn stride_between(first: i128, last: i128, rows: u64, all: u64) -> Stride {
+    let gaps = (last - first + 1) / i128::from(all.max(1)) + 1;
+    match gaps <= SPARSE {
+        true => Stride::Numbers { width: i128::from(rows) * gaps, last },
+        false => Stride::Rows(rows),
+    }
+}
+
 /// The pieces that differ, and the number of rows in all others.
 fn differing(
     sides: &mut [Side; 2],
     pair: &Pair,
-    rows: u64,
+    stride: Stride,
     teller: &mut Teller,
 ) -> Result<(Vec<Range>, u64), RowsError> {
     let [a, b] = sides;
@@ -73,7 +111,7 @@ fn differing(
         let (to_b, ranges) = sync_channel(AHEAD);
         let [(to_us_a, of_a), (to_us_b, of_b)] = [channel(), channel()];
         let stop = &stop;
-        threads.spawn(move || lead(a, &Select::new(pair, 0), rows, stop, &to_b, &to_us_a));
+        threads.spawn(move || lead(a, &Select::new(pair, 0), stride, stop, &to_b, &to_us_a));
         threads.spawn(move || follow(b, &Select::new(pair, 1), stop, &ranges, &to_us_b));
         let found = collect(&of_a, &of_b, teller);
         stop.store(true, Ordering::Relaxed);
@@ -106,14 +144,14 @@ fn collect(
 fn lead(
     side: &mut Side,
     select: &Select,
-    rows: u64,
+    stride: Stride,
     stop: &AtomicBool,
     to_b: &SyncSender<Range>,
     to_us: &Sender<Summed>,
 ) {
     let mut after: Option<Border> = None;
     while !stop.load(Ordering::Relaxed) {
-        let summed = border(side, select, after.as_ref(), rows).and_then(|upto| {
+        let summed = border(side, select, after.as_ref(), stride).and_then(|upto| {
             let range = Range { after: after.take(), upto };
             // Who does not listen any more has stopped.
             let _ = to_b.send(range.clone());
@@ -145,8 +183,27 @@ fn follow(
     }
 }
 
-/// The key so many rows behind another; nothing where fewer are left.
+/// Where the next piece ends; nothing where it is the last.
 fn border(
+    side: &mut Side,
+    select: &Select,
+    after: Option<&Border>,
+    stride: Stride,
+) -> Result<Option<Border>, DatabaseError> {
+    match stride {
+        Stride::Rows(rows) => key_behind(side, select, after, rows),
+        Stride::Numbers { width, last } => {
+            // What is counted from is a row, so that gaps cost nothing.
+            let next = key_behind(side, select, after, 1)?;
+            let number = next.and_then(|key| key.first()?.parse::<i128>().ok());
+            let upto = number.map(|number| number + width - 1);
+            Ok(upto.filter(|upto| *upto < last).map(|upto| vec![upto.to_string()]))
+        }
+    }
+}
+
+/// The key so many rows behind another; nothing where fewer are left.
+fn key_behind(
     side: &mut Side,
     select: &Select,
     after: Option<&Border>,
@@ -196,6 +253,14 @@ mod tests {
         let range = |after, upto| Range { after: border(after), upto: border(upto) };
         let apart = vec![range("", "1"), range("1", "2"), range("3", "4"), range("4", "")];
         assert_eq!(joined(apart), [range("", "2"), range("3", "")]);
+    }
+
+    #[test]
+    fn numbers_are_counted_unless_they_lie_far_apart() {
+        assert_eq!(stride_between(1, 1000, 10, 1000), Stride::Numbers { width: 20, last: 1000 });
+        assert_eq!(stride_between(-500, 499, 10, 500), Stride::Numbers { width: 30, last: 499 });
+        assert_eq!(stride_between(1, i128::from(u64::MAX), 10, 1000), Stride::Rows(10));
+        assert_eq!(stride_between(5, 5, 10, 0), Stride::Numbers { width: 20, last: 5 });
     }
 
     #[test]

@@ -43,6 +43,16 @@ impl<'a> Select<'a> {
         Ok(format!("SELECT {values} FROM {}{}{order}", self.table()?, self.condition(range)?))
     }
 
+    /// The first and last of a key that is one number.
+    pub fn ends(&self) -> Result<Option<String>, DatabaseError> {
+        let [column] = &self.pair.columns[..self.pair.key] else { return Ok(None) };
+        if column.order != Order::Number {
+            return Ok(None);
+        }
+        let name = self.name(column)?;
+        Ok(Some(format!("SELECT MIN({name}), MAX({name}) FROM {}", self.table()?)))
+    }
+
     /// The key of the row that is so many rows behind the border.
     pub fn border(&self, after: Option<&Border>, rows: u64) -> Result<String, DatabaseError> {
         let key = &self.pair.columns[..self.pair.key];

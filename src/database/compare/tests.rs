@@ -234,6 +234,8 @@ const KEYS: &str = "CREATE TABLE words (word VARCHAR(60) PRIMARY KEY, n INT) CHA
     CREATE TABLE olds (k VARCHAR(20) CHARACTER SET latin1 PRIMARY KEY, n INT);
     CREATE TABLE moods (k ENUM('z','y','x','w') PRIMARY KEY, n INT);
     CREATE TABLE prices (k DECIMAL(9,2) PRIMARY KEY, n INT);
+    CREATE TABLE dense (id BIGINT UNSIGNED PRIMARY KEY, n INT);
+    CREATE TABLE sparse (id BIGINT UNSIGNED PRIMARY KEY, n INT);
     CREATE TABLE uniques (u INT NOT NULL, n INT, UNIQUE KEY (u));
     CREATE TABLE nothing (n INT, t TEXT);
     INSERT INTO words SELECT CONCAT(IF(seq % 2, 'É', 'e'), '\\'\"\\\\%_', seq), seq FROM seq_1_to_200;
@@ -242,6 +244,9 @@ const KEYS: &str = "CREATE TABLE words (word VARCHAR(60) PRIMARY KEY, n INT) CHA
     INSERT INTO olds SELECT CONCAT('ÿé', seq), seq FROM seq_1_to_100;
     INSERT INTO moods VALUES ('z', 1), ('y', 2), ('x', 3), ('w', 4);
     INSERT INTO prices SELECT seq / 4, seq FROM seq_1_to_200;
+    INSERT INTO dense SELECT IF(seq < 150, seq * 2, 18446744073709551615 - 300 + seq), seq FROM seq_1_to_300;
+    DELETE FROM dense WHERE id > 1000 AND id < 18446744073709551600;
+    INSERT INTO sparse SELECT seq * 61489146912365172, seq FROM seq_1_to_300;
     INSERT INTO uniques SELECT seq * 3, seq FROM seq_1_to_200;
     INSERT INTO nothing SELECT seq % 5, REPEAT('x', seq % 3) FROM seq_1_to_100;
 ";
@@ -265,6 +270,10 @@ fn rows_are_told_apart_by_keys_of_every_kind() {
         DELETE FROM moods WHERE k = 'w';
         UPDATE prices SET n = 9 WHERE k = 1.25;
         INSERT INTO prices VALUES (0.01, 0), (-3, 0), (1000, 0);
+        UPDATE dense SET n = 0 WHERE n IN (1, 149, 300);
+        INSERT INTO dense VALUES (0, 0), (3, 0), (5000, 0);
+        UPDATE sparse SET n = 0 WHERE n IN (1, 300);
+        INSERT INTO sparse VALUES (0, 0), (18446744073709551615, 0);
         DELETE FROM uniques WHERE u = 300;
         DELETE FROM nothing WHERE n = 3 AND t = 'x' LIMIT 2;
         INSERT INTO nothing VALUES (NULL, NULL), (NULL, ''), (1, 'new')",

@@ -8,7 +8,9 @@ use proptest::test_runner::Config;
 use super::*;
 
 /// A key and what goes into it, by number.
-const KEYS: [(&str, fn(i64) -> String); 4] = [
+type Keys = [(&'static str, fn(i64) -> String); 4];
+
+const KEYS: Keys = [
     ("INT", |n| (n - 20).to_string()),
     ("VARCHAR(20) COLLATE utf8mb4_unicode_ci", |n| format!("'{}É{n}'", if n % 2 == 0 { "a" } else { "Z" })),
     ("VARBINARY(8)", |n| format!("x'{:02x}{:02x}'", (n * 37) % 256, n)),
