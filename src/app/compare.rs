@@ -28,7 +28,9 @@ use crate::database::compare::Values;
 use crate::database::scope::Scope;
 use crate::database::sqlite_copy;
 use crate::site::config;
+use crate::site::state::State;
 use crate::sys::clock;
+use crate::sys::env;
 use crate::sys::fs;
 
 /// What `compare` is asked for.
@@ -83,6 +85,15 @@ pub struct CompareView {
     pub has_files: bool,
     #[serde(skip)]
     pub html: Option<PathBuf>,
+}
+
+/// Whom root becomes: the owner of the site among the two.
+pub fn owner_to_become(a: &str, b: &str) -> Option<(u32, u32)> {
+    if env::user_id() != 0 {
+        return None;
+    }
+    let known = [a, b].into_iter().filter_map(|text| State::known(&fs::canonical(Path::new(text)).ok()?));
+    known.filter_map(|state| fs::owner(state.folder()).ok()).find(|(uid, _)| *uid != 0)
 }
 
 pub fn compare(request: &Request, listener: Listener) -> Result<Answer<CompareView>, Failure> {

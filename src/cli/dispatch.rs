@@ -99,14 +99,17 @@ fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Fail
     let needs_no_site = matches!(
         cli.verb,
         Verb::Init(_)
-            | Verb::Compare(_)
             | Verb::Manifest { .. }
             | Verb::Tick(TickArgs { all: true, .. })
             | Verb::Demo(_)
             | Verb::Completions { .. }
             | Verb::Man
     );
-    let (uid, gid) = if needs_no_site { return None } else { place.owner_to_become()? };
+    let (uid, gid) = match &cli.verb {
+        _ if needs_no_site => return None,
+        Verb::Compare(args) => crate::app::compare::owner_to_become(&args.a, &args.b)?,
+        _ => place.owner_to_become()?,
+    };
     crate::app::desk::become_user(uid, gid, &arguments[1..])
 }
 
