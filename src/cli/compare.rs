@@ -137,7 +137,7 @@ fn files(page: &mut Page, view: &CompareView, manner: &Manner) {
         files.moved.iter().any(|moved| moved.from == *path || moved.to == *path)
     };
     let shown = |paths: &[crate::base::path::TreePath]| -> Vec<String> {
-        paths.iter().filter(|path| !moved(*path)).map(ToString::to_string).collect()
+        paths.iter().filter(|path| !moved(path)).map(ToString::to_string).collect()
     };
     list(page, "only in A", shown(&files.only_a));
     list(page, "only in B", shown(&files.only_b));

@@ -121,16 +121,14 @@ fn holds_something(folder: &TreePath, tree: &Tree) -> bool {
 fn differences(a: &Node, b: &Node, both_whole: bool) -> Vec<String> {
     let mut what = Vec::new();
     match (&a.kind, &b.kind) {
-        (Kind::File { sha256, size, .. }, Kind::File { sha256: other, size: other_size, .. }) => {
-            if sha256 != other {
-                what.push(format!("content: {size} bytes in A, {other_size} in B"));
-            }
+        (Kind::File { sha256, size, .. }, Kind::File { sha256: other, size: other_size, .. })
+            if sha256 != other =>
+        {
+            what.push(format!("content: {size} bytes in A, {other_size} in B"));
         }
-        (Kind::Link { target }, Kind::Link { target: other }) => {
-            if target != other {
-                let shown = |target: &[u8]| crate::base::escape::bytes(target);
-                what.push(format!("target: {} in A, {} in B", shown(target), shown(other)));
-            }
+        (Kind::Link { target }, Kind::Link { target: other }) if target != other => {
+            let shown = |target: &[u8]| crate::base::escape::bytes(target);
+            what.push(format!("target: {} in A, {} in B", shown(target), shown(other)));
         }
         (one, other) if word(one) != word(other) => {
             what.push(format!("kind: {} in A, {} in B", word(one), word(other)));
