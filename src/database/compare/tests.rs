@@ -280,6 +280,13 @@ fn rows_are_told_apart_by_keys_of_every_kind() {
         INSERT INTO nothing VALUES (NULL, NULL), (NULL, ''), (1, 'new')",
     );
     insta::assert_snapshot!(told(&compared(&of, ["", ""], &in_pieces())), @r#"
+    dense: 0 only in A, 3 only in B, 3 different, of 165 and 168
+      OnlyB id=0:
+      Different id=2: n 1 / 0
+      OnlyB id=3:
+      Different id=298: n 149 / 0
+      OnlyB id=5000:
+      Different id=18446744073709551615: n 300 / 0
     moods: 1 only in A, 0 only in B, 1 different, of 4 and 3
       OnlyA k=w:
       Different k=y: n 2 / 9
@@ -301,6 +308,11 @@ fn rows_are_told_apart_by_keys_of_every_kind() {
       OnlyB k=:
       Different k=\x00\x0b\xa3: n 9 / NULL
       OnlyB k=\xff\xff\xff\xff:
+    sparse: 0 only in A, 2 only in B, 2 different, of 300 and 302
+      OnlyB id=0:
+      Different id=61489146912365172: n 1 / 0
+      Different id=18446744073709551600: n 300 / 0
+      OnlyB id=18446744073709551615:
     uniques: 1 only in A, 0 only in B, 0 different, of 200 and 199
       OnlyA u=300:
     words: 1 only in A, 3 only in B, 2 different, of 200 and 202
@@ -310,12 +322,14 @@ fn rows_are_told_apart_by_keys_of_every_kind() {
       Different word=e'"\%_200: n 200 / 0
       OnlyB word=zzz:
       OnlyB word=ÿ:
+    dense by Sums: 165 168
     moods by Rows: 4 3
     nothing by Counts: 100 101
     olds by Sums: 100 100
     pairs by Sums: 300 297
     prices by Sums: 200 203
     raws by Sums: 200 202
+    sparse by Sums: 300 302
     uniques by Sums: 200 199
     words by Sums: 200 202
     "#);
