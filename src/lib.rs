@@ -13,6 +13,7 @@
 pub mod app;
 pub mod base;
 pub mod cli;
+pub mod compare;
 pub mod database;
 pub mod demo;
 pub mod integrity;

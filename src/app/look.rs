@@ -42,13 +42,17 @@ pub(super) fn release_at(
 }
 
 /// A folder that goes away with its owner.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Result<Scratch, Failure> {
+    pub(super) fn new() -> Result<Scratch, Failure> {
         let path = env::temporary_folder().join(format!("entracte-{}", crate::sys::random::hex(8)));
         fs::create_folders(&path, 0o700)?;
         Ok(Scratch(path))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

@@ -6,6 +6,8 @@ pub mod apply;
 pub mod auto;
 mod baseline;
 pub mod blocklist;
+pub mod compare;
+mod compare_side;
 pub mod desk;
 pub mod doctor;
 pub mod event_line;

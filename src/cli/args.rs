@@ -7,6 +7,7 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use crate::cli::compare::CompareArgs;
 use crate::cli::doctor::DoctorArgs;
 use crate::cli::notify::NotifyVerb;
 use crate::cli::prune::PruneArgs;
@@ -159,6 +160,12 @@ pub enum Verb {
         #[command(subcommand)]
         what: ScheduleVerb,
     },
+    /// Hold two sites, folders, archives, manifests or databases against each other
+    #[command(
+        after_help = "Examples: entracte compare /var/www/blog /var/www/blog-staging --html report.html\n          \
+        entracte compare mysql://web@db1/shop mysql://web@db2/shop --password-file ~/.shop"
+    )]
+    Compare(CompareArgs),
     /// The site's database against the tables that its release declares
     #[command(after_help = "Example: entracte schema diff")]
     Schema {

@@ -35,6 +35,7 @@ use crate::cli::args::PlanArgs;
 use crate::cli::args::RunOnceVerb;
 use crate::cli::args::StageArgs;
 use crate::cli::args::Verb;
+use crate::cli::compare;
 use crate::cli::doctor;
 use crate::cli::notify;
 use crate::cli::notify::NotifyVerb;
@@ -105,7 +106,11 @@ fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Fail
             | Verb::Completions { .. }
             | Verb::Man
     );
-    let (uid, gid) = if needs_no_site { return None } else { place.owner_to_become()? };
+    let (uid, gid) = match &cli.verb {
+        _ if needs_no_site => return None,
+        Verb::Compare(args) => crate::app::compare::owner_to_become(&args.a, &args.b)?,
+        _ => place.owner_to_become()?,
+    };
     crate::app::desk::become_user(uid, gid, &arguments[1..])
 }
 
@@ -158,6 +163,7 @@ impl Session {
             Verb::RunOnce { what: RunOnceVerb::Run } => work::run_scripts(self),
             Verb::Schema { what } => schema::schema(self, &what),
             Verb::Schedule { what } => schedule::run(self, what),
+            Verb::Compare(args) => compare::compare(self, args),
             Verb::Manifest { what } => self.manifest(what),
             Verb::Notify { what: NotifyVerb::Test } => {
                 self.show("notify", app_notify::test(&self.place), notify::tests)

@@ -5,7 +5,7 @@ use crate::cli::output::Manner;
 use crate::cli::output::Paint;
 
 /// Lines of a list that are shown before the rest is only counted.
-const SHOWN: usize = 12;
+pub const SHOWN: usize = 12;
 
 /// Lines that grow.
 pub struct Page<'a>(String, &'a Manner);

@@ -1,6 +1,7 @@
 //! The database of a site: MySQL, MariaDB or SQLite behind one trait.
 
 pub mod address;
+pub mod compare;
 pub mod connection;
 pub mod dump;
 pub mod guard;

@@ -57,6 +57,9 @@ pub struct Profile {
     /// Rows that change by themselves: table name without prefix -> predicate.
     #[serde(default)]
     pub volatile_rows: BTreeMap<String, String>,
+    /// Columns that do: table name without prefix -> their names.
+    #[serde(default)]
+    pub volatile_columns: BTreeMap<String, Vec<String>>,
     /// How the site is closed when the web server is not known.
     pub gate: Vec<String>,
     pub lock: Option<LockRule>,
@@ -391,5 +394,14 @@ mod tests {
         let profile = Profile::named("wordpress").unwrap();
         assert!(profile.volatile_rows("wp_options", "wp_").unwrap().contains("transient"));
         assert!(profile.volatile_rows("wp_posts", "wp_").is_none());
+    }
+
+    #[test]
+    fn predicates_mean_the_same_to_both_engines() {
+        for name in NAMES {
+            for rows in Profile::named(name).unwrap().volatile_rows.values() {
+                assert!(!rows.contains('\\') && !rows.contains('`'), "{name}: {rows}");
+            }
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::base::check::Check;
 use crate::base::digest::Algorithms;
 use crate::base::digest::Hasher;
 use crate::base::digest::Sha256;
+use crate::database::compare::value::Stored;
 use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
 use crate::database::connection::TableInfo;
@@ -79,6 +80,23 @@ impl Sqlite {
             rows.collect::<rusqlite::Result<Vec<Vec<String>>>>()
         };
         run().map_err(|source| DatabaseError::statement(query, source).at(&self.path))
+    }
+
+    /// Gives each row of one query to `each` as it is read.
+    pub(in crate::database) fn stream<E: From<DatabaseError>>(
+        &self,
+        query: &str,
+        mut each: impl FnMut(Vec<Stored>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failed = |source| DatabaseError::statement(query, source).at(&self.path);
+        let mut statement = self.connection.prepare(query).map_err(failed)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query(()).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            let values = (0..columns).map(|at| row.get_ref(at).map(stored));
+            each(values.collect::<rusqlite::Result<_>>().map_err(failed)?)?;
+        }
+        Ok(())
     }
 
     fn number(&self, query: &str) -> Result<u64, DatabaseError> {
@@ -351,6 +369,16 @@ fn hash_value(hasher: &mut Hasher, value: ValueRef<'_>) {
         ValueRef::Real(number) => put(2, &number.to_bits().to_le_bytes()),
         ValueRef::Text(bytes) => put(3, bytes),
         ValueRef::Blob(bytes) => put(4, bytes),
+    }
+}
+
+fn stored(value: ValueRef<'_>) -> Stored {
+    match value {
+        ValueRef::Null => Stored::Null,
+        ValueRef::Integer(number) => Stored::Integer(number),
+        ValueRef::Real(number) => Stored::Real(number),
+        ValueRef::Text(bytes) => Stored::Text(bytes.to_vec()),
+        ValueRef::Blob(bytes) => Stored::Blob(bytes.to_vec()),
     }
 }
 

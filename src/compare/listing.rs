@@ -1,0 +1,142 @@
+//! What is compared: the files of a folder, an archive or a manifest.
+
+use std::path::Path;
+
+use crate::base::digest::Algorithms;
+use crate::base::event::Watch;
+use crate::base::exit::Exit;
+use crate::base::exit::Fault;
+use crate::base::path::TreePath;
+use crate::base::pattern::Patterns;
+use crate::base::tree::Kind;
+use crate::base::tree::Meta;
+use crate::base::tree::Node;
+use crate::base::tree::Tree;
+use crate::integrity::manifest::Content;
+use crate::integrity::manifest::Manifest;
+use crate::integrity::manifest::ManifestError;
+use crate::integrity::scan;
+use crate::integrity::scan::ScanError;
+use crate::release::archive::Archive;
+use crate::release::archive::ArchiveError;
+use crate::release::archive::Limits;
+use crate::release::archive::MemberKind;
+use crate::sys::beneath::Root;
+use crate::sys::fs;
+use crate::sys::fs::IoError;
+
+/// The files of one side.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    pub tree: Tree,
+    /// Whether permissions and empty folders are what they are on a disk;
+    /// archives and manifests often do not say them.
+    pub is_whole: bool,
+    /// Regular files, and their sizes together.
+    pub checked: u64,
+    pub bytes: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ListingError {
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error("failed to read {path} as a manifest")]
+    Manifest {
+        path: String,
+        #[source]
+        source: ManifestError,
+    },
+    #[error("{path} is a database file, not a tree of files")]
+    Database { path: String },
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl Fault for ListingError {
+    fn exit(&self) -> Exit {
+        match self {
+            ListingError::Archive(error) => error.exit(),
+            ListingError::Manifest { source, .. } => source.exit(),
+            ListingError::Database { .. } => Exit::Usage,
+            ListingError::Scan(error) => error.exit(),
+            ListingError::Io(error) => error.exit(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            ListingError::Archive(error) => error.hints(),
+            ListingError::Manifest { source, .. } => source.hints(),
+            ListingError::Database { path } => vec![format!("write sqlite:{path} to compare its tables")],
+            ListingError::Scan(error) => error.hints(),
+            ListingError::Io(error) => error.hints(),
+        }
+    }
+}
+
+impl Listing {
+    /// Reads every file of a folder, except what `skip` names.
+    pub fn of_folder(path: &Path, skip: &Patterns, watch: Watch) -> Result<Listing, ListingError> {
+        let options = scan::Options { algorithms: Algorithms::Sha256, skip, cache: None };
+        let scan = scan::scan(&Root::open(path)?, &options, watch)?;
+        Ok(Listing { tree: scan.tree, is_whole: true, checked: scan.checked, bytes: scan.bytes })
+    }
+
+    /// Reads an archive or a manifest, except what `skip` names.
+    pub fn of_file(path: &Path, skip: &Patterns) -> Result<Listing, ListingError> {
+        let tree = match beginning(path)?.as_slice() {
+            b"SQLite format 3\0" => return Err(ListingError::Database { path: fs::shown(path) }),
+            [b'{', ..] => of_manifest(path)?,
+            _ => of_archive(&Archive::open(path, &Limits::default())?),
+        };
+        let mut listing = Listing { tree, ..Listing::default() };
+        listing.tree.retain(|path, _| !skip.matches_bytes(path.as_bytes()));
+        for node in listing.tree.values().filter(|node| matches!(node.kind, Kind::File { .. })) {
+            listing.checked += 1;
+            listing.bytes += node.size();
+        }
+        Ok(listing)
+    }
+}
+
+fn beginning(path: &Path) -> Result<Vec<u8>, IoError> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    let read = fs::open(path)?.take(16).read_to_end(&mut bytes);
+    read.map_err(|source| IoError::new("read", path, source))?;
+    Ok(bytes)
+}
+
+fn of_manifest(path: &Path) -> Result<Tree, ListingError> {
+    let manifest = Manifest::parse(&fs::read(path)?)
+        .map_err(|source| ListingError::Manifest { path: fs::shown(path), source })?;
+    let entries = manifest.files.into_iter().map(|entry| {
+        let kind = match entry.content {
+            Content::File { size, sha256, md5 } => Kind::File { size, sha256, md5 },
+            Content::Link { target } => Kind::Link { target: target.into_bytes() },
+            Content::Folder => Kind::Folder,
+        };
+        let meta = Meta { mode: entry.mode.unwrap_or_default(), ..Meta::default() };
+        (TreePath::from(&entry.path), Node { kind, meta })
+    });
+    Ok(entries.collect())
+}
+
+fn of_archive(archive: &Archive) -> Tree {
+    let digests = archive.digests();
+    let entries = archive.members().iter().filter_map(|member| {
+        let kind = match &member.kind {
+            MemberKind::Link { target } => Kind::Link { target: target.clone().into_bytes() },
+            MemberKind::Folder => Kind::Folder,
+            MemberKind::File { size } => {
+                Kind::File { size: *size, sha256: *digests.get(&member.path)?, md5: None }
+            }
+        };
+        let meta = Meta { mode: member.mode, ..Meta::default() };
+        Some((TreePath::from(&member.path), Node { kind, meta }))
+    });
+    entries.collect()
+}

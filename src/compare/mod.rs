@@ -1,0 +1,7 @@
+//! Two sites, folders, archives or manifests against each other, and what is
+//! written down of it. What two databases differ in is `database/compare`.
+
+pub mod files;
+pub mod html;
+pub mod listing;
+mod names;
