@@ -19,7 +19,21 @@ pub(super) fn is_in_vain(error: &DatabaseError) -> bool {
 
 /// The error with the connection that was in the way, if it can be found.
 pub(super) fn explained(db: &mut MySql, statement: &str, error: DatabaseError) -> DatabaseError {
-    let Some([id, user, host, seconds, running]) = holder(db) else { return error };
+    // The limit that ended the statement would end the question, too. MySQL
+    // knows no such limit.
+    let limit = db.text("SELECT @@SESSION.max_statement_time").ok().flatten();
+    let mut set = |seconds: &str| db.run_to_its_end(&format!("SET SESSION max_statement_time = {seconds}"));
+    let holder = match limit {
+        Some(limit) if set("0").is_ok() => {
+            let holder = holder(db);
+            match db.run_to_its_end(&format!("SET SESSION max_statement_time = {limit}")) {
+                Ok(_) => holder,
+                Err(_) => None,
+            }
+        }
+        _ => holder(db),
+    };
+    let Some([id, user, host, seconds, running]) = holder else { return error };
     let (Ok(id), Ok(seconds)) = (id.parse(), seconds.parse()) else { return error };
     DatabaseError::Blocked(Box::new(Blocked {
         statement: shortened(statement),

@@ -195,26 +195,31 @@ impl Asked<'_> {
     /// Rows that refer to none.
     fn orphans(&mut self, key: &ForeignKey) -> Result<Option<Found>, DatabaseError> {
         let parent = self.today.table(&key.table);
+        let is_new = !self.live.tables.contains_key(parent);
         let mut pairs = Vec::new();
         let mut whole = Vec::new();
         for (column, referenced) in key.columns.iter().zip(&key.referenced) {
             let column = self.today.column(&self.step.table, column);
             let referenced = self.today.column(&key.table, referenced);
             let known = self.live.tables.get(parent).is_some_and(|table| table.column(referenced).is_some());
-            if !known || self.table.column(column).is_none() {
+            if !(known || is_new) || self.table.column(column).is_none() {
                 return Ok(None);
             }
             let column = format!("child.{}", quoted(column)?);
             pairs.push(format!("parent.{} = {column}", quoted(referenced)?));
             whole.push(format!("{column} IS NOT NULL"));
         }
-        let query = format!(
-            "SELECT COUNT(*) FROM {} AS child WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS parent WHERE {})",
-            self.name()?,
-            whole.join(" AND "),
-            quoted(parent)?,
-            pairs.join(" AND ")
-        );
+        let parents = match is_new {
+            // It will be there, and empty.
+            true => String::new(),
+            false => format!(
+                " AND NOT EXISTS (SELECT 1 FROM {} AS parent WHERE {})",
+                quoted(parent)?,
+                pairs.join(" AND ")
+            ),
+        };
+        let query =
+            format!("SELECT COUNT(*) FROM {} AS child WHERE {}{parents}", self.name()?, whole.join(" AND "));
         let rows = number(self.db, &query)?;
         Ok(refused(key.columns.join(", "), rows))
     }

@@ -247,7 +247,11 @@ fn converge(db: &mut MySql, target: &Target) -> Result<bool, String> {
         steps => steps.unwrap(),
     };
     for step in &steps {
-        cost(db, &before, target, step).map_err(|error| format!("{step:?}: {error:?}"))?;
+        let said = cost(db, &before, target, step).map_err(|error| format!("{step:?}: {error:?}"))?;
+        // Rows that refer to none: the release is refused.
+        if said.narrowed.iter().any(|narrowed| narrowed.rows > 0 && !narrowed.is_allowed) {
+            return Ok(false);
+        }
     }
     for step in steps {
         for statement in &step.statements {
