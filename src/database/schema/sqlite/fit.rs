@@ -69,12 +69,16 @@ impl Rows<'_> {
     /// Whether values change by going into columns of another type, or
     /// compare differently there.
     pub fn need_trying(&self) -> bool {
-        self.new.columns.iter().any(|column| {
-            let found = shape::column(self.old, &column.name);
-            found.is_some_and(|found| {
-                storage(self.old, found) != storage(self.new, column) || found.collation != column.collation
+        let differs = |column: &Column, found: &Column| {
+            storage(self.old, found) != storage(self.new, column)
+                || found.collation != column.collation
+                || shape::refuses_null(self.old, found) != shape::refuses_null(self.new, column)
+        };
+        let mut columns = self.new.columns.iter();
+        cost::is_strict(self.old) != cost::is_strict(self.new)
+            || columns.any(|column| {
+                shape::column(self.old, &column.name).is_some_and(|found| differs(column, found))
             })
-        })
     }
 
     /// The statements that put the rows to come into a table of this
