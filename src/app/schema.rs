@@ -121,6 +121,9 @@ pub fn apply(
 ) -> Result<Answer<RunView>, Failure> {
     let held = Held::take_idle(place, "schema")?;
     let declared = Declared::of(&held.site, Whose::Installed)?;
+    if difference(&held.site, Whose::Installed)?.steps.is_empty() {
+        return Err(Failure::new(Exit::NothingToDo, "the database is what the release declares"));
+    }
     let (_, installed) = Installed(&held.site.state.installed()).load()?;
     let paths: Vec<SitePath> = declared.texts.iter().map(|(path, _)| path.clone()).collect();
     let roles = |manifest: &mut Manifest, _: &[Text]| {
@@ -128,9 +131,6 @@ pub fn apply(
     };
     own_release::stage(&held, &installed, &paths, roles, &interrupt, listener)?;
     let made = plan::make(&held.site, &held.gate, Reinstall::No, listener)?;
-    if made.is_empty() {
-        return Err(Failure::new(Exit::NothingToDo, "the database is what the release declares"));
-    }
     carry_out(&held, made, Reinstall::No, interrupt, ask, listener)
 }
 

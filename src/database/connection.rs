@@ -83,8 +83,9 @@ pub trait Database: Send {
     /// take at all, where the server can end it.
     fn limit(&mut self, lock: Duration, statement: Option<Duration>) -> Result<(), DatabaseError>;
 
-    /// Whether an update could work with this database.
-    fn checks(&mut self) -> Vec<Check>;
+    /// Whether an update could work with this database, and what would be
+    /// saved of it brought back.
+    fn checks(&mut self, saved: Option<&Scope>) -> Vec<Check>;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -86,7 +86,7 @@ impl Way {
         let mut look = Look::at(&found.address, scratch)?;
         let database = look.database.as_mut();
         let live = schema::read(database, &Scope::of_prefix(&found.prefix))?;
-        let target = schema::target(database, &declaration)?;
+        let target = schema::settled(&live, schema::target(database, &declaration)?);
         let steps = schema::steps(&live, &target, database.dialect())?;
         let cost = |step| schema::cost(look.database.as_mut(), &live, &target, step);
         let costs = steps.iter().map(cost).collect::<Result<_, _>>()?;

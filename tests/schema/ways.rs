@@ -121,7 +121,7 @@ fn a_table_that_somebody_damaged_is_mended() {
     assert_eq!(damaged.database, field.look().database);
     field.entracte.json(&["--yes", "schema", "apply"]).code(0);
     let same = |database: &std::collections::BTreeMap<String, Vec<String>>| {
-        database.iter().map(|(name, lines)| (name.clone(), lines[0].clone())).collect::<Vec<_>>()
+        database.iter().map(|(name, lines)| (name.clone(), lines.first().cloned())).collect::<Vec<_>>()
     };
     let named = |look: &crate::support::database::field::Look| {
         let mut all = same(&look.database);

@@ -36,8 +36,8 @@ fn database(patient: &Patient) -> Vec<Check> {
     let version = patient.installed.as_ref().map_or("", |(current, _)| current.version.as_str());
     match patient.site.databases() {
         Ok(Databases { main: Some(found), others }) => {
-            let mut checks = environment::connected(&found, &patient.site.profile, version);
-            checks.extend(others.iter().flat_map(|other| environment::reached(other).0));
+            let mut checks = environment::connected(&found, None, &patient.site.profile, version);
+            checks.extend(others.iter().flat_map(|other| environment::reached(other, None).0));
             checks
         }
         Ok(Databases { main: None, .. }) => vec![Check::ok("database", "none is configured")],

@@ -152,7 +152,9 @@ fn common_key(a: &Table, b: &Table) -> Vec<String> {
 fn identifies(table: &Table, key: &Key) -> bool {
     let whole = |part: &crate::database::schema::model::KeyPart| {
         let column = table.columns.iter().find(|column| same_name(&column.name, &part.of));
-        let plain = column.is_some_and(|column| !column.nullable && column.generated.is_none());
+        // SQLite calls the columns of a primary key nullable; few hold NULL.
+        let is_set = |column: &&Column| key.kind == KeyKind::Primary || !column.nullable;
+        let plain = column.filter(is_set).is_some_and(|column| column.generated.is_none());
         plain && part.length.is_none() && !part.is_expression
     };
     matches!(key.kind, KeyKind::Primary | KeyKind::Unique)

@@ -135,9 +135,9 @@ fn missing_rights_are_found() {
     let address = testing::new_database();
     let mut root = testing::as_root(&address);
     let mut db = open(&testing::address(&address)).unwrap();
-    assert!(db.checks().iter().all(|check| check.level == Level::Ok), "{:?}", db.checks());
+    assert!(db.checks(None).iter().all(|check| check.level == Level::Ok), "{:?}", db.checks(None));
     root.execute(&format!("REVOKE ALTER ON {}.* FROM {}@'%'", address.name, address.user)).unwrap();
-    let checks = db.checks();
+    let checks = db.checks(None);
     let wrong: Vec<_> = checks.iter().filter(|check| check.level == Level::Error).collect();
     assert!(wrong.len() == 1 && wrong[0].detail.contains("ALTER"), "{checks:?}");
 }
@@ -177,7 +177,7 @@ fn sqlite_speaks_the_same_trait() {
     assert_eq!(db.checksum("a\"b", Some("y IS NULL")).unwrap().rows, 1);
     let tables = db.tables().unwrap();
     assert!(tables.len() == 1 && tables[0].rows == 2 && tables[0].bytes > 0);
-    assert!(db.checks().iter().all(|check| check.level == Level::Ok));
+    assert!(db.checks(None).iter().all(|check| check.level == Level::Ok));
 }
 
 #[test]

@@ -303,7 +303,7 @@ fn an_object_that_could_not_be_made_again_is_refused() {
     let error = dump(&address, &Scope::All, folder.path(), &mut quiet).unwrap_err();
     assert!(error.to_string().contains("view v: it acts as root@localhost"), "{error:?}");
     assert_eq!(error.exit(), Exit::Refused);
-    let checks = open(&address).unwrap().checks();
+    let checks = open(&address).unwrap().checks(None);
     assert!(checks.iter().any(|check| check.level == Level::Warning && check.detail.contains("view v")));
     testing::as_root(&mysql).execute(&format!("GRANT SET USER ON *.* TO {}@'%'", mysql.user)).unwrap();
     let record = save(&address, &Scope::All, folder.path());

@@ -18,14 +18,14 @@ const OBJECTS: [&str; 5] = ["CREATE VIEW", "SHOW VIEW", "TRIGGER", "CREATE ROUTI
 /// With one of these an object may act as any account.
 const ANY_DEFINER: [&str; 4] = ["SUPER", "SET USER", "SET_USER_ID", "SET_ANY_DEFINER"];
 
-pub(in crate::database) fn checks(db: &mut MySql) -> Vec<Check> {
+pub(in crate::database) fn checks(db: &mut MySql, saved: Option<&Scope>) -> Vec<Check> {
     let fix = "look at the database server and at this user's rights";
     let failed = |name: &str, error: DatabaseError| Check::error(name, error.to_string(), fix);
     vec![
         reachable(db).unwrap_or_else(|error| failed("database", error)),
         rights(db).unwrap_or_else(|error| failed("database rights", error)),
         writable(db).unwrap_or_else(|error| failed("database writable", error)),
-        definers(db).unwrap_or_else(|error| failed("database definers", error)),
+        definers(db, saved).unwrap_or_else(|error| failed("database definers", error)),
     ]
 }
 
@@ -42,15 +42,20 @@ pub(in crate::database) fn foreign(
     Ok(definers.into_iter().next().filter(|_| !may))
 }
 
-fn definers(db: &mut MySql) -> Result<Check, DatabaseError> {
-    let name = "database definers";
+fn definers(db: &mut MySql, saved: Option<&Scope>) -> Result<Check, DatabaseError> {
+    const NAME: &str = "database definers";
+    const FIX: &str = "make it again as the site's own database user, or grant that user SET USER";
+    let told = |(object, definer): (Object, String)| {
+        format!("{object} acts as {}, so it could not be brought back", escape::text(&definer))
+    };
+    if let Some(scope) = saved
+        && let Some(found) = foreign(db, scope)?
+    {
+        return Ok(Check::error(NAME, told(found), FIX));
+    }
     Ok(match foreign(db, &Scope::All)? {
-        None => Check::ok(name, "views, triggers, routines and events can be made again"),
-        Some((object, definer)) => Check::warning(
-            name,
-            format!("{object} acts as {}, so it could not be brought back", escape::text(&definer)),
-            "make it again as the site's own database user, or grant that user SET USER",
-        ),
+        None => Check::ok(NAME, "views, triggers, routines and events can be made again"),
+        Some(found) => Check::warning(NAME, told(found), FIX),
     })
 }
 

@@ -28,6 +28,7 @@ use crate::database::connection::TableSum;
 use crate::database::connection::shortened;
 use crate::database::lexer;
 use crate::database::lexer::Dialect;
+use crate::database::scope::Scope;
 use crate::sys::clock;
 use crate::sys::fs;
 
@@ -259,8 +260,8 @@ impl Database for MySql {
         self.run(&format!("SET SESSION {set}")).map(|_| ())
     }
 
-    fn checks(&mut self) -> Vec<Check> {
-        checks::checks(self)
+    fn checks(&mut self, saved: Option<&Scope>) -> Vec<Check> {
+        checks::checks(self, saved)
     }
 }
 

@@ -22,6 +22,8 @@ use crate::database::schema::model::Schema;
 use crate::database::schema::model::Table;
 use crate::database::schema::target::Target;
 
+pub use self::kept::settled;
+
 /// Changes of one table or view that belong together. A table may come
 /// several times: its foreign keys go before and come after all the rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

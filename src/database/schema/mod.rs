@@ -25,6 +25,7 @@ pub use self::cost::cost;
 pub use self::diff::Change;
 pub use self::diff::Difference;
 pub use self::diff::diff;
+pub use self::diff::settled;
 pub use self::plan::SchemaError;
 pub use self::plan::carry_out;
 pub use self::plan::steps;

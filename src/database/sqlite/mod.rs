@@ -27,6 +27,7 @@ use crate::database::lexer;
 use crate::database::lexer::Dialect;
 use crate::database::object::Object;
 use crate::database::object::ObjectKind;
+use crate::database::scope::Scope;
 use crate::sys::clock;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
@@ -287,7 +288,7 @@ impl Database for Sqlite {
         set.map_err(|source| DatabaseError::statement("busy_timeout", source).at(&self.path))
     }
 
-    fn checks(&mut self) -> Vec<Check> {
+    fn checks(&mut self, _saved: Option<&Scope>) -> Vec<Check> {
         let shown = fs::shown(&self.path);
         let sound = match self.is_sound() {
             Ok(true) => Check::ok("database", format!("{shown} is sound, {}", rusqlite::version())),

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use crate::base::check::Check;
 use crate::database;
+use crate::database::scope::Scope;
 use crate::integrity::manifest::version;
 use crate::site::Site;
 use crate::site::config::Found;
@@ -122,23 +123,24 @@ pub fn database(subject: &Subject) -> Vec<Check> {
             false => vec![Check::ok("database", "the plan touches none")],
         };
     };
-    let mut checks = connected(found, &subject.site.profile, &subject.sealed.to.version);
+    let saved = subject.sealed.database.dumped();
+    let mut checks = connected(found, saved.as_ref(), &subject.site.profile, &subject.sealed.to.version);
     let others = subject.others.iter().filter(|_| !subject.sealed.others.is_empty());
-    checks.extend(others.flat_map(|other| reached(other).0));
+    checks.extend(others.flat_map(|other| reached(other, Some(&Scope::of_prefix(&other.prefix))).0));
     checks
 }
 
 /// Whether the database can be worked with, and will do for the version `to`.
-pub fn connected(found: &Found, profile: &Profile, to: &str) -> Vec<Check> {
-    let (mut checks, version) = reached(found);
+pub fn connected(found: &Found, saved: Option<&Scope>, profile: &Profile, to: &str) -> Vec<Check> {
+    let (mut checks, version) = reached(found, saved);
     checks.extend(version.and_then(|said| database_version(profile, to, &said)));
     checks
 }
 
 /// Whether a database can be worked with, and what it says it is.
-pub fn reached(found: &Found) -> (Vec<Check>, Option<String>) {
+pub fn reached(found: &Found, saved: Option<&Scope>) -> (Vec<Check>, Option<String>) {
     match database::open(&found.address) {
-        Ok(mut database) => (database.checks(), database.version().ok()),
+        Ok(mut database) => (database.checks(saved), database.version().ok()),
         Err(error) => (
             vec![Check::error(
                 "database",

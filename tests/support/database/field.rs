@@ -227,7 +227,7 @@ fn sow(server: &Server, seed: &[String]) {
     let mut root = server.root();
     root.query_drop("DROP DATABASE IF EXISTS site").unwrap();
     root.query_drop("CREATE DATABASE site CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci").unwrap();
-    let mut site = server.site();
+    let mut site = server.owner();
     for statement in seed {
         site.query_drop(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
     }

@@ -95,6 +95,13 @@ impl Server {
         self.connect("site").unwrap()
     }
 
+    /// As the site's own user, who may do everything in it and nothing else.
+    pub fn owner(&self) -> Conn {
+        let socket = self.socket();
+        let options = OptsBuilder::new().user(Some("site")).pass(Some("hush")).db_name(Some("site"));
+        Conn::new(options.prefer_socket(false).socket(Some(socket.to_string_lossy()))).unwrap()
+    }
+
     fn connect(&self, database: &str) -> mysql::Result<Conn> {
         let socket = self.socket();
         let options = OptsBuilder::new().user(Some("root")).db_name(Some(database)).prefer_socket(false);

@@ -1,7 +1,9 @@
 //! What the release does not know, and what nevertheless has to go.
 
 use crate::database::schema::diff::Change;
+use crate::database::schema::diff::names;
 use crate::database::schema::model::ForeignKey;
+use crate::database::schema::model::Schema;
 use crate::database::schema::model::Table;
 use crate::database::schema::target::Target;
 
@@ -29,4 +31,44 @@ pub(super) fn foreign_keys_in_the_way(name: &str, table: &Table, target: &Target
     };
     let dropped = table.foreign.iter().filter(|(_, key)| goes(key) && !is_dropped(name, target));
     dropped.map(|(name, _)| Change::DropForeignKey { name: name.clone() }).collect()
+}
+
+/// The target with the foreign keys that stay though the release does not
+/// name them, or not so: one that has to go on the way comes back, even if
+/// whoever goes on finds it gone.
+pub fn settled(live: &Schema, mut target: Target) -> Target {
+    let today = names::renamed(live, &target).live;
+    let mut kept = Vec::new();
+    for (name, table) in today.tables.iter().filter(|(name, _)| !is_dropped(name, &target)) {
+        let in_the_way = foreign_keys_in_the_way(name, table, &target);
+        let stays = |key: &&String| {
+            let goes = Change::DropForeignKey { name: (*key).clone() };
+            !is_dropped_key(name, key, &target) && !in_the_way.contains(&goes)
+        };
+        let keys: Vec<String> = table.foreign.keys().filter(stays).cloned().collect();
+        let refers = keys.iter().any(|key| target.schema.tables.contains_key(&table.foreign[key].table));
+        if target.schema.tables.contains_key(name) || refers {
+            kept.push((name.clone(), keys));
+        }
+    }
+    for (name, keys) in kept {
+        let table = &today.tables[&name];
+        // A table that is not the release's is to be what it is.
+        let wanted = target.schema.tables.entry(name).or_insert_with(|| table.clone());
+        for key in keys {
+            if wanted.foreign.contains_key(&key) {
+                continue;
+            }
+            let same = wanted
+                .foreign
+                .iter()
+                .find(|(other, found)| **found == table.foreign[&key] && !table.foreign.contains_key(*other));
+            if let Some(other) = same.map(|(other, _)| other.clone()) {
+                wanted.foreign.remove(&other);
+            }
+            let found = table.foreign[&key].clone();
+            wanted.foreign.insert(key, found);
+        }
+    }
+    target
 }

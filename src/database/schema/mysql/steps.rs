@@ -40,6 +40,7 @@ pub(super) fn planned(live: &Schema, target: &Target) -> Result<Vec<Planned>, Da
     let mut differences = diff::diff(live, target);
     let later = foreign_keys_last(&mut differences);
     let (first, last) = around(&today, &differences);
+    let last = together(&mut differences, last);
     let split = differences.iter().position(|difference| !is_before(difference)).unwrap_or(differences.len());
     let views = differences.iter().position(is_after).unwrap_or(differences.len());
     let (before, rest) = differences.split_at(split);
@@ -124,6 +125,33 @@ fn around(live: &Schema, differences: &[Difference]) -> (Vec<Difference>, Vec<Di
         }
     }
     (first, last)
+}
+
+/// Foreign keys that come again go with the new ones of their table: whoever
+/// goes on in between finds both missing, and asks for both at once.
+fn together(differences: &mut [Difference], last: Vec<Difference>) -> Vec<Difference> {
+    let is_key = |change: &Change| matches!(change, Change::AddForeignKey { .. });
+    let mut apart = Vec::new();
+    for again in last {
+        let new = differences
+            .iter_mut()
+            .find(|difference| difference.table == again.table && difference.changes.iter().all(is_key));
+        match new {
+            Some(new) => {
+                new.changes.extend(again.changes);
+                new.changes.sort_by(|a, b| key_name(a).cmp(&key_name(b)));
+            }
+            None => apart.push(again),
+        }
+    }
+    apart
+}
+
+fn key_name(change: &Change) -> Option<&str> {
+    match change {
+        Change::AddForeignKey { name, .. } => Some(name),
+        _ => None,
+    }
 }
 
 /// A foreign key that nobody declares and that would have to come again, but

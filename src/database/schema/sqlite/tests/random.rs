@@ -260,7 +260,8 @@ type Rows = [(String, BTreeMap<String, String>)];
 fn kept(held: &Rows, holds: &Rows, old: &Schema, new: &Schema) -> Result<(), TestCaseError> {
     prop_assert_eq!(held.len(), holds.len());
     let rowids = |schema: &Schema| {
-        super::super::shape::rowid_alias(&schema.tables["posts"]).map(|column| column.name.clone())
+        crate::database::schema::sqlite::shape::rowid_alias(&schema.tables["posts"])
+            .map(|column| column.name.clone())
     };
     let by_rowid = [old, new].iter().all(|schema| schema.tables["posts"].options["without rowid"] == "no");
     let today = |name: &String| match new.tables["posts"].column(name) {
