@@ -157,6 +157,14 @@ pub enum DatabaseError {
     },
     #[error(transparent)]
     Blocked(Box<Blocked>),
+    #[error(
+        "failed to run the statement \"{statement}\": it waited for a lock of another connection, and this user may not see which"
+    )]
+    BlockedUnseen {
+        statement: String,
+        #[source]
+        source: Box<DatabaseError>,
+    },
     #[error("failed to run the statement \"{statement}\": it is {count} statements, not one")]
     NotOne { statement: String, count: usize },
     #[error("failed to read the statement \"{statement}\"")]
@@ -249,6 +257,9 @@ impl Fault for DatabaseError {
             DatabaseError::Held(_) => vec!["wait until it has ended; it may run on another host".into()],
             DatabaseError::StillConnected(id) | DatabaseError::StillBusy(id) => vec![until_ended(*id)],
             DatabaseError::Blocked(blocked) => vec![until_ended(blocked.id)],
+            DatabaseError::BlockedUnseen { .. } => vec![
+                "let the server's administrator look (SHOW FULL PROCESSLIST), or let this user see it: GRANT PROCESS ON *.* TO the user".into(),
+            ],
             DatabaseError::Io(error) => error.hints(),
             _ => Vec::new(),
         }

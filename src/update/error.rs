@@ -58,6 +58,8 @@ pub enum StepError {
     },
     #[error("the database differs from what it was when the plan was made: {} needs a statement that the plan does not hold: {statement}", escape::text(.table))]
     Unplanned { table: String, statement: String },
+    #[error("{rows} rows of {}.{} came that do not fit into what the release declares", escape::text(.table), escape::text(.column))]
+    NoFit { table: String, column: String, rows: u64 },
     #[error("the database is not what the release declares: {}: {}", escape::text(.table), escape::text(.what))]
     NotThere { table: String, what: String },
     #[error("the application's own upgrade {ended}; its output is in {log}")]
@@ -187,11 +189,16 @@ impl Fault for StepError {
             StepError::Unreadable { .. } => {
                 vec!["nothing is decided by half a look: make it readable, or see to the disk".into()]
             }
-            StepError::Statement { .. } => vec![
-                "`entracte resume` brings the database back from its dump and begins the migration again".into(),
-            ],
-            StepError::Table { .. } => {
-                vec!["put the cause right: `entracte resume` goes on from where the database stands".into()]
+            StepError::Statement { source, .. } => {
+                let on = "`entracte resume` brings the database back from its dump and begins the migration again";
+                [source.hints(), vec![on.into()]].concat()
+            }
+            StepError::Table { source, .. } => {
+                let on = "put the cause right: `entracte resume` goes on from where the database stands";
+                [source.hints(), vec![on.into()]].concat()
+            }
+            StepError::NoFit { .. } => {
+                vec!["correct these values, then `entracte resume`; or `entracte rollback`".into()]
             }
             StepError::Unplanned { .. } => {
                 vec!["`entracte rollback`, then `entracte plan` again: somebody changed tables meanwhile".into()]

@@ -49,6 +49,7 @@ impl Counted {
             scripts: vec![("002-count.sh", script)],
             only_database: false,
             prefix: "",
+            limits: "",
         });
         Counted { field, runs, _folder: folder }
     }

@@ -65,5 +65,6 @@ pub fn setting() -> Setting {
         scripts: Vec::new(),
         only_database: false,
         prefix: "",
+        limits: "",
     }
 }

@@ -47,6 +47,7 @@ fn field(case: &Case) -> Field {
         scripts: Vec::new(),
         only_database: true,
         prefix: case.prefix,
+        limits: "",
     })
 }
 

@@ -46,6 +46,7 @@ pub fn setting(schema: Vec<(&'static str, String)>) -> Setting {
         scripts: Vec::new(),
         only_database: true,
         prefix: "",
+        limits: "",
     }
 }
 

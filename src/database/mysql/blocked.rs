@@ -11,7 +11,8 @@ use crate::database::mysql::MySql;
 use crate::database::mysql::refused;
 
 /// Waited too long for a lock; ran longer than it may (MariaDB, MySQL).
-const IN_VAIN: [u16; 3] = [1205, 1969, 3024];
+const IN_VAIN: [u16; 3] = [LOCKED, 1969, 3024];
+const LOCKED: u16 = 1205;
 
 pub(super) fn is_in_vain(error: &DatabaseError) -> bool {
     refused::code(error).is_some_and(|code| IN_VAIN.contains(&code))
@@ -33,7 +34,12 @@ pub(super) fn explained(db: &mut MySql, statement: &str, error: DatabaseError) -
         }
         _ => holder(db),
     };
-    let Some([id, user, host, seconds, running]) = holder else { return error };
+    let Some([id, user, host, seconds, running]) = holder else {
+        if refused::code(&error) != Some(LOCKED) {
+            return error;
+        }
+        return DatabaseError::BlockedUnseen { statement: shortened(statement), source: Box::new(error) };
+    };
     let (Ok(id), Ok(seconds)) = (id.parse(), seconds.parse()) else { return error };
     DatabaseError::Blocked(Box::new(Blocked {
         statement: shortened(statement),

@@ -10,6 +10,9 @@ pub(in crate::database) fn code(error: &DatabaseError) -> Option<u16> {
     if let DatabaseError::Blocked(blocked) = error {
         return code(&blocked.source);
     }
+    if let DatabaseError::BlockedUnseen { source, .. } = error {
+        return code(source);
+    }
     let DatabaseError::Statement { source, .. } = error else { return None };
     let boxed = source.downcast_ref::<Box<mysql::Error>>().map(Box::as_ref);
     match boxed.or(source.downcast_ref::<mysql::Error>()) {

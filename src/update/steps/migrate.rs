@@ -29,6 +29,9 @@ use crate::update::steps::tables;
 use crate::update::steps::verify::differences;
 use crate::update::work::Work;
 
+/// How long a statement waits for the locks of others, where settings do not say.
+const LOCK_SECONDS: u64 = 120;
+
 pub fn migrate(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let plan = work.run.plan.sealed.clone();
     if !plan.changes_schema() {
@@ -68,7 +71,11 @@ fn apply_all(work: &mut Work, files: &[SqlFile], watch: Watch) -> Result<(), Ste
 fn open_to_work(work: &Work) -> Result<Box<dyn Database>, StepError> {
     let found = work.databases.main.as_ref().ok_or(StepError::NoDatabase)?;
     let scope = work.run.plan.sealed.database.site().ok_or(StepError::NoDatabase)?;
-    Ok(guard::open_to_work(&found.address, &scope)?)
+    let mut database = guard::open_to_work(&found.address, &scope)?;
+    let settings = &work.site.settings.database;
+    let statement = settings.statement_seconds.map(Duration::from_secs);
+    database.limit(Duration::from_secs(settings.lock_seconds.unwrap_or(LOCK_SECONDS)), statement)?;
+    Ok(database)
 }
 
 fn apply(

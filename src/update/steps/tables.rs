@@ -8,6 +8,7 @@ use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::database::Database;
 use crate::database::schema;
+use crate::database::schema::model::Schema;
 use crate::database::schema::step::Step as TableStep;
 use crate::database::scope::Scope;
 use crate::update::error::StepError;
@@ -25,7 +26,8 @@ pub fn bring(
 ) -> Result<usize, StepError> {
     let scope = work.run.plan.sealed.database.site().ok_or(StepError::NoDatabase)?;
     let mut done: Vec<TableStep> = Vec::new();
-    while let Some(step) = next(database, plan, &scope, &done)? {
+    while let Some((live, step)) = next(database, plan, &scope, &done)? {
+        fits(database, &live, plan, &step)?;
         carry_out(work, database, &step)?;
         watch(Some(Step::Migrate), Event::Log { line: format!("{}: {}", step.table, step.what.join(", ")) });
         done.push(step);
@@ -43,16 +45,30 @@ fn next(
     plan: &TablesPlan,
     scope: &Scope,
     done: &[TableStep],
-) -> Result<Option<TableStep>, StepError> {
+) -> Result<Option<(Schema, TableStep)>, StepError> {
     let live = schema::read(database, scope)?;
     let left = schema::steps(&live, &plan.target, database.dialect())?;
     match left.iter().find(|step| !done.contains(step)) {
-        Some(step) if plan.steps.contains(step) => Ok(Some(step.clone())),
+        Some(step) if plan.steps.contains(step) => Ok(Some((live, step.clone()))),
         Some(step) => Err(StepError::Unplanned { table: step.table.clone(), statement: shown(step) }),
         None => match left.first() {
             None => Ok(None),
             Some(step) => Err(StepError::NotThere { table: step.table.clone(), what: step.what.join(", ") }),
         },
+    }
+}
+
+/// Visitors wrote until the gate was closed, and some servers cut in silence.
+fn fits(
+    database: &mut dyn Database,
+    live: &Schema,
+    plan: &TablesPlan,
+    step: &TableStep,
+) -> Result<(), StepError> {
+    let cost = schema::cost(database, live, &plan.target, step)?;
+    match cost.narrowed.into_iter().find(|one| one.rows > 0 && !one.is_allowed) {
+        None => Ok(()),
+        Some(one) => Err(StepError::NoFit { table: step.table.clone(), column: one.column, rows: one.rows }),
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Setting {
     pub only_database: bool,
     /// Of the site's tables.
     pub prefix: &'static str,
+    /// More lines under `[database]`.
+    pub limits: &'static str,
 }
 
 pub struct Field {
@@ -94,7 +96,10 @@ impl Field {
         let settings = small.folder.path().join("parent/.entracte-site/entracte.toml");
         let text = fs::read_to_string(&settings).unwrap() + &setting.settings;
         assert!(text.contains("[database]\n"), "{text}");
-        let text = text.replace("[database]\n", &format!("[database]\nprefix = {:?}\n", setting.prefix));
+        let text = text.replace(
+            "[database]\n",
+            &format!("[database]\nprefix = {:?}\n{}", setting.prefix, setting.limits),
+        );
         fs::write(&settings, text).unwrap();
         small.stage(&entracte);
         let plan = entracte.json(&["plan"]).code(0);

@@ -219,7 +219,9 @@ fn duplicates(rows: &fit::Rows<'_>, name: &str, key: &Key) -> Result<Option<Stri
         terms.join(", ")
     );
     if let Some(alias) = alias {
-        let odd = fit::not_strictly("integer", &quoted(&alias.name)?);
+        // A rowid that is NULL is made up by SQLite.
+        let alias = quoted(&alias.name)?;
+        let odd = format!("({}) OR {alias} IS NULL", fit::not_strictly("integer", &alias));
         query = format!("SELECT ({query}) + ({})", rows.counted(&odd)?);
     }
     Ok(Some(query))
