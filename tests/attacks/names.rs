@@ -253,10 +253,12 @@ fn update(said: &mut Said, entracte: &Entracte, new: &str, small: &SmallSite) {
         &["history", "--verify"],
         &["scan"],
         &["run-once", "list"],
+        &["schema", "show"],
         &["attach"],
     ] {
         said.both(entracte, verb);
     }
+    said.both(entracte, &["compare", new, small.release(1).to_str().unwrap()]).code(7);
     let run = entracte.json(&["status"]).result["run"]["id"].as_str().unwrap().to_owned();
     said.both(entracte, &["show", &run]).code(0);
     said.one(entracte, &["-v", "rollback"]).code(0);

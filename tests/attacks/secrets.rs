@@ -244,9 +244,14 @@ fn scenario(watched: &mut Watched, bedded: &Bedded, new: &str, events: &str) {
         watched.run(&["show", run]);
         watched.run(&["--json", "show", run]);
     }
-    for verb in
-        [&["status"][..], &["history", "--verify"], &["gate", "show"], &["run-once", "list"], &["attach"]]
-    {
+    for verb in [
+        &["status"][..],
+        &["history", "--verify"],
+        &["gate", "show"],
+        &["run-once", "list"],
+        &["schema", "show"],
+        &["attach"],
+    ] {
         watched.run(verb);
     }
     let (code, _) = watched.run(&["--json", "rollback"]);
