@@ -25,6 +25,7 @@ pub use crate::database::compare::Example;
 pub use crate::database::compare::Found;
 use crate::database::compare::Rules;
 use crate::database::compare::Values;
+use crate::database::dump::aside::Aside;
 use crate::database::scope::Scope;
 use crate::database::sqlite_copy;
 use crate::site::config;
@@ -166,7 +167,9 @@ fn compared_databases(
     notes: &mut Vec<String>,
     listener: Listener,
 ) -> Result<Option<Comparison>, Failure> {
-    let [a, b] = [sides[0].database()?, sides[1].database()?];
+    let mut found = [sides[0].database()?, sides[1].database()?];
+    let _asides = lay_out_dumps(sides, &mut found, listener)?;
+    let [a, b] = found;
     let (Some(a), Some(b)) = (&a, &b) else {
         let without = if a.is_none() { &sides[0] } else { &sides[1] };
         let message = format!("no database is known of {}", without.shown());
@@ -192,6 +195,25 @@ fn compared_databases(
         watch,
     )?;
     Ok(Some(found))
+}
+
+/// Dumps that need a server are laid out on the other side's, for as long as
+/// what is returned lives.
+fn lay_out_dumps(
+    sides: &[Side; 2],
+    found: &mut [Option<config::Found>; 2],
+    listener: Listener,
+) -> Result<Vec<Aside>, Failure> {
+    let mut asides = Vec::new();
+    for at in [0, 1] {
+        let (Side::Dump(dump), None, Some(other)) = (&sides[at], &found[at], &found[1 - at]) else {
+            continue;
+        };
+        let (aside, laid_out) = dump.lay_out(other, &mut |step, event| listener(None, step, event))?;
+        asides.push(aside);
+        found[at] = Some(laid_out);
+    }
+    Ok(asides)
 }
 
 /// Where to read: even a look at some SQLite files leaves others beside them,

@@ -1,5 +1,6 @@
 //! What one side of a comparison is, told from what was typed.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -8,9 +9,13 @@ use crate::app::failure::Failure;
 use crate::base::escape;
 use crate::base::event::Watch;
 use crate::base::exit::Exit;
+use crate::base::json;
 use crate::base::pattern::Patterns;
 use crate::compare::listing::Listing;
 use crate::database::address::Address;
+use crate::database::dump;
+use crate::database::dump::DumpRecord;
+use crate::database::dump::aside::Aside;
 use crate::site::Site;
 use crate::site::config;
 use crate::site::config::Found;
@@ -18,6 +23,7 @@ use crate::site::profile::Profile;
 use crate::site::state::State;
 use crate::sys::env;
 use crate::sys::fs;
+use crate::update::sealed;
 
 pub(super) enum Side {
     Site(Box<Site>),
@@ -25,6 +31,13 @@ pub(super) enum Side {
     /// An archive or a manifest.
     File(PathBuf),
     Database(Found),
+    Dump(Dump),
+}
+
+/// What a run saved of a database.
+pub(super) struct Dump {
+    pub folder: PathBuf,
+    pub record: DumpRecord,
 }
 
 impl Side {
@@ -39,6 +52,9 @@ impl Side {
     }
 
     fn of_path(path: &Path) -> Result<Side, Failure> {
+        if let Some(dump) = Dump::at(path)? {
+            return Ok(Side::Dump(dump));
+        }
         if fs::is_file(path) {
             return Ok(Side::File(path.to_owned()));
         }
@@ -58,11 +74,12 @@ impl Side {
             Side::Site(site) => fs::shown(&site.root),
             Side::Folder(path) | Side::File(path) => fs::shown(path),
             Side::Database(found) => found.address.to_string(),
+            Side::Dump(dump) => fs::shown(&dump.folder),
         }
     }
 
     pub fn has_files(&self) -> bool {
-        !matches!(self, Side::Database(_))
+        !matches!(self, Side::Database(_) | Side::Dump(_))
     }
 
     pub fn profile(&self) -> Option<&Profile> {
@@ -85,7 +102,7 @@ impl Side {
             Side::Site(site) => Listing::of_folder(&site.root, skip, watch)?,
             Side::Folder(path) => Listing::of_folder(path, skip, watch)?,
             Side::File(path) => Listing::of_file(path, skip)?,
-            Side::Database(_) => Listing::default(),
+            Side::Database(_) | Side::Dump(_) => Listing::default(),
         })
     }
 
@@ -93,8 +110,47 @@ impl Side {
         match self {
             Side::Site(site) => Ok(site.database()?),
             Side::Database(found) => Ok(Some(found.clone())),
+            Side::Dump(dump) => Ok(dump.as_file()),
             Side::Folder(_) | Side::File(_) => Ok(None),
         }
+    }
+}
+
+impl Dump {
+    /// The folder of a dump, or the file in it, with its record beside the folder.
+    fn at(path: &Path) -> Result<Option<Dump>, Failure> {
+        let is_dump = |name: &OsStr| name == dump::SQL_FILE || name == dump::SQLITE_FILE;
+        let folder = match path.file_name() {
+            Some(name) if is_dump(name) && fs::is_file(path) => path.parent().unwrap_or(path),
+            _ => path,
+        };
+        if ![dump::SQL_FILE, dump::SQLITE_FILE].iter().any(|name| fs::is_file(&folder.join(name))) {
+            return Ok(None);
+        }
+        let folder = fs::canonical(folder)?;
+        let path = folder.with_extension("json");
+        let Some(bytes) = sealed::read(&path)? else { return Ok(None) };
+        let Ok(record) = json::read::<DumpRecord>(&bytes) else { return Ok(None) };
+        Ok(Some(Dump { folder, record }))
+    }
+
+    /// A database that is a file needs no server to be looked at.
+    fn as_file(&self) -> Option<Found> {
+        let is_file = self.record.file == dump::SQLITE_FILE;
+        let address = Address::Sqlite(self.folder.join(dump::SQLITE_FILE));
+        is_file.then(|| Found { address, prefix: self.record.scope.prefix().to_owned() })
+    }
+
+    /// Laid out on the server of the other side, until what is returned goes.
+    pub fn lay_out(&self, other: &Found, watch: Watch) -> Result<(Aside, Found), Failure> {
+        let Address::MySql(server) = &other.address else {
+            let message = "a dump of MySQL needs a server to be looked at, and the other side has none";
+            return Err(Failure::new(Exit::Refused, message)
+                .hint("bring it back into an empty database, and compare with that"));
+        };
+        let aside = Aside::lay_out(server, &self.record, &self.folder, watch)?;
+        let found = Found { address: aside.address(), prefix: self.record.scope.prefix().to_owned() };
+        Ok((aside, found))
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
 mod disturbed;
+mod dumps;
 mod narrowing;
 mod on_sqlite;
 mod origins;

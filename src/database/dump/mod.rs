@@ -1,6 +1,7 @@
 //! Saves a database so that it can be brought back exactly, and checks what
 //! was saved. `docs/dump.md` describes the files.
 
+pub mod aside;
 mod file;
 mod mysql;
 pub mod restore;
@@ -37,8 +38,8 @@ use crate::database::sqlite::Sqlite;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
-pub(in crate::database) const SQL_FILE: &str = "dump.sql.zst";
-const SQLITE_FILE: &str = "dump.sqlite";
+pub const SQL_FILE: &str = "dump.sql.zst";
+pub const SQLITE_FILE: &str = "dump.sqlite";
 pub(in crate::database) const FORMAT: u32 = 2;
 
 /// What a dump holds: the proof that it is whole and, later, that it is back.
