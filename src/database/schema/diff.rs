@@ -23,6 +23,7 @@ use crate::database::schema::model::Table;
 use crate::database::schema::target::Target;
 
 pub use self::kept::settled;
+pub(in crate::database::schema) use self::names::mentions;
 
 /// Changes of one table or view that belong together. A table may come
 /// several times: its foreign keys go before and come after all the rest.

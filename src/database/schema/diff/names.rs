@@ -137,7 +137,7 @@ fn rename_in(names: &mut [String], from: &str, to: &str) {
 }
 
 /// Whether a name stands in a piece of SQL as a word of its own.
-pub(super) fn mentions(sql: &str, name: &str) -> bool {
+pub(in crate::database::schema) fn mentions(sql: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     let (sql, name) = (sql.to_lowercase(), name.to_lowercase());
     sql.match_indices(&name).any(|(at, _)| {

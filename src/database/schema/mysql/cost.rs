@@ -11,6 +11,7 @@ use crate::database::connection::DatabaseError;
 use crate::database::mysql::literal;
 use crate::database::schema::diff;
 use crate::database::schema::diff::Change;
+use crate::database::schema::model::Column;
 use crate::database::schema::model::ForeignKey;
 use crate::database::schema::model::Key;
 use crate::database::schema::model::KeyKind;
@@ -118,6 +119,9 @@ impl Asked<'_> {
         for change in changes {
             match change {
                 Change::ModifyColumn { from, to } | Change::RenameColumn { from, to } => {
+                    if let Some(condition) = to.check.as_ref().filter(|_| from.check != to.check) {
+                        found.extend(self.broken(&to.name, condition)?);
+                    }
                     let losses = narrow::losses(from, to)?;
                     if losses.is_empty() {
                         continue;
@@ -134,6 +138,7 @@ impl Asked<'_> {
                     found.extend(self.repeated(key)?);
                 }
                 Change::AddForeignKey { key, .. } => found.extend(self.orphans(key)?),
+                Change::AddCheck { name, condition } => found.extend(self.broken(name, condition)?),
                 _ => {}
             }
         }
@@ -190,6 +195,20 @@ impl Asked<'_> {
             }
         };
         Ok(refused(names.join(", "), rows))
+    }
+
+    /// Rows that break a condition; nothing where it speaks of columns that
+    /// have this name only afterwards.
+    fn broken(&mut self, name: &str, condition: &str) -> Result<Option<Found>, DatabaseError> {
+        let wanted = self.target.schema.tables.get(&self.step.table);
+        let comes = |column: &Column| {
+            self.table.column(&column.name).is_none() && diff::mentions(condition, &column.name)
+        };
+        if wanted.is_some_and(|table| table.columns.iter().any(comes)) {
+            return Ok(None);
+        }
+        let rows = self.count(&format!("NOT ({condition})"))?;
+        Ok(refused(name.to_owned(), rows))
     }
 
     /// Rows that refer to none.

@@ -187,3 +187,26 @@ fn rows_that_a_key_would_refuse_are_counted() {
     }
     assert_eq!(counted, cases.map(|(_, _, expected)| expected));
 }
+
+/// A condition on all rows, and one of a column; NULL breaks neither.
+#[test]
+fn rows_that_break_a_new_condition_are_counted() {
+    let mut db = MySql::connect(&testing::new_database()).unwrap();
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, a int, b int, j text)").unwrap();
+    db.execute(
+        "INSERT INTO t VALUES (1, 1, 2, '{}'), (2, 3, 2, 'no'), (3, NULL, 2, NULL), (4, -1, 2, '[1]')",
+    )
+    .unwrap();
+    let wanted = "CREATE TABLE t (id int PRIMARY KEY, a int CHECK (a > 0), b int, j text CHECK (json_valid(j)), \
+                  c int, CONSTRAINT ordered CHECK (a < b), CONSTRAINT later CHECK (c > 0))";
+    let target = scratch::target(&mut db, &declared(&[wanted])).unwrap();
+    let live = read(&mut db, &Scope::All).unwrap();
+    let steps = plan::steps(&live, &target, Dialect::MySql).unwrap();
+    let mut counted: Vec<(String, u64)> = Vec::new();
+    for step in &steps {
+        let narrowed = cost(&mut db, &live, &target, step).unwrap().narrowed;
+        counted.extend(narrowed.into_iter().filter(|one| one.rows > 0).map(|one| (one.column, one.rows)));
+    }
+    counted.sort();
+    assert_eq!(counted, [("a".into(), 1), ("j".into(), 1), ("ordered".into(), 1)]);
+}
