@@ -65,9 +65,14 @@ pub(super) fn schema(session: &mut Session, verb: &SchemaVerb) -> Exit {
             session.show("schema", schema::show(&session.place, which), tables)
         }
         SchemaVerb::Diff(args) => {
-            session.show("schema", schema::diff(&session.place, args.whose()), difference)
+            let next = if args.staged { PLAN } else { APPLY };
+            let text = |found: &SchemaDiff, manner: &Manner| difference(found, next, manner);
+            session.show("schema", schema::diff(&session.place, args.whose()), text)
         }
-        SchemaVerb::Check => session.show("schema", schema::check(&session.place), difference),
+        SchemaVerb::Check => {
+            let text = |found: &SchemaDiff, manner: &Manner| difference(found, APPLY, manner);
+            session.show("schema", schema::check(&session.place), text)
+        }
         SchemaVerb::Apply => work::apply_schema(session),
     }
 }
@@ -103,7 +108,13 @@ fn tables(schema: &Schema, manner: &Manner) -> String {
     text.into_text()
 }
 
-fn difference(found: &SchemaDiff, manner: &Manner) -> String {
+/// What to type next, and what for.
+type Next = (&'static str, &'static str);
+
+const APPLY: Next = ("entracte schema apply", "bring it there, behind the closed gate, with a way back");
+const PLAN: Next = ("entracte plan", "all that the staged release changes");
+
+fn difference(found: &SchemaDiff, next: Next, manner: &Manner) -> String {
     let mut text = Page::new(manner);
     if found.steps.is_empty() {
         text.line(&format!("the database is what release {} declares", escape::text(&found.version)));
@@ -115,7 +126,7 @@ fn difference(found: &SchemaDiff, manner: &Manner) -> String {
         }
     }
     if !found.steps.is_empty() {
-        text.next("entracte schema apply", "bring it there, behind the closed gate, with a way back");
+        text.next(next.0, next.1);
     }
     text.into_text()
 }

@@ -97,7 +97,9 @@ pub fn plan(plan: &PlanView, all: bool, manner: &Manner) -> String {
     }
     let steps: Vec<String> = plan.schema.iter().map(step_line).collect();
     text.list("declared tables", &steps);
-    text.list("database statements", &plan.statements);
+    let on_one_line = |statement: &String| statement.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let statements: Vec<String> = plan.statements.iter().map(on_one_line).collect();
+    text.list("database statements", &statements);
     text.list("one-time scripts", &plan.scripts);
     text.list("hooks", &plan.hooks);
     checks(&mut text, plan, manner);
