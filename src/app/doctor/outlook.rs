@@ -48,6 +48,7 @@ fn database(patient: &Patient) -> Vec<Check> {
 /// Whether the database is what the installed release declares, where it declares anything.
 fn tables(patient: &Patient) -> Option<Check> {
     const NAME: &str = "tables";
+    patient.installed.as_ref().ok()?;
     let found = match schema::difference(patient.site, Whose::Installed) {
         Ok(found) => found,
         Err(failure) if failure.exit == Exit::NothingToDo => return None,
