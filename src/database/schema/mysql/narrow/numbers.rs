@@ -68,15 +68,31 @@ pub(super) fn decimal(name: &str, old: &Type, digits: u32, scale: u32, unsigned:
     if finer {
         losses.push(changed(name, format!("ROUND({name}, {scale})"), &format!("rounded to {scale} digits")));
     }
-    let (whole, behind) = ("9".repeat((digits - scale.min(digits)) as usize), "9".repeat(scale as usize));
-    let max = match (whole.is_empty(), behind.is_empty()) {
-        (false, true) => whole,
-        (true, _) => format!("0.{behind}"),
-        (false, false) => format!("{whole}.{behind}"),
+    let max = largest(digits, scale, scale);
+    // What takes its place stands in the old type for a while, which may round it up again.
+    let kept = match old {
+        Type::Decimal { scale: before, .. } => largest(digits, scale, scale.min(*before)),
+        Type::Real { .. } => max.clone(),
+        _ => largest(digits, scale, 0),
     };
-    let min = if unsigned { "0".into() } else { format!("-{max}") };
-    losses.extend(out_of_range(name, old, &min, &max));
+    let min = |max: &str| if unsigned { "0".into() } else { format!("-{max}") };
+    losses.extend(out_of_range(name, old, &min(&max), &max).map(|loss| Loss {
+        instead: Some(format!("LEAST(GREATEST({name}, {}), {kept})", min(&kept))),
+        how: format!("kept within {} and {kept}", min(&kept)),
+        ..loss
+    }));
     losses
+}
+
+/// The largest number of so many digits, of which only `shown` of those behind the point count.
+fn largest(digits: u32, scale: u32, shown: u32) -> String {
+    let (whole, behind) = ("9".repeat((digits - scale.min(digits)) as usize), "9".repeat(shown as usize));
+    match (whole.is_empty(), behind.is_empty()) {
+        (false, true) => whole,
+        (true, true) => "0".into(),
+        (true, false) => format!("0.{behind}"),
+        (false, false) => format!("{whole}.{behind}"),
+    }
 }
 
 pub(super) fn real(name: &str, old: &Type, double: bool, unsigned: bool) -> Vec<Loss> {
