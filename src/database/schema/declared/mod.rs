@@ -8,6 +8,7 @@ mod column;
 mod document;
 mod draft;
 mod error;
+mod foreign;
 mod keys;
 mod merge;
 mod mysql;

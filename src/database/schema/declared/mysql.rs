@@ -6,12 +6,12 @@ use crate::database::mysql::literal;
 use crate::database::schema::declared::DeclarationError;
 use crate::database::schema::declared::Place;
 use crate::database::schema::declared::draft::ColumnDraft;
-use crate::database::schema::declared::draft::ForeignDraft;
 use crate::database::schema::declared::draft::KeyDraft;
 use crate::database::schema::declared::draft::PartDraft;
 use crate::database::schema::declared::draft::PartOf;
 use crate::database::schema::declared::draft::Sort;
 use crate::database::schema::declared::draft::TableDraft;
+use crate::database::schema::declared::foreign;
 use crate::database::schema::declared::merge::Rendered;
 
 type Result<T> = std::result::Result<T, DeclarationError>;
@@ -49,7 +49,9 @@ pub(super) fn render(table: &TableDraft, prefix: &str) -> Result<Rendered> {
             vec![format!("CREATE TABLE {name} (\n  {}\n){}", items.join(",\n  "), options(table))];
     }
     for at in &table.foreign {
-        rendered.foreign.push(format!("ALTER TABLE {name} ADD {}", foreign(at, &full, prefix)?));
+        rendered
+            .foreign
+            .push(format!("ALTER TABLE {name} ADD {}", foreign::constraint(at, &full, prefix, &quoted)?));
     }
     Ok(rendered)
 }
@@ -112,23 +114,6 @@ fn part(part: &PartDraft, place: &Place) -> Result<String> {
     };
     if part.descending {
         sql += " DESC";
-    }
-    Ok(sql)
-}
-
-fn foreign(key: &ForeignDraft, full: &str, prefix: &str) -> Result<String> {
-    let mut sql = format!(
-        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({})",
-        quoted(&format!("{full}_{}", key.name), &key.place)?,
-        list(&key.columns, &key.place)?,
-        quoted(&format!("{prefix}{}", key.table), &key.place)?,
-        list(&key.references, &key.place)?,
-    );
-    if let Some(action) = &key.on_delete {
-        sql += &format!(" ON DELETE {action}");
-    }
-    if let Some(action) = &key.on_update {
-        sql += &format!(" ON UPDATE {action}");
     }
     Ok(sql)
 }

@@ -6,12 +6,12 @@ use crate::database::lexer::Dialect;
 use crate::database::schema::declared::DeclarationError;
 use crate::database::schema::declared::Place;
 use crate::database::schema::declared::draft::ColumnDraft;
-use crate::database::schema::declared::draft::ForeignDraft;
 use crate::database::schema::declared::draft::KeyDraft;
 use crate::database::schema::declared::draft::PartDraft;
 use crate::database::schema::declared::draft::PartOf;
 use crate::database::schema::declared::draft::Sort;
 use crate::database::schema::declared::draft::TableDraft;
+use crate::database::schema::declared::foreign;
 use crate::database::schema::declared::merge::Rendered;
 
 type Result<T> = std::result::Result<T, DeclarationError>;
@@ -38,7 +38,7 @@ pub(super) fn render(table: &TableDraft, prefix: &str) -> Result<Rendered> {
         constraints.push(format!("CONSTRAINT {constraint} CHECK ({})", check.condition));
     }
     for at in &table.foreign {
-        constraints.push(foreign(at, &full, prefix)?);
+        constraints.push(foreign::constraint(at, &full, prefix, &quoted)?);
     }
     let mut rendered = Rendered::default();
     if !table.extends {
@@ -104,23 +104,6 @@ fn part(part: &PartDraft, place: &Place) -> Result<String> {
         PartOf::Expression(expression) => expression.clone(),
     };
     Ok(if part.descending { sql + " DESC" } else { sql })
-}
-
-fn foreign(key: &ForeignDraft, full: &str, prefix: &str) -> Result<String> {
-    let mut sql = format!(
-        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({})",
-        quoted(&format!("{full}_{}", key.name), &key.place)?,
-        list(&key.columns, &key.place)?,
-        quoted(&format!("{prefix}{}", key.table), &key.place)?,
-        list(&key.references, &key.place)?,
-    );
-    if let Some(action) = &key.on_delete {
-        sql += &format!(" ON DELETE {action}");
-    }
-    if let Some(action) = &key.on_update {
-        sql += &format!(" ON UPDATE {action}");
-    }
-    Ok(sql)
 }
 
 fn options(table: &TableDraft) -> String {
