@@ -253,9 +253,12 @@ fn staged_content_that_nobody_needs_goes() {
         past.small.folder.path().join("outside"),
     );
     fs::create_dir_all(spare.parent().unwrap()).unwrap();
-    for folder in [&outside, &downloads] {
-        fs::create_dir(folder).unwrap();
+    let copy = past.state().join("scratch/0123456789abcdef");
+    for folder in [&outside, &downloads, &copy] {
+        fs::create_dir_all(folder).unwrap();
     }
+    fs::write(copy.join("site.db"), "a copy").unwrap();
+    filetime::set_file_mtime(&copy, filetime::FileTime::from_unix_time(1_600_000_000, 0)).unwrap();
     for file in [&spare, &half, &fetched, &outside.join("file")] {
         past.small.write(file, "of years ago");
     }
@@ -263,8 +266,8 @@ fn staged_content_that_nobody_needs_goes() {
     std::os::unix::fs::symlink(&outside, objects.join("cd")).unwrap();
     fs::write(objects.join("ab").join("ac".repeat(32)), "of today").unwrap();
     let pruned = past.entracte.json(&["prune"]).code(0);
-    assert_eq!(whats(&pruned), ["staged content", "downloads"], "{pruned:#}");
-    assert!(!spare.exists() && !half.exists() && !fetched.exists());
+    assert_eq!(whats(&pruned), ["staged content", "downloads", "copy"], "{pruned:#}");
+    assert!(!spare.exists() && !half.exists() && !fetched.exists() && !copy.exists());
     assert!(downloads.join("fedcba9876543210.part").exists() && outside.join("file").exists());
     let rest = Tree::of(&objects).only(|path| needed.paths().contains(path));
     needed.assert_same_content(&rest, "what the plan needs");

@@ -77,6 +77,24 @@ fn spare(
     Ok(found)
 }
 
+/// Copies of databases that a look left behind when it was killed.
+pub fn scratch(held: &Held, now: Timestamp, broom: &mut Broom) {
+    let folder = held.site.state.scratch();
+    if !fs::is_real_folder(&folder) {
+        return;
+    }
+    for copy in broom.seen(fs::list(&folder)) {
+        // Nobody looks for a day.
+        if !is_old(&copy, now, 1).unwrap_or(false) {
+            continue;
+        }
+        let bytes = disk::usage(&copy).unwrap_or_default();
+        let why = "whoever looked at it was ended".into();
+        let removed = RemovedView { what: "copy".into(), path: fs::shown(&copy), bytes, why };
+        broom.sweep(removed, || Ok(fs::remove_folder_all(&copy)?));
+    }
+}
+
 /// Events and answers of runners that are gone; the last one's stay, since
 /// `attach` shows them.
 pub fn runner_files(held: &Held, now: Timestamp, broom: &mut Broom) {
