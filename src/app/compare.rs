@@ -219,10 +219,7 @@ fn lay_out_dumps(
 /// Where to read: even a look at some SQLite files leaves others beside them,
 /// so that a copy is looked at.
 fn place(found: &config::Found, scratch: &Scratch) -> Result<(Address, Scope), Failure> {
-    let scope = match found.prefix.as_str() {
-        "" => Scope::All,
-        prefix => Scope::Prefix(prefix.to_owned()),
-    };
+    let scope = Scope::of_prefix(&found.prefix);
     let address = match &found.address {
         Address::Sqlite(path) if !fs::is_file(path) => {
             return Err(Failure::new(Exit::Refused, format!("there is no file {}", fs::shown(path))));

@@ -14,6 +14,7 @@ use crate::sys::fault;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 use crate::update::error::StepError;
+use crate::update::plan::OtherDatabase;
 use crate::update::run::RunFolder;
 use crate::update::sealed;
 use crate::update::work::Work;
@@ -38,7 +39,7 @@ pub fn kept<'a>(work: &'a Work) -> Result<Vec<Kept<'a>>, StepError> {
         all.push(Kept { number: 0, found, dumped, folder });
     }
     for (index, other) in plan.others.iter().enumerate() {
-        let is_meant = |found: &&Found| found.address.to_string() == other.database;
+        let is_meant = |found: &&Found| OtherDatabase::of(found) == *other;
         let found = work.databases.others.iter().find(is_meant).ok_or(StepError::NoDatabase)?;
         all.push(Kept { number: index + 1, found, dumped: Scope::of_prefix(&other.prefix), folder });
     }

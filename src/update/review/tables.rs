@@ -73,9 +73,11 @@ fn touched(way: &Way) -> Vec<String> {
     for name in names.clone() {
         names.extend(way.target.hints.renamed_tables.get(&name).into_iter().flatten().cloned());
     }
-    let refers =
-        |name: &&String| way.live.tables[*name].foreign.values().any(|key| names.contains(&key.table));
-    let referring: Vec<String> = way.live.tables.keys().filter(refers).cloned().collect();
+    let mut referring = Vec::new();
+    for (name, table) in &way.live.tables {
+        let refers = table.foreign.values().any(|key| names.contains(&key.table));
+        referring.extend(refers.then(|| name.clone()));
+    }
     names.extend(referring);
     names.sort();
     names.dedup();
