@@ -88,6 +88,8 @@ pub enum ReviewError {
         #[source]
         source: LexError,
     },
+    #[error("{path} declares tables and cannot be read")]
+    Unread { path: SitePath },
     #[error(transparent)]
     Installed(#[from] InstalledError),
     #[error(transparent)]
@@ -106,7 +108,7 @@ impl Fault for ReviewError {
     fn exit(&self) -> Exit {
         match self {
             ReviewError::NothingStaged => Exit::NothingToDo,
-            ReviewError::Sql { .. } => Exit::Refused,
+            ReviewError::Sql { .. } | ReviewError::Unread { .. } => Exit::Refused,
             ReviewError::Installed(error) => error.exit(),
             ReviewError::Io(error) => error.exit(),
             ReviewError::Site(error) => error.exit(),
@@ -118,6 +120,9 @@ impl Fault for ReviewError {
 
     fn hints(&self) -> Vec<String> {
         match self {
+            ReviewError::Unread { .. } => {
+                vec!["`entracte stage` brings staged files again; make one of the site readable".into()]
+            }
             ReviewError::NothingStaged => vec!["`entracte stage --from ARCHIVE` brings one".into()],
             ReviewError::Site(error) => error.hints(),
             ReviewError::Staging(error) => error.hints(),

@@ -119,3 +119,13 @@ fn what_others_added_stays_and_lives_on() {
     let check: Value = site.entracte.json(&["schema", "check"]).code(0);
     assert_eq!(check["steps"], Value::Array(Vec::new()));
 }
+
+/// What cannot be read must not look as if nothing were declared.
+#[test]
+fn a_declaration_that_cannot_be_read_is_no_empty_one() {
+    let site = Site::new();
+    let objects = site.small.root().parent().unwrap().join(".entracte-site/staging/objects");
+    std::fs::remove_dir_all(objects).unwrap();
+    let said = site.entracte.json(&["plan"]).refused(5);
+    assert!(said.contains("schema/tables.toml declares tables and cannot be read"), "{said}");
+}

@@ -33,8 +33,11 @@ impl Desk<'_> {
         let Some(found) = self.database.as_ref().filter(|_| !paths.is_empty()) else {
             return Ok(Tables::default());
         };
-        let texts: Vec<Text> =
-            paths.iter().filter_map(|path| Some((path.clone(), self.planned_text(planned, path)?))).collect();
+        let text = |path: &SitePath| match self.planned_text(planned, path) {
+            Some(text) => Ok((path.clone(), text)),
+            None => Err(ReviewError::Unread { path: path.clone() }),
+        };
+        let texts = paths.iter().map(text).collect::<Result<Vec<Text>, _>>()?;
         let way = match Way::find(found, &texts, &self.site.state.scratch()) {
             // One that does not answer is found, and told, by its own check.
             Err(TablesError::Database(error)) if error.exit() == Exit::Refused => {
