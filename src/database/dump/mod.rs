@@ -4,6 +4,8 @@
 pub mod aside;
 mod file;
 mod mysql;
+mod output;
+mod reader;
 pub mod restore;
 mod shadow;
 #[cfg(test)]
@@ -29,8 +31,8 @@ use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
 use crate::database::connection::TableSum;
 use crate::database::dump::file::Piece;
-use crate::database::dump::file::ReadError;
-use crate::database::dump::file::Reader;
+use crate::database::dump::reader::ReadError;
+use crate::database::dump::reader::Reader;
 use crate::database::mysql::sum::RowSum;
 use crate::database::object::Object;
 pub use crate::database::scope::Scope;

@@ -292,17 +292,27 @@ pub(in crate::database) fn write_literal(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'\'');
 }
 
-/// Whole blocks are looked at first, which the compiler does in few instructions.
+/// Whole blocks are looked at first, which the compiler does in few
+/// instructions; the last one overlaps the one before it.
 fn first_to_escape(text: &[u8]) -> Option<usize> {
-    let (blocks, _) = text.as_chunks::<32>();
-    let is_plain = |block: &&[u8; 32]| !block.iter().fold(false, |found, &byte| found | needs_escape(byte));
-    let plain = 32 * blocks.iter().take_while(is_plain).count();
+    const BLOCK: usize = 32;
+    let is_plain =
+        |block: &&[u8; BLOCK]| !block.iter().fold(false, |found, &byte| found | may_need_escape(byte));
+    let plain = BLOCK * text.as_chunks::<BLOCK>().0.iter().take_while(is_plain).count();
+    if text.len() - plain < BLOCK && text.last_chunk().as_ref().is_some_and(is_plain) {
+        return None;
+    }
     let behind = text[plain..].iter().position(|&byte| needs_escape(byte));
     behind.map(|at| plain + at)
 }
 
 fn needs_escape(byte: u8) -> bool {
     matches!(byte, 0 | b'\n' | b'\r' | 0x1a | b'\'' | b'\\')
+}
+
+/// True of some bytes more, and told sooner.
+fn may_need_escape(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'\'') | (byte == b'\\')
 }
 
 /// Whether the server could not take what it was given for want of room, or,

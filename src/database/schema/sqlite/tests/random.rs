@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
+use crate::database::schema::sqlite::shape;
 
 /// One column of a random table.
 #[derive(Clone, Debug)]
@@ -239,8 +240,11 @@ fn check(before: &Random, after: &Random, rows: &[Vec<usize>]) -> Result<(), Tes
             return Ok(());
         }
     }
-    prop_assert!(forbidden.is_empty(), "{forbidden:?}, but it went through");
     let new = live(&mut db);
+    // A NULL in what numbers the rows is refused beforehand; SQLite itself would make a number of it.
+    let numbers = shape::rowid_alias(&new.tables["posts"]).map(|column| column.name.as_str());
+    let went_through: Vec<_> = forbidden.iter().filter(|one| Some(one.column.as_str()) != numbers).collect();
+    prop_assert!(went_through.is_empty(), "{went_through:?}, but it went through");
     let left = schema::diff(&new, &second);
     prop_assert!(left.is_empty(), "{left:#?}");
     prop_assert_eq!(told(&mut db, "PRAGMA integrity_check"), "ok");
@@ -259,10 +263,8 @@ type Rows = [(String, BTreeMap<String, String>)];
 
 fn kept(held: &Rows, holds: &Rows, old: &Schema, new: &Schema) -> Result<(), TestCaseError> {
     prop_assert_eq!(held.len(), holds.len());
-    let rowids = |schema: &Schema| {
-        crate::database::schema::sqlite::shape::rowid_alias(&schema.tables["posts"])
-            .map(|column| column.name.clone())
-    };
+    let rowids =
+        |schema: &Schema| shape::rowid_alias(&schema.tables["posts"]).map(|column| column.name.clone());
     let by_rowid = [old, new].iter().all(|schema| schema.tables["posts"].options["without rowid"] == "no");
     let today = |name: &String| match new.tables["posts"].column(name) {
         Some(_) => name.clone(),
@@ -286,7 +288,7 @@ fn kept(held: &Rows, holds: &Rows, old: &Schema, new: &Schema) -> Result<(), Tes
             };
             let cast = new.tables["posts"].options["strict"] == "yes"
                 && old.tables["posts"].options["strict"] == "no";
-            let refuses_null = crate::database::schema::sqlite::shape::refuses_null(&new.tables["posts"], is);
+            let refuses_null = shape::refuses_null(&new.tables["posts"], is);
             if !(cast || value == "NULL" && refuses_null) {
                 prop_assert_eq!(value, &new_values[&now], "{} of row {}", name, id);
             }
