@@ -1,5 +1,10 @@
 //! A dump laid out in a database made for it, to be looked at.
 
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
 use crate::base::event::Watch;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
@@ -12,12 +17,15 @@ use crate::database::dump::restore;
 use crate::database::dump::restore::RestoreError;
 use crate::database::mysql::MySql;
 use crate::database::mysql::catalog::quoted;
+use crate::database::mysql::passing;
 use crate::database::mysql::refused;
-use crate::sys::random;
 
-/// It goes away again with this.
+/// It goes away again with this; what a killed process left goes before the
+/// next is made.
 pub struct Aside {
     server: MySqlAddress,
+    /// Holds the lock that says that it is in use.
+    db: MySql,
     name: String,
 }
 
@@ -65,15 +73,20 @@ impl Aside {
         folder: &std::path::Path,
         watch: Watch,
     ) -> Result<Aside, AsideError> {
-        let name = format!("entracte_aside_{}", random::hex(8));
         let mut db = MySql::connect(server)?;
+        let prefix = passing::prefix("aside", &server.name);
+        passing::sweep(&mut db, &prefix)?;
+        let name = format!("{prefix}{}", db.connection_id());
+        if let Some(other) = db.lock(&name, Duration::ZERO)? {
+            return Err(DatabaseError::Held(other).into());
+        }
         db.execute(&format!("CREATE DATABASE {} CHARACTER SET utf8mb4", quoted(&name)?)).map_err(
             |source| match refused::is_denied(&source) {
                 true => AsideError::Denied { address: server.to_string(), source },
                 false => source.into(),
             },
         )?;
-        let aside = Aside { server: server.clone(), name };
+        let aside = Aside { server: server.clone(), db, name };
         restore::restore(&aside.address(), record, folder, watch)?;
         Ok(aside)
     }
@@ -85,8 +98,8 @@ impl Aside {
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        // What stays is a database with a name of ours, which costs room and nothing else.
+        // What stays goes with the next one.
         let Ok(name) = quoted(&self.name) else { return };
-        let _ = MySql::connect(&self.server).and_then(|mut db| db.execute(&format!("DROP DATABASE {name}")));
+        let _ = self.db.execute(&format!("DROP DATABASE {name}"));
     }
 }

@@ -4,6 +4,7 @@ mod blocked;
 pub(in crate::database) mod catalog;
 pub(in crate::database) mod checks;
 mod grants;
+pub(in crate::database) mod passing;
 pub(in crate::database) mod refused;
 pub(in crate::database) mod sum;
 #[cfg(test)]

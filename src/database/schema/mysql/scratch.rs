@@ -10,17 +10,15 @@ pub(in crate::database::schema) mod tests;
 
 use std::time::Duration;
 
-use crate::base::digest::Sha256;
 use crate::database::connection::Database;
 use crate::database::connection::DatabaseError;
 use crate::database::connection::shortened;
-use crate::database::mysql::literal;
+use crate::database::mysql::passing;
 use crate::database::mysql::refused;
 use crate::database::schema::declared::Declaration;
 use crate::database::schema::model::Schema;
 use crate::database::schema::mysql::scratch::names::Names;
 use crate::database::schema::mysql::stated;
-use crate::database::schema::mysql::write::quoted;
 use crate::database::schema::plan::SchemaError;
 use crate::database::schema::target::Target;
 
@@ -33,7 +31,7 @@ pub(in crate::database::schema) fn target(
         names::subject(statement).ok_or_else(|| SchemaError::Untried(shortened(statement)))?;
     }
     let database = one(db, "SELECT DATABASE()")?;
-    let site = format!("entracte_scratch_{}_", &Sha256::of(database.as_bytes()).to_string()[..8]);
+    let site = passing::prefix("scratch", &database);
     sweep(db, &site)?;
     let scratch = format!("{site}{}", db.connection_id());
     if let Some(other) = db.lock(&scratch, Duration::ZERO)? {
@@ -76,35 +74,17 @@ fn one(db: &mut dyn Database, query: &str) -> Result<String, DatabaseError> {
 
 /// Drops what processes left that live no longer.
 fn sweep(db: &mut dyn Database, site: &str) -> Result<(), DatabaseError> {
-    let like = literal(&format!("{}%", site.replace('_', "\\_")));
-    let databases =
-        format!("SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE {like}");
-    for name in db.query(&databases)?.into_iter().flatten().flatten() {
-        if is_left(db, site, &name)? {
-            db.execute(&format!("DROP DATABASE IF EXISTS {}", quoted(&name)?))?;
-        }
-    }
+    passing::sweep(db, site)?;
     let tables = format!(
         "SELECT table_name, table_type FROM information_schema.tables \
-         WHERE table_schema = DATABASE() AND table_name LIKE {like}"
+         WHERE table_schema = DATABASE() AND table_name LIKE {}",
+        passing::like(site)
     );
     for row in db.query(&tables)? {
         let [Some(name), Some(kind)] = row.as_slice() else { continue };
-        if is_left(db, site, name)? {
+        if passing::is_left(db, site, name)? {
             apart::drop_one(db, name, kind == "VIEW")?;
         }
     }
     Ok(())
-}
-
-/// Whether the connection that made it is gone: nobody holds its lock.
-fn is_left(db: &mut dyn Database, site: &str, name: &str) -> Result<bool, DatabaseError> {
-    let Some(number) = name.strip_prefix(site).and_then(|rest| rest.split('_').next()) else {
-        return Ok(false);
-    };
-    if number.parse::<u64>().is_err() {
-        return Ok(false);
-    }
-    let holder = db.lock_holder(&format!("{site}{number}"))?;
-    Ok(holder.is_none_or(|holder| holder == db.connection_id()))
 }

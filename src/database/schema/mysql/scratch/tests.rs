@@ -52,7 +52,7 @@ fn snapshot(address: &MySqlAddress) -> BTreeMap<String, String> {
     let databases = db.query("SELECT schema_name FROM information_schema.schemata").unwrap();
     let scratch =
         databases.into_iter().flatten().flatten().filter(|name| name.starts_with("entracte_scratch"));
-    let site = format!("entracte_scratch_{}_", &Sha256::of(address.name.as_bytes()).to_string()[..8]);
+    let site = passing::prefix("scratch", &address.name);
     shown.extend(scratch.filter(|name| name.starts_with(&site)).map(|name| (name, "database".into())));
     shown
 }
@@ -139,7 +139,7 @@ fn no_statement_reaches_into_what_lives() {
 fn what_a_killed_process_left_goes_and_what_lives_stays() {
     let address = testing::new_database();
     let mut db = testing::as_root(&address);
-    let site = format!("entracte_scratch_{}_", &Sha256::of(address.name.as_bytes()).to_string()[..8]);
+    let site = passing::prefix("scratch", &address.name);
     let mut living = testing::as_root(&address);
     living.lock(&format!("{site}77"), Duration::ZERO).unwrap();
     for statement in [
