@@ -340,3 +340,16 @@ fn settings_that_others_can_write() {
     assert!(said.contains("entracte.toml"), "{said}");
     before.assert_same(&small.look(), "after a refused apply");
 }
+
+#[test]
+fn a_state_of_a_newer_entracte() {
+    let small = SmallSite::new();
+    let entracte = small.ready();
+    fs::write(small.root().parent().unwrap().join(".entracte-site/format"), "2\n").unwrap();
+    let before = small.look();
+    for verb in [&["status"][..], &["plan"], &["stage", "--from", "inbox"], &["apply"], &["rollback"]] {
+        let said = entracte.json(verb).refused(5);
+        assert!(said.contains("newer entracte"), "{verb:?}: {said}");
+    }
+    before.assert_same(&small.look(), "after all of it");
+}

@@ -101,6 +101,7 @@ impl Fault for SiteError {
 impl Site {
     pub fn open(state: State) -> Result<Site, SiteError> {
         settings::check_private(state.folder())?;
+        state.check_format()?;
         let settings = Settings::load(&state.settings())?;
         let profile = match fs::is_file(&state.profile()) {
             true => {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use crate::base::digest::Sha256;
+use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::RESERVED;
@@ -17,6 +18,9 @@ use crate::sys::fs::IoError;
 
 /// Where states stand that root made away from their sites.
 const SYSTEM_STATES: &str = "/var/lib/entracte";
+
+/// What this program makes of a state folder, and the newest that it reads.
+const FORMAT: u32 = 1;
 
 /// An `.htaccess` that keeps Apache from serving what is ours inside a site.
 pub const DENY: &[u8] = b"Require all denied\nDeny from all\n";
@@ -37,6 +41,11 @@ pub enum StateError {
     Known { root: PathBuf, state: PathBuf },
     #[error("there is no place for the state of {}", fs::shown(root))]
     NoPlace { root: PathBuf },
+    #[error(
+        "the state folder {} is of format {found}; this entracte knows up to {FORMAT}",
+        fs::shown(folder)
+    )]
+    Newer { folder: PathBuf, found: String },
     #[error(transparent)]
     Io(#[from] IoError),
 }
@@ -59,6 +68,9 @@ impl Fault for StateError {
             StateError::NoPlace { .. } => {
                 vec!["name a folder with --state, or keep the state in the site with --inside".into()]
             }
+            StateError::Newer { .. } => vec![
+                "a newer entracte worked here: use that one, or bring this one up to date (`entracte self-update`)".into(),
+            ],
             StateError::NoFolder { .. } => Vec::new(),
             StateError::Io(error) => error.hints(),
         }
@@ -178,6 +190,24 @@ impl State {
         self.folder.join("runner")
     }
 
+    fn format(&self) -> PathBuf {
+        self.folder.join("format")
+    }
+
+    /// Whether this program knows all that may stand in the folder. Without a
+    /// word it is of the first format.
+    pub fn check_format(&self) -> Result<(), StateError> {
+        let Some(text) = fs::read_if_present(&self.format())? else { return Ok(()) };
+        let text = String::from_utf8_lossy(&text);
+        match text.trim().parse::<u32>() {
+            Ok(format) if format <= FORMAT => Ok(()),
+            _ => {
+                let found = escape::text(&text.trim().chars().take(20).collect::<String>()).into_owned();
+                Err(StateError::Newer { folder: self.folder.clone(), found })
+            }
+        }
+    }
+
     /// Makes the folder with what belongs into it; when root makes it for
     /// somebody, it becomes theirs.
     pub fn create(&self, (uid, gid): (u32, u32)) -> Result<(), StateError> {
@@ -198,8 +228,9 @@ impl State {
         }
         fs::create_folders(&self.gate(), 0o755)?;
         fs::set_mode(&self.gate(), 0o755)?;
+        fs::write_durable(&self.format(), format!("{FORMAT}\n").as_bytes())?;
         if env::user_id() == 0 && uid != 0 {
-            for folder in private.iter().chain([&self.gate(), &self.folder]) {
+            for folder in private.iter().chain([&self.gate(), &self.format(), &self.folder]) {
                 fs::set_owner(folder, uid, gid)?;
             }
         }
@@ -305,6 +336,19 @@ mod tests {
         assert!(matches!(State::choose(&root, &Place::Inside, None), Err(StateError::Known { .. })));
         assert_eq!(fs::mode(state.folder()).unwrap(), 0o711);
         assert_eq!(fs::mode(&state.runs()).unwrap(), 0o700);
+    }
+
+    #[test]
+    fn what_a_newer_program_wrote_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::at(folder.path().to_owned());
+        assert!(state.check_format().is_ok(), "of before there was a format");
+        state.create((env::user_id(), env::group_id())).unwrap();
+        assert!(state.check_format().is_ok());
+        for text in ["2", "12\n", "x", ""] {
+            fs::write_durable(&state.format(), text.as_bytes()).unwrap();
+            assert_eq!(state.check_format().unwrap_err().exit(), Exit::Refused, "{text}");
+        }
     }
 
     #[test]
