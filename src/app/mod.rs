@@ -26,6 +26,7 @@ pub mod runner;
 pub mod schedule;
 pub mod schema;
 pub mod scripts;
+pub mod self_update;
 pub mod stage;
 pub mod status;
 pub mod tick;

@@ -13,6 +13,7 @@ use crate::cli::notify::NotifyVerb;
 use crate::cli::prune::PruneArgs;
 use crate::cli::schedule::ScheduleVerb;
 use crate::cli::schema::SchemaVerb;
+use crate::cli::self_update::SelfUpdateArgs;
 use crate::cli::unattended::BlocklistVerb;
 use crate::cli::unattended::TickArgs;
 
@@ -172,6 +173,9 @@ pub enum Verb {
         #[command(subcommand)]
         what: SchemaVerb,
     },
+    /// Bring this program up to date, or back
+    #[command(after_help = "Example: entracte self-update --from https://releases.example.org/entracte/")]
+    SelfUpdate(SelfUpdateArgs),
     /// Make and read manifests
     #[command(after_help = "Example: entracte manifest build release-2.0/ --product shop --version 2.0")]
     Manifest {

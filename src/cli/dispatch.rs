@@ -46,6 +46,7 @@ use crate::cli::progress::Progress;
 use crate::cli::prune;
 use crate::cli::schedule;
 use crate::cli::schema;
+use crate::cli::self_update;
 use crate::cli::text;
 use crate::cli::unattended;
 use crate::cli::unattended::TickArgs;
@@ -102,6 +103,7 @@ fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Fail
         Verb::Init(_)
             | Verb::Manifest { .. }
             | Verb::Tick(TickArgs { all: true, .. })
+            | Verb::SelfUpdate(_)
             | Verb::Demo(_)
             | Verb::Completions { .. }
             | Verb::Man
@@ -148,6 +150,7 @@ impl Session {
                 self.show("commit", rollback::commit(&self.place, run.as_deref()), text::run)
             }
             Verb::Prune(args) => prune::prune(self, &args),
+            Verb::SelfUpdate(args) => self_update::self_update(self, args),
             Verb::Close { reason } => {
                 self.show("close", gate::close(&self.place, reason.as_deref()), text::gate_status)
             }

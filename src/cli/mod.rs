@@ -12,6 +12,7 @@ pub mod progress;
 mod prune;
 pub mod schedule;
 pub mod schema;
+mod self_update;
 pub mod text;
 pub mod unattended;
 pub mod work;

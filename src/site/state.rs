@@ -293,12 +293,22 @@ fn in_home(root: &Path) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt;
     let name = root.file_name()?.to_string_lossy().into_owned();
     let digest = Sha256::of(root.as_os_str().as_bytes()).short();
+    Some(states()?.join(format!("{name}-{digest}")))
+}
+
+/// What is kept of this program itself, by whoever keeps it up to date.
+pub fn of_this_program() -> Option<PathBuf> {
+    // No site's name lacks its digest.
+    Some(states()?.join("self"))
+}
+
+/// Where states stand that are not beside their sites.
+fn states() -> Option<PathBuf> {
     // What root keeps in its own home nobody else can reach, not even the site's owner.
-    let base = match env::user_id() {
-        0 => PathBuf::from(SYSTEM_STATES),
-        _ => env::home()?.join(".local/state/entracte"),
-    };
-    Some(base.join(format!("{name}-{digest}")))
+    match env::user_id() {
+        0 => Some(PathBuf::from(SYSTEM_STATES)),
+        _ => Some(env::home()?.join(".local/state/entracte")),
+    }
 }
 
 /// Whether the folder above the site is ours to write, on the site's file system
