@@ -60,6 +60,9 @@ pub struct Root {
     path: PathBuf,
 }
 
+/// How often what changes under our hands is looked at again.
+const TRIES: u32 = 20;
+
 impl Root {
     /// Opens the folder itself; links in `path` are followed, this once.
     pub fn open(path: &Path) -> Result<Root> {
@@ -98,6 +101,28 @@ impl Root {
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(errno) => Err(self.error("look at", path, errno)),
         }
+    }
+
+    /// As [`Root::stat`], but a link on the way is an error: what it hides may
+    /// be back in a moment, so that nothing can be said of it.
+    pub fn stat_in_plain_sight(&self, path: &SitePath) -> Result<Option<Stat>> {
+        for _ in 0..TRIES {
+            match self.try_stat(path) {
+                Ok(stat) => return Ok(Some(stat)),
+                Err(Errno::NOENT) => return Ok(None),
+                Err(Errno::NOTDIR) => {}
+                Err(errno) => return Err(self.error("look at", path, errno)),
+            }
+            for above in path.ancestors() {
+                match self.stat(&above)?.map(|stat| stat.kind) {
+                    Some(StatKind::Folder) => {}
+                    Some(StatKind::Link) => return Err(self.error("look at", path, Errno::LOOP)),
+                    _ => return Ok(None),
+                }
+            }
+            // All are folders now: somebody changes them under our hands.
+        }
+        Err(self.error("look at", path, Errno::LOOP))
     }
 
     fn try_stat(&self, path: &impl Beneath) -> rustix::io::Result<Stat> {

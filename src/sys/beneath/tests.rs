@@ -39,3 +39,24 @@ fn what_is_not_there_is_none_and_what_is_not_a_file_does_not_open() {
     assert!(root.stat(&path("x/y")).unwrap().is_none());
     assert!(root.open_file(&path("d")).is_err());
 }
+
+#[test]
+fn behind_a_link_nothing_is_said_to_be_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("real/deep")).unwrap();
+    std::fs::write(folder.path().join("file"), "f").unwrap();
+    std::os::unix::fs::symlink("real", folder.path().join("link")).unwrap();
+    let root = Root::open(folder.path()).unwrap();
+    for (name, expected) in [
+        ("real/deep", Some(true)),
+        ("real/none", Some(false)),
+        ("none/deep", Some(false)),
+        ("file/below", Some(false)),
+        ("link", Some(true)),
+        ("link/deep", None),
+        ("link/deep/er", None),
+    ] {
+        let found = root.stat_in_plain_sight(&path(name)).ok().map(|stat| stat.is_some());
+        assert_eq!(found, expected, "{name}");
+    }
+}

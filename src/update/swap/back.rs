@@ -33,17 +33,20 @@ pub enum Reached {
 }
 
 /// Proves that every saved copy that going back needs is there and has the
-/// digest that the plan recorded. Writes nothing.
+/// digest that the plan recorded, and that no link hides where it belongs.
+/// Writes nothing.
 pub fn check_backup(
     workshop: &Workshop,
     record: &Record,
     reached: Reached,
     prove: Prove,
 ) -> Result<(), SwapError> {
-    for this in record.moves.iter().filter(|this| matches!(this.operation.act, Act::Exchange | Act::Withdraw))
-    {
+    for this in &record.moves {
         let path = &this.operation.path;
-        let live = workshop.live(path)?;
+        let live = workshop.live_in_plain_sight(path)?;
+        if !matches!(this.operation.act, Act::Exchange | Act::Withdraw) {
+            continue;
+        }
         let is_back = live.is_some_and(|live| this.old.is_some_and(|old| old.is(&live)));
         if is_back || was_never_done(workshop, this, live.as_ref(), reached)? {
             continue;
@@ -120,7 +123,7 @@ fn back(
     this: &Move,
     set_aside: &mut Vec<SitePath>,
 ) -> Result<(), SwapError> {
-    let live = workshop.live(&this.operation.path)?;
+    let live = workshop.live_in_plain_sight(&this.operation.path)?;
     let puts_back = matches!(this.operation.act, Act::Exchange | Act::Withdraw);
     let is_back = live.is_some_and(|live| this.old.is_some_and(|old| old.is(&live)));
     if puts_back && !is_back && was_never_done(workshop, this, live.as_ref(), reached)? {

@@ -67,6 +67,11 @@ impl Workshop {
         self.home(path).stat(path)
     }
 
+    /// The same, for whoever leaves alone what is not there.
+    pub fn live_in_plain_sight(&self, path: &SitePath) -> Result<Option<Stat>, IoError> {
+        self.home(path).stat_in_plain_sight(path)
+    }
+
     pub fn record_path(&self) -> PathBuf {
         self.folder.join("operations.json")
     }
