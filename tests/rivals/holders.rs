@@ -27,7 +27,7 @@ fn the_next_command_after_a_killed_holder_works() {
     let template = Template::of(&ground);
     let since = Instant::now();
     crate::support::update::apply(&ground.entracte);
-    let (whole, moments) = (since.elapsed(), effort::points(12, 120));
+    let (mut whole, moments) = (since.elapsed(), effort::points(12, 120));
     let mut killed = 0;
     for moment in 0..moments {
         template.lay();
@@ -40,7 +40,11 @@ fn the_next_command_after_a_killed_holder_works() {
             .unwrap();
         thread::sleep(whole * moment as u32 / moments as u32);
         child.kill().unwrap();
-        killed += u64::from(!child.wait().unwrap().success());
+        match child.wait().unwrap().success() {
+            // The machine is faster than it was: the moments move together.
+            true => whole = whole * 3 / 4,
+            false => killed += 1,
+        }
         let when = format!("killed in moment {moment} of {moments}");
         ground.status_is_true(&when);
         match ground.entracte.json(&["rollback"]).exit {
