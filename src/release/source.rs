@@ -10,6 +10,7 @@ use crate::base::exit::Fault;
 use crate::release::network::address::Address;
 use crate::release::network::address::AddressError;
 use crate::release::network::error::NetworkError;
+use crate::release::yacs::Server;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
@@ -28,6 +29,8 @@ pub enum Source {
     Incoming,
     /// An archive somewhere else.
     Url(Address),
+    /// A server that runs YACS, and hands out file by file.
+    Yacs(Server),
 }
 
 /// What is really read.
@@ -123,6 +126,9 @@ impl Source {
             // What stands behind it may hold a password.
             return Err(SourceError::Unknown { what: "a branch of git (git+…)".into() });
         }
+        if Server::is_meant(text) {
+            return Ok(Source::Yacs(Server::parse(text)?));
+        }
         if Address::is_meant(text) {
             return Ok(Source::Url(Address::parse(text)?));
         }
@@ -142,6 +148,7 @@ impl Source {
             Source::Inbox(None) => "inbox".into(),
             Source::Incoming => "incoming".into(),
             Source::Url(address) => address.to_string(),
+            Source::Yacs(server) => server.to_string(),
         }
     }
 
@@ -182,6 +189,10 @@ impl Source {
                 }
             }
             Source::Inbox(None) => only_archive(inbox).map(Found::Archive),
+            // They are brought file by file (`stage`).
+            Source::Yacs(_) => {
+                Err(SourceError::Unknown { what: format!("{}, as one archive,", self.text()) })
+            }
         }
     }
 }

@@ -7,6 +7,8 @@ mod broken;
 mod edges;
 mod host;
 mod misbehaves;
+mod old_server;
 mod real;
 #[path = "../support/mod.rs"]
 mod support;
+mod yacs;
