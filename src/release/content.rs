@@ -93,7 +93,7 @@ fn must_have(path: &Path, source: &Source) -> Result<(), StageError> {
     }
 }
 
-fn from_archive(
+pub(super) fn from_archive(
     path: &Path,
     staging: &Staging,
     limits: &Limits,

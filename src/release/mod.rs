@@ -3,6 +3,7 @@
 pub mod archive;
 mod content;
 mod describe;
+pub mod git;
 #[cfg(test)]
 mod mutated;
 pub mod network;

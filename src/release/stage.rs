@@ -25,6 +25,8 @@ use crate::release::content::Said;
 use crate::release::content::scan_release;
 use crate::release::content::take_in;
 use crate::release::describe::manifest_of;
+use crate::release::git;
+use crate::release::git::GitError;
 use crate::release::network;
 use crate::release::network::Fetched;
 use crate::release::network::Network;
@@ -92,6 +94,8 @@ pub enum StageError {
     #[error(transparent)]
     Build(#[from] BuildError),
     #[error(transparent)]
+    Git(#[from] GitError),
+    #[error(transparent)]
     Io(#[from] IoError),
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -117,6 +121,7 @@ impl Fault for StageError {
             StageError::Sent { source, .. } => source.exit(),
             StageError::Archive(error) => error.exit(),
             StageError::Build(error) => error.exit(),
+            StageError::Git(error) => error.exit(),
             StageError::Io(error) => error.exit(),
             StageError::Network(error) => error.exit(),
             StageError::Scan(error) => error.exit(),
@@ -140,6 +145,7 @@ impl Fault for StageError {
             ],
             StageError::Sent { source, .. } => source.hints(),
             StageError::Archive(error) => error.hints(),
+            StageError::Git(error) => error.hints(),
             StageError::Io(error) => error.hints(),
             StageError::Network(error) => error.hints(),
             StageError::Source(error) => error.hints(),
@@ -153,6 +159,7 @@ impl Fault for StageError {
         match self {
             StageError::Network(error) => error.is_network(),
             StageError::Source(error) => error.is_network(),
+            StageError::Git(error) => error.is_network(),
             StageError::Yacs(error) => error.is_network(),
             _ => false,
         }
@@ -167,6 +174,7 @@ pub fn stage(
     watch: Watch,
 ) -> Result<Staged, StageError> {
     let (content, fetched) = match source {
+        Source::Git(repository) => (git::bring(repository, staging, options, watch)?, None),
         Source::Yacs(server) => (yacs::bring(server, staging, options, watch)?, None),
         _ => files(source, staging, options, watch)?,
     };

@@ -138,6 +138,11 @@ impl Staging {
         self.folder.join("yacs")
     }
 
+    /// Where the repository rests that was fetched from last.
+    pub fn repositories(&self) -> PathBuf {
+        self.folder.join("git")
+    }
+
     /// Every content that is here, unproved.
     pub fn objects(&self) -> Result<Vec<(Sha256, PathBuf)>, IoError> {
         let mut objects = Vec::new();

@@ -5,6 +5,7 @@
 mod bench;
 mod broken;
 mod edges;
+mod git;
 mod host;
 mod misbehaves;
 mod old_server;
