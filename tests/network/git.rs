@@ -124,12 +124,13 @@ fn said(error: &Value) -> String {
 /// Fails with that code, says so, and leaves what was staged before.
 #[track_caller]
 fn refused(bench: &Bench, source: &str, code: i32, words: &str) -> String {
-    let before = bench.staging();
+    let staged = || (bench.staging().0, objects(bench));
+    let before = staged();
     let answered = stage(bench, source);
     let text = said(&answered.error);
     assert_eq!(answered.exit, code, "{source}: {text}");
     assert!(text.contains(words), "{source}: {text}");
-    assert!(before == bench.staging(), "{source}: what was staged before is not as it was");
+    assert!(before == staged(), "{source}: what was staged before is not as it was");
     bench.is_untouched(source);
     text
 }
