@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::base::digest::Md5;
 use crate::base::digest::Sha256;
@@ -229,7 +229,7 @@ fn notes(list: &List, came: &Came, done: usize) -> Vec<String> {
 }
 
 /// All of a file that is no larger than a script can be.
-fn small(path: &PathBuf) -> Result<Option<Vec<u8>>, IoError> {
+fn small(path: &Path) -> Result<Option<Vec<u8>>, IoError> {
     match fs::metadata(path)? {
         Some(file) if file.is_file() && file.len() <= MOST_FILE_BYTES => fs::read_if_present(path),
         _ => Ok(None),

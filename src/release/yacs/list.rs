@@ -85,7 +85,7 @@ impl Listed {
         }
     }
 
-    /// What the list would name this content by now.
+    /// The MD5 by which servers mark what they send.
     pub fn whole(content: &[u8]) -> Option<Md5> {
         md5_of(content)
     }
@@ -115,7 +115,7 @@ impl List {
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<List, ListError> {
         let mut reading = Reading::default();
         let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).enumerate();
-        if !lines.next().is_some_and(|(_, line)| line == b"<?php") {
+        if lines.next().is_none_or(|(_, line)| line != b"<?php") {
             return Err(ListError::NotAList);
         }
         for (at, line) in lines {
@@ -189,7 +189,7 @@ impl Reading {
         let (Some(date), Some(server)) = (said("date"), said("server")) else { return Err(ListError::Cut) };
         let (version, deleted) = (said("version"), said("deleted"));
         let deleted = deleted.and_then(|number| number.parse().ok()).unwrap_or_default();
-        let raw = self.files.iter().map(|(path, _)| (path.as_bytes(), MemberKind::File { size: 0 }, 0o644));
+        let raw = self.files.keys().map(|path| (path.as_bytes(), MemberKind::File { size: 0 }, 0o644));
         let members = names_of(raw, limits)?;
         // As many, and in the same order.
         let files = members.into_iter().map(|member| member.path).zip(self.files.into_values()).collect();
