@@ -12,6 +12,7 @@ use entracte::database::lexer::Dialect;
 use entracte::integrity::manifest::Manifest;
 use entracte::release::archive::Archive;
 use entracte::release::archive::Limits;
+use entracte::release::yacs::list::List;
 use entracte::site::extension;
 use entracte::site::settings::Settings;
 use entracte::update::journal;
@@ -20,7 +21,7 @@ use entracte::update::journal;
 pub type Target = fn(&[u8]) -> bool;
 
 #[allow(dead_code, reason = "cargo fuzz names the one that it runs")]
-pub const ALL: [(&str, Target); 8] = [
+pub const ALL: [(&str, Target); 9] = [
     ("manifest", manifest),
     ("journal", journal),
     ("archive", archive),
@@ -29,6 +30,7 @@ pub const ALL: [(&str, Target); 8] = [
     ("hooks", hooks),
     ("extension", extension_file),
     ("settings", settings),
+    ("footprints", footprints),
 ];
 
 /// What is taken is written as it was read.
@@ -107,6 +109,15 @@ fn find(name: &str, bytes: &[u8]) -> bool {
     let found = extension::find([&path].into_iter(), &patterns, &|_| Some(bytes.to_vec()), &|_| false);
     assert!(found.extensions.iter().all(|one| !one.id.is_empty() && one.source == path));
     !found.extensions.is_empty()
+}
+
+/// What is taken has clean paths, and a version and a time or none.
+pub fn footprints(bytes: &[u8]) -> bool {
+    let Ok(list) = List::parse(bytes, &Limits::default()) else { return false };
+    assert!(list.files.keys().all(|file| path(file.as_str().as_bytes())));
+    assert!(list.version().is_none_or(|version| (1..=64).contains(&version.len())));
+    let _ = list.time();
+    true
 }
 
 pub fn settings(bytes: &[u8]) -> bool {

@@ -33,6 +33,7 @@ pub(super) fn release_at(
         inbox: path,
         incoming: path,
         network: Network::default(),
+        live: None,
     };
     let source = match fs::is_folder(path) {
         true => Source::Folder(path.to_owned()),

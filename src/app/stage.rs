@@ -86,6 +86,7 @@ pub(super) fn options<'a>(
             max_bytes: limits(site).total_bytes,
             interrupt: interrupt.clone(),
         },
+        live: Some(&site.root),
     }
 }
 

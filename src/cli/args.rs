@@ -235,7 +235,7 @@ pub struct InitArgs {
 #[derive(Args, Debug)]
 pub struct StageArgs {
     /// An archive, its URL (https, http, file; `#sha256=DIGEST` behind it is verified), a folder,
-    /// `inbox`, `inbox:NAME` or `incoming`
+    /// `inbox`, `inbox:NAME`, `incoming`, a repository (`git+URL#BRANCH`) or an old server (`yacs+URL`)
     #[arg(long, value_name = "SOURCE", default_value = "inbox")]
     pub from: String,
     /// The version, where the release does not say it

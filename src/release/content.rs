@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use crate::base::digest::Algorithms;
 use crate::base::event::Event;
 use crate::base::event::Watch;
@@ -26,6 +28,7 @@ use crate::release::source::SourceError;
 use crate::release::stage::StageError;
 use crate::release::staging::Staging;
 use crate::release::staging::StagingError;
+use crate::release::staging::Trust;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
 use crate::sys::fs;
@@ -41,6 +44,19 @@ pub(super) struct Content {
     pub written: u64,
     pub notes: Vec<String>,
     pub extent: Extent,
+    pub said: Said,
+}
+
+/// What a source says besides its content.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// For a release whose files do not say it.
+    pub version: Option<String>,
+    /// When the release was made.
+    pub time: Option<Timestamp>,
+    pub trust: Option<Trust>,
+    /// Bytes and requests, where the source counts them itself.
+    pub fetched: Option<(u64, u64)>,
 }
 
 /// Takes in everything that `source` holds; one that is still changing is refused.
@@ -77,7 +93,7 @@ fn must_have(path: &Path, source: &Source) -> Result<(), StageError> {
     }
 }
 
-fn from_archive(
+pub(super) fn from_archive(
     path: &Path,
     staging: &Staging,
     limits: &Limits,
@@ -121,7 +137,7 @@ fn from_archive(
         let meta = Meta { mode: member.mode, ..Meta::default() };
         tree.insert(TreePath::from(&member.path), Node { kind, meta });
     }
-    Ok(Content { tree, written, notes: Vec::new(), extent: Extent::Complete })
+    Ok(Content { tree, written, notes: Vec::new(), extent: Extent::Complete, said: Said::default() })
 }
 
 fn from_folder(
@@ -158,7 +174,7 @@ fn from_folder(
         return Err(StageError::StillChanging { source_name: source.text() });
     }
     let extent = extent.unwrap_or(Extent::Partial);
-    Ok(Content { tree: before, written, notes, extent })
+    Ok(Content { tree: before, written, notes, extent, said: Said::default() })
 }
 
 /// The tree of a release in a folder; folders of version control are no part of it.

@@ -12,6 +12,7 @@ use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::build::Describe;
 use crate::integrity::manifest::build::build;
 use crate::integrity::manifest::version;
+use crate::release::content::Said;
 use crate::release::stage::MANIFEST_NAME;
 use crate::release::stage::Options;
 use crate::release::stage::StageError;
@@ -24,6 +25,7 @@ pub(super) fn manifest_of(
     tree: &mut Tree,
     extent: Extent,
     options: &Options,
+    told: &Said,
     read: Read,
     notes: &mut Vec<String>,
 ) -> Result<Manifest, StageError> {
@@ -38,7 +40,7 @@ pub(super) fn manifest_of(
             check_listed(&manifest, tree, notes)?;
             manifest
         }
-        None => built(options, tree, extent, read, notes)?,
+        None => built(options, tree, extent, told, read, notes)?,
     };
     if manifest.product != options.product {
         let wanted = options.product.to_owned();
@@ -57,6 +59,7 @@ fn built(
     options: &Options,
     tree: &Tree,
     extent: Extent,
+    told: &Said,
     read: Read,
     notes: &mut Vec<String>,
 ) -> Result<Manifest, StageError> {
@@ -64,14 +67,15 @@ fn built(
         return Err(StageError::Empty);
     }
     let said = options.profile.version_in(read);
-    let version = options.version.map(str::to_owned).or(said).unwrap_or_else(|| unknown_version(tree));
+    let said = options.version.map(str::to_owned).or(said).or_else(|| told.version.clone());
+    let version = said.unwrap_or_else(|| unknown_version(tree));
     let list = options.profile.release.deleted_list.as_ref();
     let deleted = list.map(|path| deleted(path, tree, read, notes));
     let newest = tree.values().map(|node| node.meta.modified()).max().unwrap_or_default();
     let describe = Describe {
         product: options.product.to_owned(),
         version,
-        time: newest,
+        time: told.time.unwrap_or(newest),
         made: Made::Built,
         extent,
         from: Vec::new(),

@@ -3,6 +3,7 @@
 pub mod archive;
 mod content;
 mod describe;
+pub mod git;
 #[cfg(test)]
 mod mutated;
 pub mod network;
@@ -11,3 +12,4 @@ pub mod stage;
 pub mod staging;
 #[cfg(test)]
 mod tests;
+pub mod yacs;

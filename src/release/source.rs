@@ -7,9 +7,12 @@ use crate::base::digest::Sha256;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::release::git::Repository;
+use crate::release::git::RepositoryError;
 use crate::release::network::address::Address;
 use crate::release::network::address::AddressError;
 use crate::release::network::error::NetworkError;
+use crate::release::yacs::Server;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
@@ -28,6 +31,10 @@ pub enum Source {
     Incoming,
     /// An archive somewhere else.
     Url(Address),
+    /// A branch, a tag or a commit.
+    Git(Repository),
+    /// A server that runs YACS, and hands out file by file.
+    Yacs(Server),
 }
 
 /// What is really read.
@@ -45,6 +52,8 @@ pub enum SourceError {
     Unknown { what: String },
     #[error(transparent)]
     Address(#[from] AddressError),
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
     #[error("{path} has the SHA-256 {found}, not {expected}")]
     Digest { path: String, expected: Sha256, found: Sha256 },
     #[error(transparent)]
@@ -79,6 +88,13 @@ impl Fault for SourceError {
             }
             SourceError::Digest { .. } => {
                 vec!["compare the digest with the one that its maker publishes".into()]
+            }
+            SourceError::Repository(RepositoryError::Secret { .. }) => vec![
+                "let git know the password: `git config --global credential.helper`, as the site's owner"
+                    .into(),
+            ],
+            SourceError::Repository(_) => {
+                vec!["git+https://HOST/REPOSITORY#BRANCH, or with ssh://, file:// or a folder".into()]
             }
             SourceError::Network(error) => error.hints(),
             SourceError::Io(error) => error.hints(),
@@ -119,9 +135,11 @@ impl Source {
         if text == "vendor" {
             return Err(SourceError::Unknown { what: "\"vendor\"".into() });
         }
-        if text.starts_with("git+") {
-            // What stands behind it may hold a password.
-            return Err(SourceError::Unknown { what: "a branch of git (git+…)".into() });
+        if Repository::is_meant(text) {
+            return Ok(Source::Git(Repository::parse(text)?));
+        }
+        if Server::is_meant(text) {
+            return Ok(Source::Yacs(Server::parse(text)?));
         }
         if Address::is_meant(text) {
             return Ok(Source::Url(Address::parse(text)?));
@@ -142,6 +160,8 @@ impl Source {
             Source::Inbox(None) => "inbox".into(),
             Source::Incoming => "incoming".into(),
             Source::Url(address) => address.to_string(),
+            Source::Git(repository) => repository.to_string(),
+            Source::Yacs(server) => server.to_string(),
         }
     }
 
@@ -182,6 +202,10 @@ impl Source {
                 }
             }
             Source::Inbox(None) => only_archive(inbox).map(Found::Archive),
+            // They are brought in other ways (`stage`).
+            Source::Git(_) | Source::Yacs(_) => {
+                Err(SourceError::Unknown { what: format!("{}, as one archive,", self.text()) })
+            }
         }
     }
 }

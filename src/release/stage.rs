@@ -21,9 +21,12 @@ use crate::integrity::scan::ScanError;
 use crate::release::archive::ArchiveError;
 use crate::release::archive::Limits;
 use crate::release::content::Content;
+use crate::release::content::Said;
 use crate::release::content::scan_release;
 use crate::release::content::take_in;
 use crate::release::describe::manifest_of;
+use crate::release::git;
+use crate::release::git::GitError;
 use crate::release::network;
 use crate::release::network::Fetched;
 use crate::release::network::Network;
@@ -37,6 +40,8 @@ use crate::release::staging::Staged;
 use crate::release::staging::Staging;
 use crate::release::staging::StagingError;
 use crate::release::staging::Trust;
+use crate::release::yacs;
+use crate::release::yacs::YacsError;
 use crate::site::profile::Profile;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
@@ -56,6 +61,8 @@ pub struct Options<'a> {
     pub inbox: &'a Path,
     pub incoming: &'a Path,
     pub network: Network,
+    /// The live tree: what it has already need not be fetched.
+    pub live: Option<&'a Path>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +94,8 @@ pub enum StageError {
     #[error(transparent)]
     Build(#[from] BuildError),
     #[error(transparent)]
+    Git(#[from] GitError),
+    #[error(transparent)]
     Io(#[from] IoError),
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -96,6 +105,8 @@ pub enum StageError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Staging(#[from] StagingError),
+    #[error(transparent)]
+    Yacs(#[from] YacsError),
 }
 
 impl Fault for StageError {
@@ -110,11 +121,13 @@ impl Fault for StageError {
             StageError::Sent { source, .. } => source.exit(),
             StageError::Archive(error) => error.exit(),
             StageError::Build(error) => error.exit(),
+            StageError::Git(error) => error.exit(),
             StageError::Io(error) => error.exit(),
             StageError::Network(error) => error.exit(),
             StageError::Scan(error) => error.exit(),
             StageError::Source(error) => error.exit(),
             StageError::Staging(error) => error.exit(),
+            StageError::Yacs(error) => error.exit(),
         }
     }
 
@@ -132,10 +145,12 @@ impl Fault for StageError {
             ],
             StageError::Sent { source, .. } => source.hints(),
             StageError::Archive(error) => error.hints(),
+            StageError::Git(error) => error.hints(),
             StageError::Io(error) => error.hints(),
             StageError::Network(error) => error.hints(),
             StageError::Source(error) => error.hints(),
             StageError::Staging(error) => error.hints(),
+            StageError::Yacs(error) => error.hints(),
             _ => Vec::new(),
         }
     }
@@ -144,6 +159,8 @@ impl Fault for StageError {
         match self {
             StageError::Network(error) => error.is_network(),
             StageError::Source(error) => error.is_network(),
+            StageError::Git(error) => error.is_network(),
+            StageError::Yacs(error) => error.is_network(),
             _ => false,
         }
     }
@@ -156,13 +173,10 @@ pub fn stage(
     options: &Options,
     watch: Watch,
 ) -> Result<Staged, StageError> {
-    let (found, fetched) = bring(source, staging, options, watch)?;
-    let taken = take_in(source, &found, staging, &options.limits, options.extent, watch);
-    let content = match (taken, &fetched) {
-        (Err(StageError::Archive(error)), Some(fetched)) => {
-            return Err(not_taken(source, staging, fetched, error)?);
-        }
-        (taken, _) => taken?,
+    let (content, fetched) = match source {
+        Source::Git(repository) => (git::bring(repository, staging, options, watch)?, None),
+        Source::Yacs(server) => (yacs::bring(server, staging, options, watch)?, None),
+        _ => files(source, staging, options, watch)?,
     };
     let staged = match describe(source, staging, options, content, fetched) {
         Ok(staged) => staged,
@@ -174,6 +188,21 @@ pub fn stage(
     };
     staging.record(&staged)?;
     Ok(staged)
+}
+
+/// What one archive or folder holds.
+fn files(
+    source: &Source,
+    staging: &Staging,
+    options: &Options,
+    watch: Watch,
+) -> Result<(Content, Option<Fetched>), StageError> {
+    let (found, fetched) = bring(source, staging, options, watch)?;
+    let taken = take_in(source, &found, staging, &options.limits, options.extent, watch);
+    match (taken, &fetched) {
+        (Err(StageError::Archive(error)), Some(fetched)) => Err(not_taken(source, staging, fetched, error)?),
+        (taken, _) => Ok((taken?, fetched)),
+    }
 }
 
 /// Finds what is to be read; what is somewhere else is fetched.
@@ -217,7 +246,7 @@ fn describe(
     content: Content,
     fetched: Option<Fetched>,
 ) -> Result<Staged, StageError> {
-    let Content { mut tree, written, mut notes, extent } = content;
+    let Content { mut tree, written, mut notes, extent, said } = content;
     let digests: BTreeMap<TreePath, Sha256> =
         tree.iter().filter_map(|(path, node)| Some((path.clone(), node.sha256()?))).collect();
     let read = |path: &SitePath| {
@@ -226,15 +255,17 @@ fn describe(
         staging.open_object(digest).ok()?.read_to_end(&mut content).ok()?;
         Some(content)
     };
-    let manifest = manifest_of(&mut tree, extent, options, &read, &mut notes)?;
+    let manifest = manifest_of(&mut tree, extent, options, &said, &read, &mut notes)?;
+    let fetched_here = fetched.as_ref().map(|fetched| (fetched.bytes, fetched.requests));
+    let (fetched_bytes, requests) = said.fetched.or(fetched_here).unwrap_or((written, 0));
     notes.extend(fetched.iter().flat_map(|fetched| fetched.notes.clone()));
     let origin = Origin {
         format: FORMAT,
         manifest: manifest.digest(),
         source: source.text(),
-        trust: Trust::None,
-        fetched_bytes: fetched.as_ref().map_or(written, |fetched| fetched.bytes),
-        requests: fetched.map_or(0, |fetched| fetched.requests),
+        trust: said.trust.unwrap_or(Trust::None),
+        fetched_bytes,
+        requests,
         staged_at: clock::now(),
         notes,
     };
@@ -260,7 +291,7 @@ pub fn look(
         Some(content)
     };
     let extent = options.extent.unwrap_or(Extent::Partial);
-    manifest_of(&mut tree, extent, options, &read, &mut notes)
+    manifest_of(&mut tree, extent, options, &Said::default(), &read, &mut notes)
 }
 
 /// Every content that a manifest names is here and has its digest.

@@ -133,6 +133,26 @@ impl Staging {
         self.folder.join("download")
     }
 
+    /// Where lists of old servers rest.
+    pub fn old_servers(&self) -> PathBuf {
+        self.folder.join("yacs")
+    }
+
+    /// Where the repository rests that was fetched from last.
+    pub fn repositories(&self) -> PathBuf {
+        self.folder.join("git")
+    }
+
+    /// Every content that is here, unproved.
+    pub fn objects(&self) -> Result<Vec<(Sha256, PathBuf)>, IoError> {
+        let mut objects = Vec::new();
+        for shelf in fs::list(&self.folder.join("objects"))?.into_iter().filter(|path| fs::is_folder(path)) {
+            let digest = |path: &PathBuf| path.file_name()?.to_str()?.parse().ok();
+            objects.extend(fs::list(&shelf)?.into_iter().filter_map(|path| Some((digest(&path)?, path))));
+        }
+        Ok(objects)
+    }
+
     pub fn has(&self, digest: &Sha256, size: u64) -> bool {
         fs::metadata(&self.object_path(digest))
             .ok()

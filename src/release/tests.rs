@@ -62,6 +62,7 @@ impl Bench {
             inbox: self.folder.path(),
             incoming: &self.folder.path().join("incoming"),
             network: Network::default(),
+            live: None,
         };
         stage(source, &self.staging, &options, &mut |_, _| {})
     }

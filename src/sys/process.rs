@@ -151,11 +151,20 @@ impl Program {
 
     /// As [`Program::capture`], with what it complained of, at most `limit` bytes of each.
     pub fn capture_both(&self, limit: u64) -> Result<(Ended, Vec<u8>, Vec<u8>), ProcessError> {
+        self.capture_while(limit, &mut || true)
+    }
+
+    /// As [`Program::capture_both`]; as soon as `may_go_on` says no it is ended as if its time were up.
+    pub fn capture_while(
+        &self,
+        limit: u64,
+        may_go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<(Ended, Vec<u8>, Vec<u8>), ProcessError> {
         let mut child = self.spawn(Stdio::piped(), Stdio::piped())?;
         self.feed(&mut child);
         let output = child.stdout.take().map(|out| std::thread::spawn(move || at_most(limit, out)));
         let errors = child.stderr.take().map(|err| std::thread::spawn(move || at_most(limit, err)));
-        let ended = self.wait(&mut child)?;
+        let ended = self.wait_while(&mut child, may_go_on)?;
         let bytes = |thread: Option<JoinHandle<Vec<u8>>>| {
             thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
         };
@@ -186,6 +195,14 @@ impl Program {
     }
 
     fn wait(&self, child: &mut Child) -> Result<Ended, ProcessError> {
+        self.wait_while(child, &mut || true)
+    }
+
+    fn wait_while(
+        &self,
+        child: &mut Child,
+        may_go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Ended, ProcessError> {
         let started = Instant::now();
         loop {
             let ended =
@@ -196,7 +213,7 @@ impl Program {
                     None => Ended::Signal(status.signal().unwrap_or_default()),
                 });
             }
-            if started.elapsed() >= self.limit {
+            if started.elapsed() >= self.limit || !may_go_on() {
                 guard::end(child.id());
                 let _ = child.wait();
                 return Ok(Ended::TimedOut);

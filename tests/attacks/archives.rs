@@ -70,6 +70,7 @@ impl Bench {
             inbox: &self.folder.path().join("inbox"),
             incoming: &self.folder.path().join("incoming"),
             network: Network::default(),
+            live: None,
         };
         let since = busy();
         let ended = stage(&Source::Archive(archive.to_owned()), &self.staging, &options, &mut |_, _| {});

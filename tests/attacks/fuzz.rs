@@ -105,6 +105,36 @@ fn the_manifest() {
 }
 
 #[test]
+fn the_footprints() {
+    let digest = "900150983cd24fb0d6963f7d28e17f72";
+    let list = |entry: &str, date: &str| {
+        format!(
+            "<?php\n// for git\nglobal $footprints;\nif(!isset($footprints)) $footprints = array();\n\
+             {entry}\n$footprints['b/a.php']=array(153, '{digest}');\n$generation['date']='{date}';\n\
+             $generation['server']='localhost';\n$generation['lines']='1'; // lines of code\n?>\n"
+        )
+    };
+    let old = format!("$footprints['a/old.php']=array(153, '{digest}', '{digest}');");
+    let patch = format!("$footprints['b.css']=array(3,'{digest}');\r");
+    let seeds = [list(&old, "101002-13:44:17 GMT"), list(&patch, "2018-04-25T10:00:00+0200")];
+    let words: &[&[u8]] = &[
+        b"'",
+        b"\\",
+        b"\n",
+        b"/",
+        b"../",
+        b"?>",
+        b";",
+        b"(",
+        b"$footprints['",
+        b"']=array(",
+        b"//",
+        b"\xff",
+    ];
+    feed("footprints", &seeds.map(String::into_bytes), words, 100_000);
+}
+
+#[test]
 fn the_journal() {
     let line = |entry: &str| format!("{{\"at\":\"2026-11-21T05:00:00Z\",\"entry\":{{{entry}}}}}\n");
     let digest = "0".repeat(64);

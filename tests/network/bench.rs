@@ -134,13 +134,14 @@ impl Bench {
 pub struct Shelf {
     pub folder: tempfile::TempDir,
     pub settings: NetworkSettings,
+    pub live: Option<PathBuf>,
     profile: &'static str,
 }
 
 impl Shelf {
     pub fn of(profile: &'static str) -> Shelf {
         let settings = NetworkSettings { tries: 1, ..NetworkSettings::default() };
-        Shelf { folder: tempfile::tempdir().unwrap(), settings, profile }
+        Shelf { folder: tempfile::tempdir().unwrap(), settings, live: None, profile }
     }
 
     pub fn stage(&self, from: &str) -> Result<Staged, StageError> {
@@ -154,6 +155,7 @@ impl Shelf {
             inbox: self.folder.path(),
             incoming: self.folder.path(),
             network: Network { settings: self.settings.clone(), ..Network::default() },
+            live: self.live.as_deref(),
         };
         stage(&Source::parse(from).unwrap(), &self.staging(), &options, &mut |_, _| {})
     }

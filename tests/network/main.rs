@@ -5,8 +5,11 @@
 mod bench;
 mod broken;
 mod edges;
+mod git;
 mod host;
 mod misbehaves;
+mod old_server;
 mod real;
 #[path = "../support/mod.rs"]
 mod support;
+mod yacs;

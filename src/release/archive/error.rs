@@ -174,7 +174,7 @@ pub enum Why {
 }
 
 impl Why {
-    fn hint(&self) -> String {
+    pub(in crate::release) fn hint(&self) -> String {
         if let Some(limit) = self.limit() {
             return format!(
                 "a release of this size is unusual: check where the archive comes from; if it is right, \

@@ -26,6 +26,7 @@ pub use error::ArchiveError;
 pub use error::Refusal;
 pub use error::Why;
 pub use limits::Limits;
+pub use names::names_of;
 pub use opened::Archive;
 pub use opened::Member;
 pub use opened::MemberKind;

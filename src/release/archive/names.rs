@@ -69,6 +69,35 @@ pub(super) fn settle(entries: Vec<Member>, limits: &Limits) -> Result<Vec<Option
     Ok(settled)
 }
 
+/// The same rules for a release that comes file by file: its entries in their
+/// order, and no folder left out.
+pub fn names_of<'a>(
+    entries: impl Iterator<Item = (&'a [u8], MemberKind, u32)>,
+    limits: &Limits,
+) -> Result<Vec<Member>, Refusal> {
+    let (mut members, mut names) = (Vec::new(), 0);
+    for (raw, kind, mode) in entries {
+        limits.check_entries(members.len() as u64 + 1)?;
+        names += raw.len() as u64;
+        match &kind {
+            MemberKind::File { size } => limits.check_file(raw, *size)?,
+            MemberKind::Link { target } => names += target.len() as u64,
+            MemberKind::Folder => {}
+        }
+        limits.check_names(names)?;
+        let path = clean(raw, kind == MemberKind::Folder)?;
+        members.extend(path.map(|path| Member { path, kind, mode }));
+    }
+    check_numbers(&members, limits)?;
+    check_places(&members)?;
+    for member in &members {
+        judge(&member.path).map_err(|why| refusal(&member.path, why))?;
+    }
+    let members: Vec<Option<Member>> = members.into_iter().map(Some).collect();
+    links::check(&members)?;
+    Ok(members.into_iter().flatten().collect())
+}
+
 /// Names that are clean but not a release's to bring.
 fn judge(path: &SitePath) -> Result<(), Why> {
     let top = top_of(path).to_ascii_lowercase();

@@ -25,6 +25,8 @@ pub enum AddressError {
     Scheme { scheme: String },
     #[error("{url} names a folder; only the address of an archive can be staged")]
     Folder { url: String },
+    #[error("{url} is not the address of a folder: nothing may stand behind a ? or #")]
+    NotAFolder { url: String },
     #[error("{url} does not lead to a file of this machine")]
     Host { url: String },
     #[error("behind the # of {url} stands no sha256=DIGEST")]

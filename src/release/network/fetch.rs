@@ -348,7 +348,7 @@ fn spoils_what_is_here(error: &NetworkError) -> bool {
 }
 
 /// From 0 to 1.
-fn chance() -> f64 {
+pub(super) fn chance() -> f64 {
     let number = u16::from_str_radix(&random::hex(2), 16).unwrap_or_default();
     f64::from(number) / f64::from(u16::MAX)
 }

@@ -4,6 +4,7 @@
 pub mod address;
 mod answer;
 mod client;
+mod document;
 pub mod error;
 mod fetch;
 mod pace;
@@ -12,6 +13,8 @@ mod redirect;
 mod retry;
 mod waiting;
 
+pub(in crate::release) use self::document::Asker;
+pub(in crate::release) use self::document::Document;
 pub use self::fetch::Fetched;
 pub use self::fetch::Network;
 pub use self::fetch::fetch;
