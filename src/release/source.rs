@@ -28,6 +28,8 @@ pub enum Source {
     Incoming,
     /// An archive somewhere else.
     Url(Address),
+    /// Whatever the application's vendor publishes.
+    Vendor,
 }
 
 /// What is really read.
@@ -117,7 +119,7 @@ impl Source {
             return Ok(Source::Incoming);
         }
         if text == "vendor" {
-            return Err(SourceError::Unknown { what: "\"vendor\"".into() });
+            return Ok(Source::Vendor);
         }
         if text.starts_with("git+") {
             // What stands behind it may hold a password.
@@ -142,6 +144,7 @@ impl Source {
             Source::Inbox(None) => "inbox".into(),
             Source::Incoming => "incoming".into(),
             Source::Url(address) => address.to_string(),
+            Source::Vendor => "vendor".into(),
         }
     }
 
@@ -168,6 +171,8 @@ impl Source {
                 }
                 Some(path) => Err(SourceError::Missing { path: fs::shown(&path) }),
             },
+            // Which archive that is, only the vendor knows.
+            Source::Vendor => Err(SourceError::Unknown { what: "\"vendor\"".into() }),
             Source::Archive(path) => Ok(Found::Archive(path.clone())),
             Source::Folder(path) => Ok(Found::Folder(path.clone())),
             Source::Incoming => match fs::is_folder(incoming) && !fs::list(incoming)?.is_empty() {
@@ -217,6 +222,7 @@ mod tests {
         assert_eq!(Source::parse("inbox").unwrap(), Source::Inbox(None));
         assert_eq!(Source::parse("inbox:a.zip").unwrap(), Source::Inbox(Some("a.zip".into())));
         assert_eq!(Source::parse("incoming").unwrap(), Source::Incoming);
+        assert_eq!(Source::parse("vendor").unwrap(), Source::Vendor);
         for text in ["https://x/a.zip", "HTTP://x/a.zip", "file:///a.zip"] {
             assert!(matches!(Source::parse(text), Ok(Source::Url(_))), "{text}");
         }
@@ -226,7 +232,6 @@ mod tests {
             "inbox:.hidden",
             "https://x/",
             "ftp://x/a.zip",
-            "vendor",
             "git+https://me:hunter2@x/y",
             "/no/such",
         ] {

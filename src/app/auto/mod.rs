@@ -190,7 +190,8 @@ fn approved(site: &Site) -> Result<Option<Plan>, Failure> {
 fn bring(site: &Site, request: &Request, interrupt: &Interrupt, listener: Listener) -> Result<(), Ended> {
     let from = request.from.clone().unwrap_or_else(|| site.settings.policy.from.clone());
     let wanted = stage::Request { from, version: None, complete: false };
-    match stage::stage_here(site, &wanted, interrupt, listener) {
+    let versions = site.settings.policy.versions.as_ref();
+    match stage::stage_within(site, &wanted, versions, interrupt, listener) {
         Ok(_) => Ok(()),
         Err(failure) if failure.exit == Exit::NothingToDo => Err(Ended::Quiet(failure)),
         Err(failure) if failure.is_network => Err(Ended::Unreachable(failure)),

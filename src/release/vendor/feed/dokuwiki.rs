@@ -1,0 +1,29 @@
+//! `download.dokuwiki.org/version`: one version for each kind of release.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::base::json;
+use crate::release::vendor::feed::FeedError;
+use crate::release::vendor::offer::Offer;
+use crate::site::settings::Channel;
+
+#[derive(Deserialize)]
+struct Listed {
+    /// The version; the name of the release stands elsewhere.
+    date: Option<String>,
+}
+
+pub(super) fn read(bytes: &[u8]) -> Result<Vec<Offer>, FeedError> {
+    let listed: BTreeMap<String, Listed> = json::read(bytes)?;
+    let offer = |kind: &str| {
+        let offer = Offer::of(listed.get(kind)?.date.as_deref()?)?;
+        Some(match kind {
+            "rc" => Offer { channel: Channel::Testing, ..offer },
+            _ => offer,
+        })
+    };
+    // `master` is a state of the repository, of which no archive is published.
+    Ok(["stable", "oldstable", "rc"].into_iter().filter_map(offer).collect())
+}
