@@ -6,6 +6,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::encoding::PublicKeyX509Der;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::KeyPair;
+use aws_lc_rs::signature::RSA_PKCS1_SHA512;
+use aws_lc_rs::signature::RsaKeyPair;
 use serde_json::json;
 
 use crate::market::Market;
@@ -176,4 +183,67 @@ fn a_signature_by_a_key_of_the_settings_is_believed() {
     );
     fs::remove_file(&keyring).unwrap();
     shop.entracte.json(STAGE).refused(5);
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for piece in bytes.chunks(3) {
+        let held = [0, 1, 2].map(|at| u32::from(*piece.get(at).unwrap_or(&0)));
+        let held = held[0] << 16 | held[1] << 8 | held[2];
+        for at in 0..4 {
+            let letter = LETTERS[(held >> (18 - 6 * at) & 63) as usize];
+            text.push(if at <= piece.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+/// As Nextcloud's update server answers, with a key of the test.
+#[test]
+fn a_signature_in_the_feed_fits_the_key_of_the_profile() {
+    let shop = Shop::new();
+    let [key, other] = [(); 2].map(|()| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
+    let der = AsDer::<PublicKeyX509Der>::as_der(key.public_key()).unwrap();
+    let embedded = include_str!("../../manifests/profiles/generic.toml");
+    let vendor = format!(
+        "[version]\nfile = \"VERSION\"\nafter = \"\"\nuntil = \" \"\n[vendor]\nname = \"Cloud\"\nformat = \"nextcloud\"\n\
+         feed = \"https://api.vendor.example/releases?version={{build_x}}xxx{{channel}}\"\n\
+         build = {{ file = \"app/changed.txt\", after = \"as in\", until = \";\" }}\n\
+         signature = {{ kind = \"rsa-sha512\", key = \"{}\" }}\n",
+        base64(der.as_ref())
+    );
+    fs::write(shop.state().join("profile.toml"), format!("{embedded}\n{vendor}")).unwrap();
+    let offer = |signature: Option<&[u8]>| {
+        let signature =
+            signature.map(|bytes| format!("<signature>{}</signature>", base64(bytes))).unwrap_or_default();
+        let feed = format!(
+            "<?xml version=\"1.0\"?>\n<nextcloud><version>2.0.0.1</version><versionstring>Nextcloud 2</versionstring>\
+             <url>https://{ARCHIVE}</url><eol>0</eol><eolDate>2031-01-31</eolDate>{signature}</nextcloud>\n"
+        );
+        shop.market.put(FEED, feed.as_bytes());
+    };
+    let signed = |key: &RsaKeyPair| {
+        let mut signature = vec![0; key.public_modulus_len()];
+        key.sign(&RSA_PKCS1_SHA512, &SystemRandom::new(), &shop.archive, &mut signature).unwrap();
+        signature
+    };
+    offer(None);
+    let refused = shop.entracte.json(STAGE).refused(9);
+    assert!(refused.contains("2 comes without a signature"), "{refused}");
+    offer(Some(&signed(&other)));
+    let refused = shop.entracte.json(STAGE).refused(9);
+    assert!(refused.contains("the signature of Cloud does not fit the archive"), "{refused}");
+    offer(Some(&signed(&key)));
+    let told = shop.entracte.json(&["check"]).code(7);
+    assert_eq!(
+        (&told["newest"]["verified"], &told["end_of_life"]),
+        (&json!("signature"), &json!("2031-01-31"))
+    );
+    assert_eq!(shop.entracte.json(STAGE).code(0)["trust"], "signed");
+    assert!(shop.market.asked().iter().any(|asked| asked.target.ends_with("?version=1x0x0x0xxxstable")));
+    // Nothing to say means that nothing is new.
+    shop.market.put(FEED, b"");
+    shop.entracte.json(&["check"]).code(0);
+    shop.entracte.json(STAGE).refused(3);
 }

@@ -53,9 +53,7 @@ impl Fault for TakeError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            TakeError::Nothing { held_back, .. } => {
-                held_back.iter().map(|held| format!("{} is held back: {}", held.version, held.why)).collect()
-            }
+            TakeError::Nothing { held_back, .. } => told(held_back).into_iter().collect(),
             TakeError::Pinned { .. } => vec!["`vendor.pin` in entracte.toml says what is not left".into()],
             TakeError::NoVersion { .. } | TakeError::Address(_) => Vec::new(),
             TakeError::Ask(error) => error.hints(),
@@ -142,12 +140,21 @@ impl<'a> Asking<'a> {
         let Choice { offer, held_back } = self.choose(offers, versions);
         let (vendor, installed) = (self.rule()?.name.clone(), self.installed.to_owned());
         let Some(offer) = offer else { return Err(TakeError::Nothing { vendor, installed, held_back }) };
-        for held in &held_back {
-            let message = format!("{} is held back: {}", held.version, held.why);
+        if let Some(message) = told(&held_back) {
             watch(Some(Step::Stage), Event::Warning { message });
         }
         Ok(offer)
     }
+}
+
+/// What is held back, in a sentence: there may be hundreds.
+fn told(held_back: &[HeldBack]) -> Option<String> {
+    let newest = held_back.first()?;
+    let others = match held_back.len() {
+        1 => String::new(),
+        many => format!("; so are {} others (`entracte check` names them)", many - 1),
+    };
+    Some(format!("{} is held back: {}{others}", newest.version, newest.why))
 }
 
 /// The archive's address, with the digest by which it is verified while it comes.
