@@ -191,7 +191,13 @@ pub fn stage_vouched(
     options: &Options,
     watch: Watch,
 ) -> Result<Staged, StageError> {
-    let (found, fetched) = bring(source, staging, options, watch)?;
+    let (found, mut fetched) = bring(source, staging, options, watch)?;
+    if let (Some(_), Source::Url(address), Some(fetched)) = (&voucher, source, &mut fetched)
+        && address.digest().is_some()
+    {
+        // No person named that digest: whoever answers says what it is worth.
+        fetched.notes.clear();
+    }
     let proved = prove(source, &found, staging, voucher.as_mut())?;
     let taken = take_in(source, &found, staging, &options.limits, options.extent, watch);
     let content = match (taken, &fetched) {

@@ -59,6 +59,10 @@ impl Market {
         format!("{NETWORK}[vendor]\nmirror = \"http://{}/\"\n{more}\n", self.host.address)
     }
 
+    pub fn place(&self) -> String {
+        format!("http://{}", self.host.address)
+    }
+
     pub fn asked(&self) -> Vec<Asked> {
         self.host.asked()
     }

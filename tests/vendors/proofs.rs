@@ -1,6 +1,7 @@
 //! What proves an archive: digests of a feed, and signatures by real keys.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -181,6 +182,9 @@ fn a_signature_by_a_key_of_the_settings_is_believed() {
         staged["notes"].to_string().contains("A Vendor <v@vendor.example> signed the archive"),
         "{staged:#}"
     );
+    assert!(!staged["notes"].to_string().contains("that was named"), "{staged:#}");
+    fs::set_permissions(&keyring, fs::Permissions::from_mode(0o666)).unwrap();
+    assert!(shop.entracte.json(STAGE).refused(5).contains("can be written by others"));
     fs::remove_file(&keyring).unwrap();
     shop.entracte.json(STAGE).refused(5);
 }

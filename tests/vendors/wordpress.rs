@@ -12,13 +12,16 @@ use crate::support::releases;
 use crate::support::run::Entracte;
 
 const FEED: &str = "api.wordpress.org/core/version-check/1.7/";
-const ARCHIVE: &str = "downloads.wordpress.org/release/wordpress-6.8.7.zip";
 
 struct Press {
     folder: tempfile::TempDir,
     market: Market,
     entracte: Entracte,
     archive: Vec<u8>,
+    /// The version of the archive.
+    new: String,
+    /// Where it stands.
+    address: String,
 }
 
 impl Press {
@@ -33,10 +36,12 @@ impl Press {
         let entracte = Entracte::new(&site);
         entracte.json(&["init", site.to_str().unwrap()]).code(0);
         let archive = fs::read(releases::archive("wordpress-6.8.zip")).unwrap();
-        let press = Press { folder, market: Market::open(), entracte, archive };
-        press.market.put(FEED, &feed(&["99.0.1", "6.8.7"]));
-        press.market.put(ARCHIVE, &press.archive);
-        press.market.put(&format!("{ARCHIVE}.sha1"), sha1(&press.archive).as_bytes());
+        let new = releases::tree("wordpress-6.8").version;
+        let address = format!("downloads.wordpress.org/release/wordpress-{new}.zip");
+        let press = Press { folder, market: Market::open(), entracte, archive, new, address };
+        press.market.put(FEED, &feed(&["99.0.1", &press.new]));
+        press.market.put(&press.address, &press.archive);
+        press.market.put(&format!("{}.sha1", press.address), sha1(&press.archive).as_bytes());
         press.set("");
         press
     }
@@ -78,7 +83,7 @@ const STAGE: &[&str] = &["stage", "--from", "vendor"];
 fn what_is_new_is_told_taken_and_proved() {
     let press = Press::new();
     let told = press.entracte.json(&["check"]).code(7);
-    assert_eq!(told["newest"]["version"], "6.8.7", "{told:#}");
+    assert_eq!(told["newest"]["version"], *press.new, "{told:#}");
     assert_eq!(told["newest"]["verified"], "sha1");
     assert_eq!(told["newest"]["requires_php"], "7.2.24");
     assert_eq!(told["vendor"], "WordPress.org");
@@ -86,18 +91,22 @@ fn what_is_new_is_told_taken_and_proved() {
     assert_eq!(told["held_back"][0]["version"], "99.0.1");
     assert!(told["held_back"][0]["why"].as_str().unwrap().starts_with("it needs PHP 98.1, and here is "));
     let asked = press.market.asked();
-    assert!(asked[0].target.starts_with(&format!("/{FEED}?version=6.1")), "{}", asked[0].target);
+    assert!(asked[0].target.starts_with(&format!("/{FEED}?version=6.1.")), "{}", asked[0].target);
     // The same again is not sent again.
     press.entracte.json(&["check"]).code(7);
     let again = &press.market.asked()[1];
     assert!(again.header("if-none-match").is_some());
     let page = press.entracte.run(&["check"]).code(7).stdout;
-    assert!(page.contains("new: version 6.8.7") && page.contains("held back"), "{page}");
+    let php = told["php"].as_str().unwrap();
+    let readable = page.replace(&press.market.place(), "MIRROR").replace(&format!("is {php}"), "is PHP");
+    let old = releases::tree("wordpress-6.1").version;
+    let readable = readable.replace(&press.new, "NEW").replace(&old, "OLD");
+    insta::assert_snapshot!(readable);
 
     let staged = press.entracte.json(STAGE).code(0);
     assert_eq!(
         (&staged["version"], &staged["trust"], &staged["requests"]),
-        (&json!("6.8.7"), &json!("none"), &json!(3))
+        (&json!(press.new), &json!("none"), &json!(3))
     );
     let notes = staged["notes"].to_string();
     assert!(notes.contains("has the SHA-1") && notes.contains("accidents, not attackers"), "{notes}");
@@ -111,7 +120,7 @@ fn what_is_wrong_is_refused_and_what_was_staged_stays() {
     let press = Press::new();
     press.entracte.json(STAGE).code(0);
     let before = press.origin();
-    let digest = format!("{ARCHIVE}.sha1");
+    let digest = format!("{}.sha1", press.address);
     press.market.put(&digest, sha1(b"another").as_bytes());
     let refused = press.entracte.json(STAGE).refused(9);
     assert!(refused.contains("has the SHA-1"), "{refused}");
@@ -125,9 +134,12 @@ fn what_is_wrong_is_refused_and_what_was_staged_stays() {
     press.market.put(FEED, &feed(&["6.8.99"]));
     press.market.put(newer, &press.archive);
     let refused = press.entracte.json(STAGE).refused(9);
-    assert!(refused.contains("6.8.99 was offered, but the release says that it is 6.8.7"), "{refused}");
+    assert!(
+        refused.contains(&format!("6.8.99 was offered, but the release says that it is {}", press.new)),
+        "{refused}"
+    );
     for (bytes, most) in
-        [(feed(&["6.8.7"]), 40), (b"{\"offers\": [".to_vec(), 999), (b"<html>".to_vec(), 999)]
+        [(feed(&[&press.new]), 40), (b"{\"offers\": [".to_vec(), 999), (b"<html>".to_vec(), 999)]
     {
         press.market.put_cut(FEED, &bytes, most);
         press.entracte.json(STAGE).refused(1);
@@ -146,13 +158,13 @@ fn settings_say_what_is_not_left() {
     assert_eq!((&told["newest"], told["held_back"].as_array().unwrap().len()), (&Value::Null, 2), "{told:#}");
     let refused = press.entracte.json(STAGE).refused(3);
     assert!(refused.contains("offers nothing for this site that is newer"), "{refused}");
-    press.entracte.json(&[STAGE, &["--version", "6.8.7"]].concat()).refused(5);
+    press.entracte.json(&[STAGE, &["--version", &press.new]].concat()).refused(5);
     press.set("");
     // What no feed lists is found by its name.
     press.market.put(FEED, &feed(&[]));
     press.entracte.json(&["check"]).code(0);
-    press.entracte.json(&[STAGE, &["--version", "6.8.7"]].concat()).code(0);
-    press.entracte.json(&[STAGE, &["--version", "6.8.6"]].concat()).refused(1);
+    press.entracte.json(&[STAGE, &["--version", &press.new]].concat()).code(0);
+    press.entracte.json(&[STAGE, &["--version", "6.8.98"]].concat()).refused(1);
     press.entracte.json(&[STAGE, &["--version", "../x"]].concat()).refused(5);
     let all_by_the_mirror = press.market.asked().iter().all(|asked| asked.target.contains(".wordpress.org/"));
     assert!(all_by_the_mirror);

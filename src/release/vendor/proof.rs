@@ -17,6 +17,8 @@ use crate::base::exit::Fault;
 use crate::release::staging::Trust;
 use crate::release::vendor::offer::Published;
 use crate::site::profile::DigestName;
+use crate::site::settings;
+use crate::site::settings::SettingsError;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 use crate::sys::process::Ended;
@@ -78,6 +80,8 @@ pub enum ProofError {
     Gpg { told: String },
     #[error("the keys {path} are not there")]
     Keyring { path: String },
+    #[error(transparent)]
+    Exposed(#[from] SettingsError),
     #[error("gpgv, which verifies OpenPGP signatures, is not installed")]
     NoProgram,
     #[error(transparent)]
@@ -93,6 +97,7 @@ impl Fault for ProofError {
                 Exit::Untrusted
             }
             ProofError::Keyring { .. } | ProofError::NoProgram => Exit::Refused,
+            ProofError::Exposed(error) => error.exit(),
             ProofError::Process(error) => error.exit(),
             ProofError::Io(error) => error.exit(),
         }
@@ -106,6 +111,7 @@ impl Fault for ProofError {
             ProofError::Gpg { .. } => "does `vendor.keyring` hold the keys that the vendor signs with now?",
             ProofError::Keyring { .. } => "`vendor.keyring` names a file of keys as `gpg --export` writes it",
             ProofError::NoProgram => "install gpgv, or take `vendor.keyring` out of entracte.toml",
+            ProofError::Exposed(error) => return error.hints(),
             ProofError::Io(error) => return error.hints(),
             ProofError::Process(_) => return Vec::new(),
         };
@@ -242,6 +248,7 @@ fn gpgv(keyring: &Path, signature: &Path, archive: &Path) -> Result<String, Proo
     if !fs::is_file(keyring) || !keyring.is_absolute() {
         return Err(ProofError::Keyring { path: fs::shown(keyring) });
     }
+    settings::check_private(keyring)?;
     let argv = ["gpgv", "--status-fd", "1", "--keyring"].map(Path::new);
     let mut program = Program::new(argv.into_iter().chain([keyring, signature, archive]), Path::new("/"));
     program.limit = GPGV_LIMIT;

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use crate::base::json;
 use crate::release::vendor::feed::FeedError;
 use crate::release::vendor::offer::Offer;
-use crate::site::settings::Channel;
 
 #[derive(Deserialize)]
 struct Listed {
@@ -17,13 +16,8 @@ struct Listed {
 
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Offer>, FeedError> {
     let listed: BTreeMap<String, Listed> = json::read(bytes)?;
-    let offer = |kind: &str| {
-        let offer = Offer::of(listed.get(kind)?.date.as_deref()?)?;
-        Some(match kind {
-            "rc" => Offer { channel: Channel::Testing, ..offer },
-            _ => offer,
-        })
-    };
-    // `master` is a state of the repository, of which no archive is published.
-    Ok(["stable", "oldstable", "rc"].into_iter().filter_map(offer).collect())
+    let offer = |kind: &str| Offer::of(listed.get(kind)?.date.as_deref()?);
+    // `master` is a state of the repository, of which no archive is published; the names
+    // of release candidates (`rc2025-04-01`) stand in no order with those of releases.
+    Ok(["stable", "oldstable"].into_iter().filter_map(offer).collect())
 }
