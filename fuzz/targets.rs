@@ -12,8 +12,10 @@ use entracte::database::lexer::Dialect;
 use entracte::integrity::manifest::Manifest;
 use entracte::release::archive::Archive;
 use entracte::release::archive::Limits;
+use entracte::release::vendor::feed;
 use entracte::release::yacs::list::List;
 use entracte::site::extension;
+use entracte::site::profile::FeedFormat;
 use entracte::site::settings::Settings;
 use entracte::update::journal;
 
@@ -21,7 +23,7 @@ use entracte::update::journal;
 pub type Target = fn(&[u8]) -> bool;
 
 #[allow(dead_code, reason = "cargo fuzz names the one that it runs")]
-pub const ALL: [(&str, Target); 9] = [
+pub const ALL: [(&str, Target); 15] = [
     ("manifest", manifest),
     ("journal", journal),
     ("archive", archive),
@@ -31,6 +33,12 @@ pub const ALL: [(&str, Target); 9] = [
     ("extension", extension_file),
     ("settings", settings),
     ("footprints", footprints),
+    ("feed_dokuwiki", feed_dokuwiki),
+    ("feed_github_refs", feed_github_refs),
+    ("feed_github_releases", feed_github_releases),
+    ("feed_nextcloud", feed_nextcloud),
+    ("feed_sourceforge", feed_sourceforge),
+    ("feed_wordpress", feed_wordpress),
 ];
 
 /// What is taken is written as it was read.
@@ -123,4 +131,44 @@ pub fn footprints(bytes: &[u8]) -> bool {
 pub fn settings(bytes: &[u8]) -> bool {
     let settings = Settings::parse(Path::new("entracte.toml"), &String::from_utf8_lossy(bytes));
     settings.is_ok_and(|settings| settings.format == 1)
+}
+
+pub fn feed_dokuwiki(bytes: &[u8]) -> bool {
+    offers(FeedFormat::Dokuwiki, bytes)
+}
+
+pub fn feed_github_refs(bytes: &[u8]) -> bool {
+    offers(FeedFormat::GithubRefs, bytes)
+}
+
+pub fn feed_github_releases(bytes: &[u8]) -> bool {
+    offers(FeedFormat::GithubReleases, bytes)
+}
+
+pub fn feed_nextcloud(bytes: &[u8]) -> bool {
+    offers(FeedFormat::Nextcloud, bytes)
+}
+
+pub fn feed_sourceforge(bytes: &[u8]) -> bool {
+    offers(FeedFormat::Sourceforge, bytes)
+}
+
+pub fn feed_wordpress(bytes: &[u8]) -> bool {
+    offers(FeedFormat::Wordpress, bytes)
+}
+
+/// What a vendor offers has a plain version, and an address of the network or none.
+fn offers(format: FeedFormat, bytes: &[u8]) -> bool {
+    let context = feed::Context { file: Some("file-{version}.tar.gz"), locale: "en_US" };
+    let Ok(offers) = feed::read(format, &context, bytes) else { return false };
+    for offer in &offers {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-_+~".contains(c);
+        assert!(offer.version.chars().all(is_plain) && (1..=64).contains(&offer.version.len()));
+        let urls = offer.archive.iter().chain(&offer.notes_url);
+        assert!(
+            urls.into_iter().all(|url| ["http", "https"].contains(&url.scheme()) && url.password().is_none())
+        );
+        assert!(offer.digest.iter().all(|digest| digest.hex.chars().all(|c| c.is_ascii_hexdigit())));
+    }
+    !offers.is_empty()
 }

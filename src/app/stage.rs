@@ -8,6 +8,8 @@ use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::report::Answer;
 use crate::app::report::Stage;
+use crate::app::vendor::Customer;
+use crate::base::event::Watch;
 use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::Made;
 use crate::release::archive::Limits;
@@ -16,7 +18,9 @@ use crate::release::source::Source;
 use crate::release::stage;
 use crate::release::stage::Options;
 use crate::release::staging::Staging;
+use crate::release::vendor::take::Pick;
 use crate::site::Site;
+use crate::site::settings::Versions;
 use crate::sys::fs;
 use crate::sys::signal::Interrupt;
 
@@ -42,11 +46,29 @@ pub(super) fn stage_here(
     interrupt: &Interrupt,
     listener: Listener,
 ) -> Result<Stage, Failure> {
+    stage_within(site, request, None, interrupt, listener)
+}
+
+/// The same, where nobody looks: of what a vendor offers, only `versions` are taken.
+pub(super) fn stage_within(
+    site: &Site,
+    request: &Request,
+    versions: Option<&Versions>,
+    interrupt: &Interrupt,
+    listener: Listener,
+) -> Result<Stage, Failure> {
     let source = Source::parse(&request.from)?;
     let (inbox, incoming) = (site.inbox(), site.incoming());
     let options = options(site, request, interrupt, &inbox, &incoming);
     let staging = Staging::open(&site.state.staging())?;
-    let staged = stage::stage(&source, &staging, &options, &mut |step, event| listener(None, step, event))?;
+    let watch: Watch = &mut |step, event| listener(None, step, event);
+    let staged = match source {
+        Source::Vendor => {
+            let pick = request.version.as_deref().map_or(Pick::Newest(versions), Pick::Named);
+            Customer::of(site)?.asking("stage", &options.network).stage(pick, &staging, &options, watch)?
+        }
+        source => stage::stage(&source, &staging, &options, watch)?,
+    };
     forget_plan(site)?;
     let mut notes = staged.origin.notes.clone();
     if staged.manifest.made == Made::Built {
@@ -81,12 +103,17 @@ pub(super) fn options<'a>(
         limits: limits(site),
         inbox,
         incoming,
-        network: Network {
-            settings: site.settings.network.clone(),
-            max_bytes: limits(site).total_bytes,
-            interrupt: interrupt.clone(),
-        },
+        network: network(site, interrupt),
         live: Some(&site.root),
+    }
+}
+
+/// How the site uses the network.
+pub(super) fn network(site: &Site, interrupt: &Interrupt) -> Network {
+    Network {
+        settings: site.settings.network.clone(),
+        max_bytes: limits(site).total_bytes,
+        interrupt: interrupt.clone(),
     }
 }
 

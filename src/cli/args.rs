@@ -71,9 +71,13 @@ pub enum Verb {
         after_help = "Example: entracte init /var/www/blog --url https://blog.example.org/ --release wordpress-6.8.3.zip"
     )]
     Init(InitArgs),
+    /// Ask the application's vendor for what is new (exit 7: something is); nothing is staged
+    #[command(after_help = "Example: entracte check --json")]
+    Check,
     /// Bring a release here and verify it; nothing of the site is touched
     #[command(after_help = "Examples: entracte stage --from wordpress-6.9.zip\n          \
-        entracte stage --from https://downloads.example.org/wordpress-6.9.zip#sha256=DIGEST")]
+        entracte stage --from https://downloads.example.org/wordpress-6.9.zip#sha256=DIGEST\n          \
+        entracte stage --from vendor --version 6.8.7")]
     Stage(StageArgs),
     /// Empty the staging area
     #[command(after_help = "Example: entracte discard")]
@@ -235,10 +239,11 @@ pub struct InitArgs {
 #[derive(Args, Debug)]
 pub struct StageArgs {
     /// An archive, its URL (https, http, file; `#sha256=DIGEST` behind it is verified), a folder,
-    /// `inbox`, `inbox:NAME`, `incoming`, a repository (`git+URL#BRANCH`) or an old server (`yacs+URL`)
+    /// `inbox`, `inbox:NAME`, `incoming`, `vendor` (what the application's vendor publishes), a
+    /// repository (`git+URL#BRANCH`) or an old server (`yacs+URL`)
     #[arg(long, value_name = "SOURCE", default_value = "inbox")]
     pub from: String,
-    /// The version, where the release does not say it
+    /// The version, where the release does not say it; of the vendor: the one to take
     #[arg(long, value_name = "V")]
     pub version: Option<String>,
     /// A folder holds the whole release: what is not in it is obsolete

@@ -35,6 +35,7 @@ use crate::cli::args::PlanArgs;
 use crate::cli::args::RunOnceVerb;
 use crate::cli::args::StageArgs;
 use crate::cli::args::Verb;
+use crate::cli::check;
 use crate::cli::compare;
 use crate::cli::doctor;
 use crate::cli::notify;
@@ -129,6 +130,7 @@ impl Session {
     fn verb(&mut self, verb: Verb) -> Exit {
         match verb {
             Verb::Init(args) => self.init(args),
+            Verb::Check => check::check(self),
             Verb::Stage(args) => self.stage(args),
             Verb::Discard => self
                 .show("discard", plan_free(stage::discard(&self.place)), |(), _| "staging is empty\n".into()),

@@ -2,6 +2,7 @@
 //! translates, nothing else.
 
 pub mod args;
+pub mod check;
 pub mod compare;
 pub mod dispatch;
 mod doctor;

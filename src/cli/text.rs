@@ -71,6 +71,9 @@ pub fn plan(plan: &PlanView, all: bool, manner: &Manner) -> String {
     }
     text.line(&format!("plan {}", manner.paint(Paint::Bold, &plan.id[..16.min(plan.id.len())])));
     text.row("update", &format!("{} -> {}", plan.from.version, plan.to.version));
+    if let Some(check) = plan.checks.iter().find(|check| check.name == "source") {
+        text.row("source", &check.detail);
+    }
     let count = |kind: &str| plan.counts.get(kind).copied().unwrap_or_default();
     text.row(
         "files",

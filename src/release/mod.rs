@@ -12,4 +12,5 @@ pub mod stage;
 pub mod staging;
 #[cfg(test)]
 mod tests;
+pub mod vendor;
 pub mod yacs;

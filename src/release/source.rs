@@ -35,6 +35,8 @@ pub enum Source {
     Git(Repository),
     /// A server that runs YACS, and hands out file by file.
     Yacs(Server),
+    /// Whatever the application's vendor publishes.
+    Vendor,
 }
 
 /// What is really read.
@@ -133,7 +135,7 @@ impl Source {
             return Ok(Source::Incoming);
         }
         if text == "vendor" {
-            return Err(SourceError::Unknown { what: "\"vendor\"".into() });
+            return Ok(Source::Vendor);
         }
         if Repository::is_meant(text) {
             return Ok(Source::Git(Repository::parse(text)?));
@@ -162,6 +164,7 @@ impl Source {
             Source::Url(address) => address.to_string(),
             Source::Git(repository) => repository.to_string(),
             Source::Yacs(server) => server.to_string(),
+            Source::Vendor => "vendor".into(),
         }
     }
 
@@ -188,6 +191,8 @@ impl Source {
                 }
                 Some(path) => Err(SourceError::Missing { path: fs::shown(&path) }),
             },
+            // Which archive that is, only the vendor knows.
+            Source::Vendor => Err(SourceError::Unknown { what: "\"vendor\"".into() }),
             Source::Archive(path) => Ok(Found::Archive(path.clone())),
             Source::Folder(path) => Ok(Found::Folder(path.clone())),
             Source::Incoming => match fs::is_folder(incoming) && !fs::list(incoming)?.is_empty() {
@@ -241,6 +246,7 @@ mod tests {
         assert_eq!(Source::parse("inbox").unwrap(), Source::Inbox(None));
         assert_eq!(Source::parse("inbox:a.zip").unwrap(), Source::Inbox(Some("a.zip".into())));
         assert_eq!(Source::parse("incoming").unwrap(), Source::Incoming);
+        assert_eq!(Source::parse("vendor").unwrap(), Source::Vendor);
         for text in ["https://x/a.zip", "HTTP://x/a.zip", "file:///a.zip"] {
             assert!(matches!(Source::parse(text), Ok(Source::Url(_))), "{text}");
         }
@@ -250,7 +256,6 @@ mod tests {
             "inbox:.hidden",
             "https://x/",
             "ftp://x/a.zip",
-            "vendor",
             "git+https://me:hunter2@x/y",
             "/no/such",
         ] {

@@ -40,6 +40,8 @@ use crate::release::staging::Staged;
 use crate::release::staging::Staging;
 use crate::release::staging::StagingError;
 use crate::release::staging::Trust;
+use crate::release::vendor::proof::ProofError;
+use crate::release::vendor::proof::Proved;
 use crate::release::yacs;
 use crate::release::yacs::YacsError;
 use crate::site::profile::Profile;
@@ -51,6 +53,7 @@ use crate::sys::fs::IoError;
 pub const MANIFEST_NAME: &str = "entracte.json";
 
 /// What staging needs to know of the site.
+#[derive(Clone)]
 pub struct Options<'a> {
     pub profile: &'a Profile,
     pub product: &'a str,
@@ -79,6 +82,8 @@ pub enum StageError {
     NotAsListed { path: SitePath },
     #[error("the release's own manifest {MANIFEST_NAME} cannot be used")]
     Manifest(#[source] ManifestError),
+    #[error("{offered} was offered, but the release says that it is {found}")]
+    NotAsOffered { found: String, offered: String },
     #[error("the release holds no file")]
     Empty,
     #[error("what {url} sent is not taken")]
@@ -100,6 +105,8 @@ pub enum StageError {
     #[error(transparent)]
     Network(#[from] NetworkError),
     #[error(transparent)]
+    Proof(#[from] ProofError),
+    #[error(transparent)]
     Scan(#[from] ScanError),
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -115,7 +122,9 @@ impl Fault for StageError {
             StageError::StillChanging { .. }
             | StageError::OtherProduct { .. }
             | StageError::OtherVersion { .. } => Exit::Refused,
-            StageError::Missing { .. } | StageError::NotAsListed { .. } => Exit::Untrusted,
+            StageError::Missing { .. } | StageError::NotAsListed { .. } | StageError::NotAsOffered { .. } => {
+                Exit::Untrusted
+            }
             StageError::Manifest(error) => error.exit(),
             StageError::Empty => Exit::Failed,
             StageError::Sent { source, .. } => source.exit(),
@@ -124,6 +133,7 @@ impl Fault for StageError {
             StageError::Git(error) => error.exit(),
             StageError::Io(error) => error.exit(),
             StageError::Network(error) => error.exit(),
+            StageError::Proof(error) => error.exit(),
             StageError::Scan(error) => error.exit(),
             StageError::Source(error) => error.exit(),
             StageError::Staging(error) => error.exit(),
@@ -148,6 +158,7 @@ impl Fault for StageError {
             StageError::Git(error) => error.hints(),
             StageError::Io(error) => error.hints(),
             StageError::Network(error) => error.hints(),
+            StageError::Proof(error) => error.hints(),
             StageError::Source(error) => error.hints(),
             StageError::Staging(error) => error.hints(),
             StageError::Yacs(error) => error.hints(),
@@ -166,6 +177,19 @@ impl Fault for StageError {
     }
 }
 
+/// Whoever answers for an archive that is fetched.
+pub struct Voucher<'a> {
+    /// Where it comes from, for people.
+    pub source: String,
+    /// What the release must say that it is.
+    pub version: &'a str,
+    /// What was asked for and came before.
+    pub requests: u64,
+    pub bytes: u64,
+    /// Proves the archive before anything is read of it.
+    pub prove: &'a mut dyn FnMut(&Path) -> Result<Proved, ProofError>,
+}
+
 /// Brings the release to staging and makes it the staged one.
 pub fn stage(
     source: &Source,
@@ -173,12 +197,24 @@ pub fn stage(
     options: &Options,
     watch: Watch,
 ) -> Result<Staged, StageError> {
-    let (content, fetched) = match source {
-        Source::Git(repository) => (git::bring(repository, staging, options, watch)?, None),
-        Source::Yacs(server) => (yacs::bring(server, staging, options, watch)?, None),
-        _ => files(source, staging, options, watch)?,
+    stage_vouched(source, None, staging, options, watch)
+}
+
+/// The same, of an archive for which somebody answers.
+pub fn stage_vouched(
+    source: &Source,
+    mut voucher: Option<Voucher>,
+    staging: &Staging,
+    options: &Options,
+    watch: Watch,
+) -> Result<Staged, StageError> {
+    let (content, fetched, proved) = match source {
+        Source::Git(repository) => (git::bring(repository, staging, options, watch)?, None, None),
+        Source::Yacs(server) => (yacs::bring(server, staging, options, watch)?, None, None),
+        _ => files(source, voucher.as_mut(), staging, options, watch)?,
     };
-    let staged = match describe(source, staging, options, content, fetched) {
+    let described = describe(source, staging, options, content, fetched);
+    let staged = match described.and_then(|staged| vouch(staged, voucher, proved, options, staging)) {
         Ok(staged) => staged,
         Err(error) => {
             // What was refused is not kept; what stays is what was staged before.
@@ -190,18 +226,26 @@ pub fn stage(
     Ok(staged)
 }
 
-/// What one archive or folder holds.
+/// What one archive or folder holds, and how it was proved.
 fn files(
     source: &Source,
+    voucher: Option<&mut Voucher>,
     staging: &Staging,
     options: &Options,
     watch: Watch,
-) -> Result<(Content, Option<Fetched>), StageError> {
-    let (found, fetched) = bring(source, staging, options, watch)?;
+) -> Result<(Content, Option<Fetched>, Option<Proved>), StageError> {
+    let (found, mut fetched) = bring(source, staging, options, watch)?;
+    if let (Some(_), Source::Url(address), Some(fetched)) = (&voucher, source, &mut fetched)
+        && address.digest().is_some()
+    {
+        // No person named that digest: whoever answers says what it is worth.
+        fetched.notes.clear();
+    }
+    let proved = prove(source, &found, staging, voucher)?;
     let taken = take_in(source, &found, staging, &options.limits, options.extent, watch);
     match (taken, &fetched) {
         (Err(StageError::Archive(error)), Some(fetched)) => Err(not_taken(source, staging, fetched, error)?),
-        (taken, _) => Ok((taken?, fetched)),
+        (taken, _) => Ok((taken?, fetched, proved)),
     }
 }
 
@@ -220,6 +264,53 @@ fn bring(
         Ok(path)
     })?;
     Ok((found, fetched))
+}
+
+/// What is known of the archive; one that is not what it should be is not kept.
+fn prove(
+    source: &Source,
+    found: &Found,
+    staging: &Staging,
+    voucher: Option<&mut Voucher>,
+) -> Result<Option<Proved>, StageError> {
+    let (Some(voucher), Found::Archive(path)) = (voucher, found) else { return Ok(None) };
+    match (voucher.prove)(path) {
+        Ok(proved) => Ok(Some(proved)),
+        Err(error) => {
+            if let (Source::Url(address), Exit::Untrusted) = (source, error.exit()) {
+                network::forget(address, &staging.downloads())?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// Writes down who answers for a release; one that is another than was offered
+/// may be an old one, sent again.
+fn vouch(
+    mut staged: Staged,
+    voucher: Option<Voucher>,
+    proved: Option<Proved>,
+    options: &Options,
+    staging: &Staging,
+) -> Result<Staged, StageError> {
+    let (Some(voucher), Some(proved)) = (voucher, proved) else { return Ok(staged) };
+    let read = |path: &SitePath| {
+        let digest = staged.manifest.entry(path)?.sha256()?;
+        let mut content = Vec::new();
+        staging.open_object(&digest).ok()?.read_to_end(&mut content).ok()?;
+        Some(content)
+    };
+    if let Some(found) = options.profile.version_in(&read).filter(|found| found != voucher.version) {
+        return Err(StageError::NotAsOffered { found, offered: voucher.version.to_owned() });
+    }
+    let origin = &mut staged.origin;
+    origin.source = voucher.source;
+    origin.trust = proved.trust;
+    origin.notes.extend(proved.notes);
+    origin.requests += voucher.requests;
+    origin.fetched_bytes += voucher.bytes;
+    Ok(staged)
 }
 
 /// What was fetched and is no good is not kept, so that the next try fetches it anew.

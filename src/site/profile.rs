@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod vendor;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,11 +14,19 @@ use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
 use crate::integrity::manifest::build::Conventions;
+use crate::integrity::manifest::version;
 use crate::site::hash_list;
 use crate::site::maintenance::AutoUpdater;
 use crate::site::maintenance::MaintenanceRule;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
+
+pub use self::vendor::ChannelWords;
+pub use self::vendor::DigestName;
+pub use self::vendor::DigestRule;
+pub use self::vendor::FeedFormat;
+pub use self::vendor::SignatureRule;
+pub use self::vendor::VendorRule;
 
 /// The one version of the format that this program reads.
 pub const FORMAT: u32 = 1;
@@ -72,6 +81,8 @@ pub struct Profile {
     pub release: ReleaseRule,
     #[serde(default)]
     pub requirements: Requirements,
+    /// Where its releases are published.
+    pub vendor: Option<VendorRule>,
     pub auto_updater: Option<AutoUpdater>,
     #[serde(default)]
     pub maintenance: Vec<MaintenanceRule>,
@@ -269,6 +280,12 @@ impl Profile {
         self.version.as_ref()?.in_tree(read)
     }
 
+    /// The least PHP version that a version is known to need.
+    pub fn least_php(&self, version: &str) -> Option<&str> {
+        let rule = self.requirements.php.iter().rfind(|rule| version::compare(version, &rule.from).is_ge());
+        rule.map(|rule| rule.min.as_str())
+    }
+
     /// The least PHP version that a tree says it needs.
     pub fn php_in(&self, read: &dyn Fn(&SitePath) -> Option<Vec<u8>>) -> Option<String> {
         self.requirements.php_in.as_ref()?.in_tree(read)
@@ -304,11 +321,16 @@ impl VersionRule {
         said.or_else(|| self.otherwise.iter().find_map(|rule| rule.in_tree(read)))
     }
 
-    fn in_text(&self, text: &str) -> Option<String> {
-        let found = behind(text, &self.after)?
+    /// What stands between the marks, on one line.
+    pub fn said_in<'a>(&self, text: &'a str) -> Option<&'a str> {
+        behind(text, &self.after)?
             .split(|c| self.until.contains(c) || c == '\n' || c == '\r')
-            .next()?
-            .trim();
+            .next()
+            .map(str::trim)
+    }
+
+    fn in_text(&self, text: &str) -> Option<String> {
+        let found = self.said_in(text)?;
         let visible = |c: char| c.is_ascii_graphic() && c != '/' && c != '\\';
         (!found.is_empty() && found.len() <= 64 && found.chars().all(visible)).then(|| found.to_owned())
     }

@@ -131,6 +131,11 @@ impl State {
         self.folder.join("staging")
     }
 
+    /// What the vendor said last.
+    pub fn vendor(&self) -> PathBuf {
+        self.folder.join("vendor")
+    }
+
     pub fn runs(&self) -> PathBuf {
         self.folder.join("runs")
     }

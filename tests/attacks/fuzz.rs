@@ -19,7 +19,7 @@ fn target(name: &str) -> Target {
 }
 
 /// Tries as many inputs as today asks for, in two threads.
-fn feed(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], daily: usize) {
+pub(crate) fn feed(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], daily: usize) {
     let (target, wanted) = (target(name), effort::points(daily, 10_000_000));
     for seed in seeds {
         assert!(target(seed), "the good one is refused: {}", seed.escape_ascii());
@@ -66,7 +66,7 @@ fn a_reader_that_trusts_its_input_is_found() {
     feed_half(naive, &[b"one,two,three".to_vec()], &[b",", b"0"], 0, 10_000);
 }
 
-const JSON: &[&[u8]] = &[
+pub(crate) const JSON: &[&[u8]] = &[
     b"{",
     b"}",
     b"[",

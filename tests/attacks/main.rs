@@ -17,3 +17,4 @@ mod sql;
 mod support;
 #[path = "../../fuzz/targets.rs"]
 mod targets;
+mod vendor_feeds;

@@ -6,9 +6,16 @@
 mod alone;
 mod conditions;
 mod endings;
+#[path = "../network/host.rs"]
+#[allow(dead_code, reason = "shared with the tests of the network")]
+mod host;
 mod left;
+#[path = "../vendors/market.rs"]
+#[allow(dead_code, reason = "shared with the tests of vendors")]
+mod market;
 mod policy;
 #[path = "../support/mod.rs"]
 mod support;
 mod ticks;
 mod trouble;
+mod vendor;

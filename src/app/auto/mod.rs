@@ -24,6 +24,8 @@ use crate::app::report::RunView;
 use crate::app::stage;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
+use crate::integrity::manifest::Made;
+use crate::release::staging::Staged;
 use crate::release::staging::Staging;
 use crate::release::staging::Trust;
 use crate::site::Site;
@@ -190,7 +192,8 @@ fn approved(site: &Site) -> Result<Option<Plan>, Failure> {
 fn bring(site: &Site, request: &Request, interrupt: &Interrupt, listener: Listener) -> Result<(), Ended> {
     let from = request.from.clone().unwrap_or_else(|| site.settings.policy.from.clone());
     let wanted = stage::Request { from, version: None, complete: false };
-    match stage::stage_here(site, &wanted, interrupt, listener) {
+    let versions = site.settings.policy.versions.as_ref();
+    match stage::stage_within(site, &wanted, versions, interrupt, listener) {
         Ok(_) => Ok(()),
         Err(failure) if failure.exit == Exit::NothingToDo => Err(Ended::Quiet(failure)),
         Err(failure) if failure.is_network => Err(Ended::Unreachable(failure)),
@@ -223,11 +226,16 @@ fn word_on_staged(site: &Site, proof: Proof) -> Result<Word, Failure> {
         version: &staged.manifest.version,
         installed: installed.as_ref().map_or("0", |current| current.version.as_str()),
         trust: staged.origin.trust,
-        // Nobody but a signer is believed to say when a release came out.
-        since: if staged.origin.trust == Trust::Signed { staged.manifest.time } else { seen },
+        since: if says_its_time(&staged) { staged.manifest.time } else { seen },
         blocked: blocklist.find(&digest).map(|blocked| blocked.reason.as_str()),
     };
     Ok(policy::judge(&site.settings.policy, &offer, proof == Proof::Waived, now))
+}
+
+/// Nobody but a signer is believed to say when a release came out; a signed archive
+/// without a manifest says nothing of it.
+fn says_its_time(staged: &Staged) -> bool {
+    staged.origin.trust == Trust::Signed && staged.manifest.made != Made::Built
 }
 
 /// Since when the release is known here.

@@ -180,6 +180,7 @@ fn bring(
         inbox: &nowhere,
         incoming: &nowhere,
         network: Network::default(),
+        live: None,
     };
     let source = Source::parse(from)?;
     Ok(stage::stage(&source, staging, &options, &mut |step, event| listener(None, step, event))?)

@@ -64,6 +64,12 @@ impl Address {
         }
     }
 
+    /// A small document rather than an archive; its address may end as a folder's does.
+    pub fn of_document(mut url: Url) -> Address {
+        url.set_fragment(None);
+        Address { url, digest: None }
+    }
+
     pub fn url(&self) -> &Url {
         &self.url
     }

@@ -11,6 +11,7 @@ mod retention;
 mod schedule;
 mod sections;
 mod smtp;
+mod vendor;
 mod versions;
 mod windows;
 
@@ -69,6 +70,9 @@ pub use self::sections::RunOnceSettings;
 pub use self::sections::UpgradeSettings;
 pub use self::smtp::Security;
 pub use self::smtp::SmtpAddress;
+pub use self::vendor::Mirror;
+pub use self::vendor::Pin;
+pub use self::vendor::VendorSettings;
 pub use self::versions::Versions;
 pub use self::windows::Window;
 pub use self::windows::Zone;
@@ -117,6 +121,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     #[serde(default)]
     pub network: NetworkSettings,
+    #[serde(default)]
+    pub vendor: VendorSettings,
     #[serde(default)]
     pub recovery: Recovery,
     #[serde(default)]

@@ -44,6 +44,7 @@ pub fn all(subject: &Subject) -> Vec<Check> {
     let folder = subject.site.state.folder();
     let mut checks = vec![
         release::staged_content(subject),
+        release::source(subject),
         release::version_hop(subject),
         release::order(subject),
         release::blocklist(subject),

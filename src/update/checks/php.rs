@@ -48,10 +48,7 @@ struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     fn of(site: &'a Site, to: &'a str, read: &dyn Fn(&SitePath) -> Option<Vec<u8>>) -> Wanted<'a> {
         let profile = &site.profile;
-        let of_table = || {
-            let rule = profile.requirements.php.iter().rfind(|rule| version::compare(to, &rule.from).is_ge());
-            rule.map(|rule| rule.min.clone())
-        };
+        let of_table = || profile.least_php(to).map(str::to_owned);
         let min = profile.php_in(read).or_else(of_table);
         Wanted { to, min, extensions: &profile.requirements.extensions }
     }

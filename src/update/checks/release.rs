@@ -8,6 +8,7 @@ use crate::base::exit::Fault;
 use crate::base::tree::Kind;
 use crate::base::tree::Node;
 use crate::integrity::manifest::version;
+use crate::release::staging::Trust;
 use crate::site::blocklist::Blocklist;
 use crate::site::installed::Ledger;
 use crate::update::checks::Subject;
@@ -27,6 +28,18 @@ pub fn staged_content(subject: &Subject) -> Check {
             "`entracte stage` again: it brings only what is missing",
         ),
     }
+}
+
+/// Where the release comes from, and what of that is proved.
+pub fn source(subject: &Subject) -> Check {
+    let origin = &subject.staged.origin;
+    let worth = match origin.trust {
+        Trust::Signed => "signed by a key that is believed",
+        Trust::List => "a published list of digests vouches for it",
+        Trust::None => "nobody vouches for it but whoever sent it",
+    };
+    let notes: String = origin.notes.iter().map(|note| format!("; {}", escape::text(note))).collect();
+    Check::ok("source", format!("{}: {worth}{notes}", escape::text(&origin.source)))
 }
 
 pub fn version_hop(subject: &Subject) -> Check {

@@ -1,0 +1,98 @@
+//! `check`: what the application's vendor offers to this site. Nothing is
+//! staged, and nothing of the site is touched.
+
+use serde::Serialize;
+
+use crate::app::desk::Interrupt;
+use crate::app::desk::Listener;
+use crate::app::desk::Place;
+use crate::app::failure::Failure;
+use crate::app::report::Answer;
+use crate::app::report::Version;
+use crate::app::stage;
+use crate::app::vendor::Customer;
+use crate::base::exit::Exit;
+use crate::release::network::address::shown;
+use crate::release::vendor::ask::Asking;
+use crate::release::vendor::ask::Heard;
+use crate::release::vendor::choose::Choice;
+use crate::release::vendor::offer::Offer;
+use crate::site::settings::Channel;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckView {
+    pub vendor: String,
+    /// Where it was asked.
+    pub feed: String,
+    /// `None`: nobody knows.
+    pub installed: Option<Version>,
+    pub channel: &'static str,
+    pub php: Option<String>,
+    /// What would be staged.
+    pub newest: Option<OfferView>,
+    pub held_back: Vec<HeldBackView>,
+    /// Until when the vendor looks after what it offers, where it says that.
+    pub end_of_life: Option<String>,
+    pub requests: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct OfferView {
+    pub version: String,
+    pub archive: Option<String>,
+    /// `signature`, `sha512`, `sha256`, `sha1`, `md5`, `tls`.
+    pub verified: &'static str,
+    pub requires_php: Option<String>,
+    pub notes: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct HeldBackView {
+    pub version: String,
+    pub why: String,
+}
+
+pub fn check(place: &Place, listener: Listener) -> Result<Answer<CheckView>, Failure> {
+    let site = place.open()?;
+    // Ctrl-C ends this verb at once: nothing hangs on what is here of an answer.
+    let network = stage::network(&site, &Interrupt::default());
+    let customer = Customer::of(&site)?;
+    let asking = customer.asking("check", &network);
+    let heard = asking.offers(&mut |step, event| listener(None, step, event))?;
+    let choice = asking.choose(&heard.offers, None);
+    let exit = if choice.offer.is_some() { Exit::Differs } else { Exit::Done };
+    Ok(Answer::ending(exit, view(&asking, &heard, choice)?))
+}
+
+fn view(asking: &Asking, heard: &Heard, choice: Choice) -> Result<CheckView, Failure> {
+    let same = |offer: &&Offer| offer.version == asking.installed;
+    let of_life = choice.offer.as_ref().or_else(|| heard.offers.iter().find(same));
+    let held_back = choice.held_back.iter();
+    Ok(CheckView {
+        vendor: asking.rule()?.name.clone(),
+        feed: heard.feed.clone(),
+        installed: (asking.installed != "0").then(|| Version { version: asking.installed.to_owned() }),
+        channel: match asking.channel {
+            Channel::Stable => "stable",
+            Channel::Testing => "testing",
+        },
+        php: asking.php.map(str::to_owned),
+        end_of_life: of_life.and_then(|offer| offer.end_of_life.clone()),
+        newest: choice.offer.as_ref().map(|offer| offer_view(asking, offer)),
+        held_back: held_back
+            .map(|held| HeldBackView { version: held.version.clone(), why: held.why.clone() })
+            .collect(),
+        requests: heard.requests,
+    })
+}
+
+fn offer_view(asking: &Asking, offer: &Offer) -> OfferView {
+    let least = offer.requires_php.as_deref().or_else(|| asking.profile.least_php(&offer.version));
+    OfferView {
+        version: offer.version.clone(),
+        archive: asking.archive(offer).ok().map(|url| shown(&url)),
+        verified: asking.worth(offer),
+        requires_php: least.map(str::to_owned),
+        notes: asking.notes(offer),
+    }
+}
