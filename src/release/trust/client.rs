@@ -56,16 +56,18 @@ pub fn refresh(pinned: &Pinned, documents: Documents) -> Result<Verified, TrustE
     check(pinned, documents, ExpirationEnforcement::Safe, verified)
 }
 
-/// As [`refresh`], and then the one target of this name, wherever delegations lead.
+/// As [`refresh`], and the targets of these names, wherever delegations lead.
 pub fn find(
     pinned: &Pinned,
     documents: Documents,
-    name: &str,
-) -> Result<Option<(TargetInfo, Verified)>, TrustError> {
-    let name = TargetName::new(name).map_err(|source| TrustError::Broken { source: source.into() })?;
-    check(pinned, documents, ExpirationEnforcement::Safe, move |repository| {
-        let target = repository.targets().signed.find_target(&name, false).ok()?;
-        Some((info(target)?, verified(repository)))
+    names: &[&str],
+) -> Result<(Verified, Vec<Option<TargetInfo>>), TrustError> {
+    check(pinned, documents, ExpirationEnforcement::Safe, |repository| {
+        let find = |name: &&str| {
+            let name = TargetName::new(*name).ok()?;
+            info(repository.targets().signed.find_target(&name, false).ok()?)
+        };
+        (verified(repository), names.iter().map(find).collect())
     })
 }
 
