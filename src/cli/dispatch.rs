@@ -47,6 +47,7 @@ use crate::cli::prune;
 use crate::cli::schedule;
 use crate::cli::schema;
 use crate::cli::text;
+use crate::cli::trust;
 use crate::cli::unattended;
 use crate::cli::unattended::TickArgs;
 use crate::cli::work;
@@ -101,6 +102,7 @@ fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Fail
         cli.verb,
         Verb::Init(_)
             | Verb::Manifest { .. }
+            | Verb::Key { .. }
             | Verb::Tick(TickArgs { all: true, .. })
             | Verb::Demo(_)
             | Verb::Completions { .. }
@@ -164,6 +166,8 @@ impl Session {
             Verb::Schema { what } => schema::schema(self, &what),
             Verb::Schedule { what } => schedule::run(self, what),
             Verb::Compare(args) => compare::compare(self, args),
+            Verb::Key { what } => trust::key(self, what),
+            Verb::Trust { what } => trust::trust(self, &what),
             Verb::Manifest { what } => self.manifest(what),
             Verb::Notify { what: NotifyVerb::Test } => {
                 self.show("notify", app_notify::test(&self.place), notify::tests)

@@ -13,5 +13,6 @@ mod prune;
 pub mod schedule;
 pub mod schema;
 pub mod text;
+pub mod trust;
 pub mod unattended;
 pub mod work;

@@ -26,6 +26,7 @@ pub use self::error::TrustError;
 pub use self::error::Unreachable;
 pub use self::keyring::Keyring;
 pub use self::root::Change;
+pub use self::root::KeyRole;
 pub use self::root::Rotated;
 pub use self::root::create;
 pub use self::root::rotate;
@@ -37,6 +38,7 @@ pub use self::status::RoleView;
 pub use self::status::status;
 pub use self::store::Pinned;
 pub use self::store::Store;
+pub use self::store::reference_url;
 use crate::base::digest::Sha256;
 
 /// How a document is asked for while trust is established: by its name below the

@@ -1,9 +1,11 @@
 //! The metadata of a reference on the publisher's disk: read, believed by its
 //! own root, written one after another.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
+use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tough::schema::Role as TufRole;
@@ -89,6 +91,9 @@ impl Fault for ReferenceError {
                 "`entracte key status` shows which keys the reference knows and which are here; --keys names another folder".into()
             }
             ReferenceError::NoSuchKey { .. } => "`entracte key status` lists the keys; at least 8 digits are needed".into(),
+            ReferenceError::Threshold { .. } => {
+                "make more keys (`entracte key new`), or put the public halves (.pub) of others' keys into the keys folder".into()
+            }
             ReferenceError::Name { .. } => "names are flat: no / and no ..".into(),
             ReferenceError::Io(error) => return error.hints(),
             _ => return Vec::new(),
@@ -184,13 +189,37 @@ fn text<T: Serialize>(document: &T) -> Result<Vec<u8>, ReferenceError> {
     Ok(bytes)
 }
 
-/// How long signatures hold, as the root says.
-pub(super) fn lifetimes(root: &Root) -> Lifetimes {
-    let days = root._extra.get(OURS).and_then(|ours| ours.get("days"));
-    days.and_then(|days| serde_json::from_value(days.clone()).ok()).unwrap_or_default()
+/// What of a root is ours: it is signed with it, and other clients pass it over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Ours {
+    format: u32,
+    pub days: Lifetimes,
+    /// Keys that were removed and must not come back by lying in a keys folder.
+    #[serde(default)]
+    pub removed: BTreeSet<String>,
 }
 
-pub(super) fn set_lifetimes(root: &mut Root, lifetimes: &Lifetimes) {
-    let ours = serde_json::json!({"days": lifetimes, "format": 1});
-    root._extra.insert(OURS.into(), ours);
+impl Default for Ours {
+    fn default() -> Ours {
+        Ours { format: 1, days: Lifetimes::default(), removed: BTreeSet::new() }
+    }
+}
+
+impl Ours {
+    pub fn of(root: &Root) -> Ours {
+        let ours = root._extra.get(OURS).and_then(|ours| serde_json::from_value(ours.clone()).ok());
+        ours.unwrap_or_default()
+    }
+
+    pub fn put_into(&self, root: &mut Root) -> Result<(), ReferenceError> {
+        let value = serde_json::to_value(self);
+        let value = value.map_err(|source| ReferenceError::Document { source: source.into() })?;
+        root._extra.insert(OURS.into(), value);
+        Ok(())
+    }
+}
+
+/// How long signatures hold, as the root says.
+pub(super) fn lifetimes(root: &Root) -> Lifetimes {
+    Ours::of(root).days
 }

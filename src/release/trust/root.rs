@@ -2,6 +2,7 @@
 //! by its own; until enough have signed it waits in `publisher/`.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -13,11 +14,10 @@ use tough::schema::Signed as Document;
 
 use crate::release::trust::error::TrustError;
 use crate::release::trust::keyring::Keyring;
+use crate::release::trust::reference::Ours;
 use crate::release::trust::reference::Reference;
 use crate::release::trust::reference::ReferenceError;
 use crate::release::trust::reference::lifetimes;
-use crate::release::trust::reference::set_lifetimes;
-use crate::release::trust::role::Lifetimes;
 use crate::release::trust::role::Role;
 use crate::release::trust::sign::Current;
 use crate::release::trust::sign::Round;
@@ -53,13 +53,21 @@ pub struct Rotated {
     pub version: u64,
     /// `published`, `waiting` (for more signatures), or `asked` (it waits, and was not signed now).
     pub state: &'static str,
-    /// Ids of keys that came or went, with the roles.
-    pub added: Vec<String>,
-    pub removed: Vec<String>,
+    /// Keys that came or went, by id and role.
+    pub added: Vec<KeyRole>,
+    pub removed: Vec<KeyRole>,
+    /// Thresholds and lifetimes that are others now, for people.
+    pub changed: Vec<String>,
     /// What is still missing, for people.
     pub missing: Vec<String>,
     /// Where it waits.
     pub draft: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct KeyRole {
+    pub key: String,
+    pub role: Role,
 }
 
 /// The first root of a new reference, by all keys of the keyring.
@@ -68,8 +76,8 @@ pub fn create(reference: &Path, keyring: &Keyring) -> Result<(), TrustError> {
     if !place.versions(Role::Root)?.is_empty() {
         return Err(ReferenceError::Exists { path: place.shown() }.into());
     }
-    let mut root = empty_root();
-    take_in(&mut root, keyring, &[]);
+    let mut root = empty_root()?;
+    take_in(&mut root, keyring, &BTreeSet::new());
     for role in Role::ALL {
         if key_ids(&root, role).is_empty() {
             return Err(ReferenceError::NoKey { role }.into());
@@ -81,24 +89,24 @@ pub fn create(reference: &Path, keyring: &Keyring) -> Result<(), TrustError> {
     Ok(())
 }
 
-fn empty_root() -> Root {
-    let lives = Lifetimes::default();
+fn empty_root() -> Result<Root, ReferenceError> {
+    let ours = Ours::default();
     let none = || RoleKeys { keyids: Vec::new(), threshold: NonZeroU64::MIN, _extra: HashMap::new() };
     let mut root = Root {
         spec_version: SPEC.into(),
         consistent_snapshot: true,
         version: NonZeroU64::MIN,
-        expires: lives.end(Role::Root, clock::now()),
+        expires: ours.days.end(Role::Root, clock::now()),
         keys: HashMap::new(),
         roles: Role::ALL.into_iter().map(|role| (role.kind(), none())).collect(),
         _extra: HashMap::new(),
     };
-    set_lifetimes(&mut root, &lives);
-    root
+    ours.put_into(&mut root)?;
+    Ok(root)
 }
 
 /// Gives each role the keys of the ring that are for it, but for these.
-fn take_in(root: &mut Root, keyring: &Keyring, but: &[String]) {
+fn take_in(root: &mut Root, keyring: &Keyring, but: &BTreeSet<String>) {
     for held in keyring.held().iter().filter(|held| !but.contains(&held.id)) {
         for role in Role::ALL.into_iter().filter(|role| held.one.serves(*role)) {
             let Some(keys) = root.roles.get_mut(&role.kind()) else { continue };
@@ -142,19 +150,20 @@ pub fn rotate(reference: &Path, keyring: &Keyring, change: &Change) -> Result<Ro
 fn next_root(old: &Root, keyring: &Keyring, change: &Change) -> Result<Root, ReferenceError> {
     let mut root = old.clone();
     root.version = after(old.version.get(), Role::Root)?;
-    let gone = removed_ids(old, keyring, &change.remove)?;
+    let mut ours = Ours::of(old);
+    ours.removed.extend(removed_ids(old, keyring, &change.remove)?);
+    let gone = &ours.removed;
     for keys in root.roles.values_mut() {
         keys.keyids.retain(|id| !gone.contains(&hex::encode(&**id)));
     }
-    take_in(&mut root, keyring, &gone);
+    take_in(&mut root, keyring, gone);
     let named: Vec<_> = root.roles.values().flat_map(|keys| keys.keyids.clone()).collect();
     root.keys.retain(|id, _| named.contains(id));
-    let mut lives = lifetimes(old);
     for (role, days) in &change.days {
-        lives.set(*role, *days);
+        ours.days.set(*role, *days);
     }
-    set_lifetimes(&mut root, &lives);
-    root.expires = lives.end(Role::Root, clock::now());
+    root.expires = ours.days.end(Role::Root, clock::now());
+    ours.put_into(&mut root)?;
     for role in Role::ALL {
         let Some(keys) = root.roles.get_mut(&role.kind()) else { continue };
         if let Some(threshold) = change.thresholds.get(&role) {
@@ -193,8 +202,8 @@ fn told(
     keyring: &Keyring,
     state: &'static str,
 ) -> Rotated {
-    let listed = |root: &Root| -> Vec<String> {
-        let ids = |role| key_ids(root, role).into_iter().map(move |id| format!("{id} for {role}"));
+    let listed = |root: &Root| -> Vec<KeyRole> {
+        let ids = |role| key_ids(root, role).into_iter().map(move |key| KeyRole { key, role });
         Role::ALL.into_iter().flat_map(ids).collect()
     };
     let (before, after) = (listed(old), listed(&new.signed));
@@ -203,8 +212,20 @@ fn told(
             let error = demand(root, Role::Root, new, keyring).err()?;
             Some(format!("for {whose}: {error}"))
         });
+    let (lives, threshold) = ((lifetimes(old), lifetimes(&new.signed)), |root: &Root, role: Role| {
+        root.roles.get(&role.kind()).map_or(1, |keys| keys.threshold.get())
+    });
+    let changed = Role::ALL.into_iter().flat_map(|role| {
+        let (before, after) = (threshold(old, role), threshold(&new.signed, role));
+        let signers = (before != after).then(|| format!("{role}: {after} have to sign, not {before}"));
+        let (before, after) = (lives.0.days(role), lives.1.days(role));
+        let days = (before != after).then(|| format!("{role}: signatures hold {after} days, not {before}"));
+        [signers, days].into_iter().flatten()
+    });
+    let changed: Vec<String> = changed.collect();
     let version = new.signed.version.get();
     Rotated {
+        changed,
         version,
         state,
         missing: missing.collect(),

@@ -298,20 +298,20 @@ fn a_rotation_reaches_who_pinned_the_first_root() {
     assert_eq!((rotated.added.len(), rotated.removed.len()), (4, 4));
     let verified = bench.refresh().unwrap();
     assert_eq!((verified.root_version, verified.targets), (2, targets("a")));
-    // The key that was removed signs no more.
+    // The key that was removed signs no more, and does not come back.
     let old = bench.path("old");
     fs::create_folders(&old, 0o700).unwrap();
-    for end in ["key", "pub"] {
-        let name = format!("all-{}.{end}", &first[..12]);
-        fs::rename(&bench.path("keys").join(&name), &old.join(&name)).unwrap();
-    }
+    let name = format!("all-{}.key", &first[..12]);
+    fs::write_durable(&old.join(&name), &fs::read(&bench.path("keys").join(&name)).unwrap()).unwrap();
     let keyring = Keyring::open(&old, None).unwrap();
     let error = sign(&bench.reference(), &keyring, &targets("c")).unwrap_err();
     assert!(matches!(error, TrustError::Reference(ReferenceError::TooFewKeys { have: 0, need: 1, .. })));
+    let again = rotate(&bench.reference(), &bench.keys(), &Change::default()).unwrap();
+    assert_eq!((again.version, again.added.len()), (3, 0));
     bench.sign("b");
     assert_eq!(bench.refresh().unwrap().targets, targets("b"));
     let pinned = bench.pin();
-    assert!(pinned.folder().parent().unwrap().join("roots/2.root.json").exists());
+    assert!(pinned.folder().parent().unwrap().join("roots/3.root.json").exists());
 }
 
 #[test]
@@ -452,4 +452,32 @@ fn names_of_targets_are_flat() {
         let error = sign(&bench.reference(), &bench.keys(), &infos).unwrap_err();
         assert!(matches!(error, TrustError::Reference(ReferenceError::Name { .. })), "{name}");
     }
+}
+
+#[test]
+fn another_timestamp_of_the_same_version_is_not_taken() {
+    let bench = Bench::new();
+    bench.refresh().unwrap();
+    let (path, first) = (bench.document("timestamp.json"), bench.saved());
+    bench.sign("b");
+    let later = fs::read(&path).unwrap();
+    // Signed by the same key, under the version that was seen.
+    fs::write_durable(&path, &first[&path].clone()).unwrap();
+    let again = sign_as(&bench, 1);
+    assert_ne!(again, first[&path]);
+    assert_eq!(bench.refresh().unwrap().targets, targets("a"));
+    assert_eq!(fs::read(&bench.pin().folder().join("timestamp.json")).unwrap(), first[&path]);
+    fs::write_durable(&path, &later).unwrap();
+    assert_eq!(bench.refresh().unwrap().targets, targets("b"));
+}
+
+/// A timestamp with this version for what is signed now.
+fn sign_as(bench: &Bench, version: u64) -> Vec<u8> {
+    let path = bench.document("timestamp.json");
+    fs::remove_file(&path).unwrap();
+    bench.sign("c");
+    let signed = fs::read(&path).unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&signed).unwrap();
+    assert_eq!(value["signed"]["version"], version);
+    signed
 }
