@@ -83,8 +83,8 @@ impl Bench {
         let mut network = Network::default();
         let settings = &mut network.settings;
         settings.tries = 1;
-        settings.stall_seconds = "0.5".parse().unwrap();
-        settings.rate_seconds = "1".parse().unwrap();
+        settings.stall_seconds = 0.5.try_into().unwrap();
+        settings.rate_seconds = 1.0.try_into().unwrap();
         Source::open(&self.url(), network, &self.folder.path().join("fetching")).unwrap()
     }
 

@@ -15,6 +15,7 @@ use tough::Limits;
 use tough::Repository;
 use tough::TargetName;
 use tough::error::Error as Verdict;
+use tough::schema::Role as TufRole;
 use tough::schema::Root;
 use tough::schema::Signed;
 use tough::schema::Snapshot;
@@ -44,6 +45,8 @@ const MOST_BYTES: u64 = 1 << 20;
 /// The largest list of releases.
 const MOST_TARGETS_BYTES: u64 = 32 << 20;
 const MOST_NEW_ROOTS: u64 = 256;
+/// More lists that others answer for are not followed.
+const MOST_DELEGATED: usize = 64;
 /// A clock that is set right by so much has not been tampered with.
 const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(1);
 /// Publishers who let their signatures come so near to their end are told of.
@@ -210,6 +213,11 @@ impl<'a> Asked<'a> {
             self.served.insert(name.to_owned(), bytes.clone());
             return Answer::Here(bytes);
         }
+        if self.served.keys().filter(|name| role_of(name).is_none()).count() == MOST_DELEGATED {
+            let text = format!("it delegates to more than {MOST_DELEGATED} roles");
+            self.malformed = Some(("targets.json".into(), serde::de::Error::custom(text)));
+            return Answer::Failed;
+        }
         let limit = self.limit(name);
         let bytes = match (self.documents)(name, limit) {
             Ok(Some(bytes)) => bytes,
@@ -265,16 +273,34 @@ impl<'a> Asked<'a> {
         document.signed.meta.get(plain.map_or(name, |(_, plain)| plain)).cloned()
     }
 
-    /// A document that is here already, if it surely is the one that is meant.
+    /// A document that is here already, if it surely is the one that is meant:
+    /// by its digest or, where none is signed, by its version and its signature.
     fn kept(&self, name: &str) -> Option<Vec<u8>> {
         let (role, parent) = match role_of(name)? {
             Role::Snapshot => (Role::Snapshot, Role::Timestamp),
             Role::Targets => (Role::Targets, Role::Snapshot),
             Role::Root | Role::Timestamp => return None,
         };
-        let digest = self.listed(parent, name)?.hashes?.sha256?;
+        let listed = self.listed(parent, name)?;
         let bytes = fs::read_if_present(&self.pinned.folder().join(format!("{role}.json"))).ok()??;
-        (Sha256::of(&bytes) == digest).then_some(bytes)
+        let is_meant = match listed.hashes.as_ref().map(|hashes| hashes.sha256) {
+            Some(digest) => Some(Sha256::of(&bytes)) == digest,
+            None if role == Role::Snapshot => self.is_signed::<Snapshot>(&bytes, listed.version),
+            None => self.is_signed::<Targets>(&bytes, listed.version),
+        };
+        is_meant.then_some(bytes)
+    }
+
+    /// Whether the newest root, verified before anything else was asked for, believes it.
+    fn is_signed<T: TufRole + DeserializeOwned>(&self, bytes: &[u8], version: u64) -> bool {
+        let served = self.served.iter().filter(|(name, _)| role_of(name) == Some(Role::Root));
+        let newest = served.filter_map(|(_, bytes)| parsed::<Signed<Root>>(bytes));
+        let newest = newest.max_by_key(|root| root.signed.version);
+        let pinned = || parsed(&fs::read(&self.pinned.root()).ok()?);
+        let (Some(root), Some(document)) = (newest.or_else(pinned), parsed::<Signed<T>>(bytes)) else {
+            return false;
+        };
+        document.signed.version().get() == version && root.signed.verify_role(&document).is_ok()
     }
 
     /// Keeps what tough believes: for each document that it wrote, the bytes it came from.
@@ -392,6 +418,7 @@ struct Head {
 
 #[derive(Clone, Deserialize)]
 struct Listed {
+    version: u64,
     length: Option<u64>,
     hashes: Option<ListedHashes>,
 }
