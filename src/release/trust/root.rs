@@ -254,12 +254,18 @@ fn publish(
             let content = targets.signed.targets;
             let both = Round { place, keyring, roots: &[old, &new.signed] };
             let own = Round { place, keyring, roots: &[&new.signed] };
-            match both.write(Some(content.clone()), true) {
-                Ok(_) => place.write(&name, new).map(drop)?,
+            match both.probe() {
+                Ok(()) => {
+                    both.write(Some(content), true)?;
+                    place.write(&name, new)?;
+                }
+                // The old key is lost, or must not be used: between the root and the
+                // timestamp clients refuse; `renew` goes on where this was cut off.
                 Err(ReferenceError::TooFewKeys { .. }) => {
                     own.probe()?;
+                    let prepared = own.prepare(Some(content), true)?;
                     place.write(&name, new)?;
-                    own.write(Some(content), true)?;
+                    own.finish(&prepared)?;
                 }
                 Err(error) => return Err(error),
             }

@@ -144,6 +144,14 @@ pub(super) fn believed_targets(
     }
 }
 
+/// Targets and snapshot that wait for their timestamp.
+pub(super) struct Prepared {
+    targets: Targets,
+    snapshot: Snapshot,
+    /// The snapshot as it was written.
+    listed: Vec<u8>,
+}
+
 /// One round of signatures.
 pub(super) struct Round<'a> {
     pub place: &'a Reference,
@@ -160,8 +168,16 @@ impl Round<'_> {
         targets: Option<HashMap<TargetName, Target>>,
         snapshot: bool,
     ) -> Result<Signed, ReferenceError> {
-        let root = self.roots.last().ok_or(ReferenceError::NoKey { role: Role::Root })?;
-        let current = Current::read(self.place, root)?;
+        self.finish(&self.prepare(targets, snapshot)?)
+    }
+
+    /// All but the timestamp: nobody sees it yet.
+    pub fn prepare(
+        &self,
+        targets: Option<HashMap<TargetName, Target>>,
+        snapshot: bool,
+    ) -> Result<Prepared, ReferenceError> {
+        let current = Current::read(self.place, self.newest()?)?;
         let (targets, list) = match (targets, current.targets) {
             (None, Some(kept)) => {
                 let path = self.place.path(&format!("{}.targets.json", kept.signed.version));
@@ -176,15 +192,26 @@ impl Round<'_> {
             }
             None => self.write_snapshot(targets.signed.version, &list)?,
         };
-        let timestamp = self.write_timestamp(snapshot.signed.version, &listed)?;
-        let ends = [root.expires, targets.signed.expires, snapshot.signed.expires, timestamp.signed.expires];
+        Ok(Prepared { targets: targets.signed, snapshot: snapshot.signed, listed })
+    }
+
+    /// The timestamp, with which what was prepared counts.
+    pub fn finish(&self, prepared: &Prepared) -> Result<Signed, ReferenceError> {
+        let root = self.newest()?;
+        let Prepared { targets, snapshot, listed } = prepared;
+        let timestamp = self.write_timestamp(snapshot.version, listed)?.signed;
+        let ends = [root.expires, targets.expires, snapshot.expires, timestamp.expires];
         Ok(Signed {
             root: root.version.get(),
-            targets: targets.signed.version.get(),
-            snapshot: snapshot.signed.version.get(),
-            timestamp: timestamp.signed.version.get(),
+            targets: targets.version.get(),
+            snapshot: snapshot.version.get(),
+            timestamp: timestamp.version.get(),
             expires: ends.into_iter().min().unwrap_or(root.expires),
         })
+    }
+
+    fn newest(&self) -> Result<&Root, ReferenceError> {
+        self.roots.last().copied().ok_or(ReferenceError::NoKey { role: Role::Root })
     }
 
     /// Whether the keys that are at hand suffice, without writing anything.

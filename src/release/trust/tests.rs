@@ -481,3 +481,56 @@ fn sign_as(bench: &Bench, version: u64) -> Vec<u8> {
     assert_eq!(value["signed"]["version"], version);
     signed
 }
+
+#[test]
+fn a_key_that_is_lost_is_replaced_even_when_that_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench { folder };
+    for role in Role::ALL {
+        bench.key(Some(role));
+    }
+    create(&bench.reference(), &bench.keys()).unwrap();
+    bench.sign("a");
+    bench.refresh().unwrap();
+    let change = |role: Role| {
+        let lost = bench.keys().keys().into_iter().find(|key| key.role == Some(role)).unwrap();
+        for end in ["key", "pub"] {
+            fs::remove_file(&bench.path("keys").join(format!("{}.{end}", lost.name))).unwrap();
+        }
+        bench.key(Some(role));
+        Change { remove: vec![lost.id], ..Change::default() }
+    };
+    for role in [Role::Targets, Role::Snapshot] {
+        let change = change(role);
+        rotate(&bench.reference(), &bench.keys(), &change).unwrap();
+        assert_eq!(bench.refresh().unwrap().targets, targets("a"), "{role}");
+    }
+    let path = bench.document("timestamp.json");
+    let (before, change) = (fs::read(&path).unwrap(), change(Role::Timestamp));
+    rotate(&bench.reference(), &bench.keys(), &change).unwrap();
+    // As if it were cut off behind the root: the old timestamp stands there still.
+    fs::write_durable(&path, &before).unwrap();
+    let error = bench.refresh().unwrap_err();
+    assert!(matches!(&error, TrustError::BadSignature { role, .. } if role == "timestamp"), "{error:?}");
+    assert_eq!(signed_targets(&bench.reference()).unwrap(), targets("a"));
+    assert!(renew(&bench.reference(), &bench.keys()).unwrap().is_some());
+    assert_eq!(bench.refresh().unwrap().targets, targets("a"));
+}
+
+#[test]
+fn a_root_whose_roles_nobody_here_can_sign_for_is_not_published() {
+    let bench = Bench::new();
+    let first = bench.keys().keys()[0].id.clone();
+    let public = bench.path("elsewhere");
+    for role in [Role::Targets, Role::Snapshot, Role::Timestamp] {
+        let made = Keyring::make(&public, Some(role), None).unwrap();
+        let name = format!("{}.pub", made.name);
+        fs::write_durable(&bench.path("keys").join(&name), &fs::read(&public.join(&name)).unwrap()).unwrap();
+    }
+    bench.key(Some(Role::Root));
+    let change = Change { remove: vec![first], ..Change::default() };
+    let error = rotate(&bench.reference(), &bench.keys(), &change).unwrap_err();
+    assert!(matches!(error, TrustError::Reference(ReferenceError::TooFewKeys { role: Role::Targets, .. })));
+    assert!(!bench.document("2.root.json").exists());
+    assert_eq!(bench.refresh().unwrap().root_version, 1);
+}
