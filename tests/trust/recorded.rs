@@ -27,7 +27,7 @@ const CLOCK: &str = "@2026-11-21 12:00:00";
 fn recorded_repositories_are_judged_right() {
     let Some(judged) = judged_then(Path::new(FIXTURES)) else { return };
     insta::assert_snapshot!(judged, @r"
-    document-of-other-kind: bad signature of timestamp (keeps 2 - - -)
+    document-of-other-kind: malformed metadata/timestamp.json (keeps 2 - - -)
     root-below-new-threshold: bad signature of root (keeps 1 - - -)
     root-below-old-threshold: bad signature of root (keeps 1 - - -)
     root-expired: 0 targets by root 1 (keeps 1 1 1 1); 0 targets by root 2 (keeps 2 1 1 1); root expired (keeps 3 1 1 1)

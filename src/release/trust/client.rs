@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::de::IgnoredAny;
 use tough::ExpirationEnforcement;
 use tough::Limits;
 use tough::Repository;
@@ -232,7 +231,7 @@ impl<'a> Asked<'a> {
         };
         // What is too long is for tough to refuse; it need not be parsed.
         if bytes.len() as u64 <= limit
-            && let Err(error) = json::read::<IgnoredAny>(&bytes)
+            && let Err(error) = of_kind(&bytes, role_of(name).unwrap_or(Role::Targets))
         {
             self.malformed = Some((name.to_owned(), error));
             return Answer::Failed;
@@ -436,6 +435,25 @@ fn role_of(name: &str) -> Option<Role> {
         None => name,
     };
     role.parse().ok()
+}
+
+/// Whether this is JSON with one meaning that says of itself that it is of this
+/// role; tough signs the role's name, but passes over what stands in its place.
+pub(super) fn of_kind(bytes: &[u8], role: Role) -> Result<(), serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Typed {
+        signed: Kind,
+    }
+    #[derive(Deserialize)]
+    struct Kind {
+        #[serde(rename = "_type")]
+        kind: String,
+    }
+    let typed: Typed = json::read(bytes)?;
+    match typed.signed.kind == role.name() {
+        true => Ok(()),
+        false => Err(serde::de::Error::custom(format!("it does not say that it is {role} metadata"))),
+    }
 }
 
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {

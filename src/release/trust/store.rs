@@ -16,7 +16,9 @@ use crate::base::escape;
 use crate::base::json;
 use crate::release::network::address;
 use crate::release::trust::Documents;
+use crate::release::trust::client::of_kind;
 use crate::release::trust::error::TrustError;
+use crate::release::trust::role::Role;
 use crate::sys::clock;
 use crate::sys::fs;
 
@@ -222,6 +224,7 @@ fn parsed(url: &str, bytes: &[u8]) -> Result<Signed<Root>, TrustError> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err(malformed(format!("larger than {MOST_BYTES} bytes").into()));
     }
+    of_kind(bytes, Role::Root).map_err(|source| malformed(source.into()))?;
     let root: Signed<Root> = json::read(bytes).map_err(|source| malformed(source.into()))?;
     match root.signed.verify_role(&root) {
         Ok(()) => Ok(root),
