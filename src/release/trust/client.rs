@@ -18,7 +18,6 @@ use tough::schema::Role as TufRole;
 use tough::schema::Root;
 use tough::schema::Signed;
 use tough::schema::Snapshot;
-use tough::schema::Target;
 use tough::schema::Targets;
 use tough::schema::Timestamp as TufTimestamp;
 
@@ -28,9 +27,17 @@ use crate::base::json;
 use crate::release::trust::Documents;
 use crate::release::trust::TargetInfo;
 use crate::release::trust::Verified;
+use crate::release::trust::document::Document;
+use crate::release::trust::document::Listed;
+use crate::release::trust::document::of_kind;
+use crate::release::trust::document::parsed;
+use crate::release::trust::document::role_of;
+use crate::release::trust::document::rotated;
 use crate::release::trust::error::TrustError;
 use crate::release::trust::error::Unreachable;
 use crate::release::trust::role::Role;
+use crate::release::trust::seen::info;
+use crate::release::trust::seen::verified;
 use crate::release::trust::store::Pinned;
 use crate::release::trust::tuf;
 use crate::release::trust::tuf::Answer;
@@ -48,8 +55,6 @@ const MOST_NEW_ROOTS: u64 = 256;
 const MOST_DELEGATED: usize = 64;
 /// A clock that is set right by so much has not been tampered with.
 const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(1);
-/// Publishers who let their signatures come so near to their end are told of.
-const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 const FORMAT: u32 = 1;
 
 /// What is new, verified from the pinned root on; kept as the specification
@@ -70,40 +75,6 @@ pub fn find(
             info(repository.targets().signed.find_target(&name, false).ok()?)
         };
         (verified(repository), names.iter().map(find).collect())
-    })
-}
-
-/// What was believed last, without asking anybody. It may have expired: its
-/// warnings tell. None before the first refresh, and after keys were changed.
-pub fn last_seen(pinned: &Pinned) -> Result<Option<Verified>, TrustError> {
-    let Some(root) = kept_document::<Root>(pinned, Role::Root)? else { return Ok(None) };
-    let root = root.signed;
-    let (Some(targets), Some(snapshot), Some(timestamp)) = (
-        kept_document::<Targets>(pinned, Role::Targets)?
-            .filter(|document| root.verify_role(document).is_ok()),
-        kept_document::<Snapshot>(pinned, Role::Snapshot)?
-            .filter(|document| root.verify_role(document).is_ok()),
-        kept_document::<TufTimestamp>(pinned, Role::Timestamp)?
-            .filter(|document| root.verify_role(document).is_ok()),
-    ) else {
-        return Ok(None);
-    };
-    let ends = [
-        (Role::Root, root.expires),
-        (Role::Targets, targets.signed.expires),
-        (Role::Snapshot, snapshot.signed.expires),
-        (Role::Timestamp, timestamp.signed.expires),
-    ];
-    Ok(Some(seen(&root, &targets.signed, &ends)))
-}
-
-fn kept_document<T: DeserializeOwned>(pinned: &Pinned, role: Role) -> Result<Option<Signed<T>>, TrustError> {
-    let name = format!("{role}.json");
-    let Some(bytes) = fs::read_if_present(&pinned.folder().join(&name))? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|source| TrustError::Malformed {
-        url: pinned.url().to_owned(),
-        name: format!("the copy of {name}"),
-        source: source.into(),
     })
 }
 
@@ -399,110 +370,4 @@ impl<'a> Asked<'a> {
         let document = newest.or_else(|| if role == Role::Root { kept() } else { None })?;
         Some(document.signed.expires)
     }
-}
-
-/// As much of a document as is looked at before it is verified.
-#[derive(Deserialize)]
-struct Document {
-    signed: Head,
-}
-
-#[derive(Deserialize)]
-struct Head {
-    version: u64,
-    expires: Timestamp,
-    #[serde(default)]
-    meta: BTreeMap<String, Listed>,
-}
-
-#[derive(Clone, Deserialize)]
-struct Listed {
-    version: u64,
-    length: Option<u64>,
-    hashes: Option<ListedHashes>,
-}
-
-#[derive(Clone, Deserialize)]
-struct ListedHashes {
-    sha256: Option<Sha256>,
-}
-
-/// Of which role the document of this name is: `metadata/[N.]ROLE.json`.
-fn role_of(name: &str) -> Option<Role> {
-    let name = name.strip_prefix("metadata/")?.strip_suffix(".json")?;
-    let role = match name.split_once('.') {
-        Some((version, role)) => version.parse::<u64>().ok().map(|_| role)?,
-        None => name,
-    };
-    role.parse().ok()
-}
-
-/// Whether this is JSON with one meaning that says of itself that it is of this
-/// role; tough signs the role's name, but passes over what stands in its place.
-pub(super) fn of_kind(bytes: &[u8], role: Role) -> Result<(), serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Typed {
-        signed: Kind,
-    }
-    #[derive(Deserialize)]
-    struct Kind {
-        #[serde(rename = "_type")]
-        kind: String,
-    }
-    let typed: Typed = json::read(bytes)?;
-    match typed.signed.kind == role.name() {
-        true => Ok(()),
-        false => Err(serde::de::Error::custom(format!("it does not say that it is {role} metadata"))),
-    }
-}
-
-fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    serde_json::from_slice(bytes).ok()
-}
-
-/// Whether the keys changed that say what is newest: whoever stole the old ones
-/// may have signed versions far ahead, which must not count any more.
-fn rotated(before: &Root, after: &Root) -> bool {
-    [Role::Timestamp, Role::Snapshot].into_iter().any(|role| {
-        let keys = |root: &Root| {
-            let keys = root.roles.get(&role.kind()).map(|keys| keys.keyids.clone()).unwrap_or_default();
-            keys.iter().map(|id| hex::encode(&**id)).collect::<Vec<String>>()
-        };
-        keys(before) != keys(after)
-    })
-}
-
-fn verified(repository: &Repository) -> Verified {
-    let ends = [
-        (Role::Root, repository.root().signed.expires),
-        (Role::Targets, repository.targets().signed.expires),
-        (Role::Snapshot, repository.snapshot().signed.expires),
-        (Role::Timestamp, repository.timestamp().signed.expires),
-    ];
-    seen(&repository.root().signed, &repository.targets().signed, &ends)
-}
-
-fn seen(root: &Root, targets: &Targets, ends: &[(Role, Timestamp)]) -> Verified {
-    let now = clock::now();
-    let targets = targets.targets.iter();
-    Verified {
-        targets: targets.filter_map(|(name, target)| Some((name.raw().to_owned(), info(target)?))).collect(),
-        expires: ends.iter().map(|(_, end)| *end).min().unwrap_or(Timestamp::MIN),
-        warnings: ends.iter().filter_map(|(role, end)| warning(*role, *end, now)).collect(),
-        consistent: root.consistent_snapshot,
-        root_version: root.version.get(),
-    }
-}
-
-fn warning(role: Role, end: Timestamp, now: Timestamp) -> Option<String> {
-    if end <= now {
-        return Some(format!("the {role} metadata have expired on {end}: what is newest is not known"));
-    }
-    let is_soon = end.duration_since(now) < SOON && matches!(role, Role::Root | Role::Targets);
-    is_soon.then(|| format!("the {role} metadata expire on {end}, and nobody has signed anew yet"))
-}
-
-fn info(target: &Target) -> Option<TargetInfo> {
-    let sha256 = Sha256::from_bytes(target.hashes.sha256.as_ref().try_into().ok()?);
-    Some(TargetInfo { length: target.length, sha256, custom: target.custom.get("entracte").cloned() })
 }

@@ -1,6 +1,7 @@
 //! Whom this site believes, and why: The Update Framework, by the crate `tough`.
 
 mod client;
+mod document;
 pub mod documents;
 pub mod error;
 pub mod key;
@@ -8,6 +9,7 @@ pub mod keyring;
 pub mod reference;
 pub mod role;
 mod root;
+mod seen;
 mod sign;
 mod status;
 mod store;
@@ -20,7 +22,6 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 pub use self::client::find;
-pub use self::client::last_seen;
 pub use self::client::refresh;
 pub use self::error::TrustError;
 pub use self::error::Unreachable;
@@ -30,6 +31,7 @@ pub use self::root::KeyRole;
 pub use self::root::Rotated;
 pub use self::root::create;
 pub use self::root::rotate;
+pub use self::seen::last_seen;
 pub use self::sign::Signed;
 pub use self::sign::renew;
 pub use self::sign::sign;

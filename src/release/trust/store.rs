@@ -16,7 +16,7 @@ use crate::base::escape;
 use crate::base::json;
 use crate::release::network::address;
 use crate::release::trust::Documents;
-use crate::release::trust::client::of_kind;
+use crate::release::trust::document::of_kind;
 use crate::release::trust::error::TrustError;
 use crate::release::trust::role::Role;
 use crate::sys::clock;
