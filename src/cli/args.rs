@@ -14,6 +14,8 @@ use crate::cli::prune::PruneArgs;
 use crate::cli::schedule::ScheduleVerb;
 use crate::cli::schema::SchemaVerb;
 use crate::cli::self_update::SelfUpdateArgs;
+use crate::cli::trust::KeyVerb;
+use crate::cli::trust::TrustVerb;
 use crate::cli::unattended::BlocklistVerb;
 use crate::cli::unattended::TickArgs;
 
@@ -180,6 +182,18 @@ pub enum Verb {
     /// Bring this program up to date, or back
     #[command(after_help = "Example: entracte self-update --from https://releases.example.org/entracte/")]
     SelfUpdate(SelfUpdateArgs),
+    /// The keys that sign releases
+    #[command(after_help = "Example: entracte key new")]
+    Key {
+        #[command(subcommand)]
+        what: KeyVerb,
+    },
+    /// Whom this site believes
+    #[command(after_help = "Example: entracte trust add https://releases.example.org/shop/ --root root.json")]
+    Trust {
+        #[command(subcommand)]
+        what: TrustVerb,
+    },
     /// Make and read manifests
     #[command(after_help = "Example: entracte manifest build release-2.0/ --product shop --version 2.0")]
     Manifest {

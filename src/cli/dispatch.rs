@@ -49,6 +49,7 @@ use crate::cli::schedule;
 use crate::cli::schema;
 use crate::cli::self_update;
 use crate::cli::text;
+use crate::cli::trust;
 use crate::cli::unattended;
 use crate::cli::unattended::TickArgs;
 use crate::cli::work;
@@ -103,6 +104,7 @@ fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Fail
         cli.verb,
         Verb::Init(_)
             | Verb::Manifest { .. }
+            | Verb::Key { .. }
             | Verb::Tick(TickArgs { all: true, .. })
             | Verb::SelfUpdate(_)
             | Verb::Demo(_)
@@ -169,6 +171,8 @@ impl Session {
             Verb::Schema { what } => schema::schema(self, &what),
             Verb::Schedule { what } => schedule::run(self, what),
             Verb::Compare(args) => compare::compare(self, args),
+            Verb::Key { what } => trust::key(self, what),
+            Verb::Trust { what } => trust::trust(self, &what),
             Verb::Manifest { what } => self.manifest(what),
             Verb::Notify { what: NotifyVerb::Test } => {
                 self.show("notify", app_notify::test(&self.place), notify::tests)

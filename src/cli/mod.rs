@@ -15,5 +15,6 @@ pub mod schedule;
 pub mod schema;
 mod self_update;
 pub mod text;
+pub mod trust;
 pub mod unattended;
 pub mod work;

@@ -12,5 +12,6 @@ pub mod stage;
 pub mod staging;
 #[cfg(test)]
 mod tests;
+pub mod trust;
 pub mod vendor;
 pub mod yacs;

@@ -127,6 +127,11 @@ impl State {
         self.folder.join("incoming")
     }
 
+    /// The references that are believed: `docs/trust.md`.
+    pub fn trust(&self) -> PathBuf {
+        self.folder.join("trust")
+    }
+
     pub fn staging(&self) -> PathBuf {
         self.folder.join("staging")
     }
