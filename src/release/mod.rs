@@ -11,3 +11,4 @@ pub mod stage;
 pub mod staging;
 #[cfg(test)]
 mod tests;
+pub mod trust;

@@ -70,7 +70,7 @@ impl Names {
     pub fn put_into(&self, statement: &str) -> Option<String> {
         let subject = subject(statement)?;
         let tokens = significant(statement)?;
-        if !self.scratch.contains_key(tokens[subject].name()?.as_ref()) {
+        if !self.scratch.contains_key(&*tokens[subject].name()?) {
             return None;
         }
         let mut places = Places::default();
@@ -80,13 +80,13 @@ impl Names {
             written.push_str(&statement[end..token.at]);
             end = token.end();
             let named = token.name();
-            let scratch = named.as_ref().and_then(|name| self.scratch.get(name.as_ref()));
+            let scratch = named.as_ref().and_then(|name| self.scratch.get(&**name));
             match (scratch, &named) {
                 (Some(scratch), _) if at == subject || places.is_table(tokens.get(at + 1)) => {
                     written.push_str(&like(token, scratch));
                 }
                 (_, Some(name)) if places.is_constraint(token) => {
-                    written.push_str(&quoted(&self.constraints[name.as_ref()]));
+                    written.push_str(&quoted(&self.constraints[&**name]));
                 }
                 _ => written.push_str(token.text),
             }
