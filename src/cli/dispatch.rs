@@ -44,6 +44,7 @@ use crate::cli::output::Manner;
 use crate::cli::progress::EventSink;
 use crate::cli::progress::Progress;
 use crate::cli::prune;
+use crate::cli::publish;
 use crate::cli::schedule;
 use crate::cli::schema;
 use crate::cli::text;
@@ -101,6 +102,10 @@ fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Fail
         cli.verb,
         Verb::Init(_)
             | Verb::Manifest { .. }
+            | Verb::Publish(_)
+            | Verb::Unpublish(_)
+            | Verb::Bundle(_)
+            | Verb::Serve(_)
             | Verb::Tick(TickArgs { all: true, .. })
             | Verb::Demo(_)
             | Verb::Completions { .. }
@@ -165,6 +170,10 @@ impl Session {
             Verb::Schedule { what } => schedule::run(self, what),
             Verb::Compare(args) => compare::compare(self, args),
             Verb::Manifest { what } => self.manifest(what),
+            Verb::Publish(args) => publish::publish(self, args),
+            Verb::Unpublish(args) => publish::unpublish(self, args),
+            Verb::Bundle(args) => publish::bundle(self, args),
+            Verb::Serve(args) => publish::serve(self, args),
             Verb::Notify { what: NotifyVerb::Test } => {
                 self.show("notify", app_notify::test(&self.place), notify::tests)
             }

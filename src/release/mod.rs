@@ -6,6 +6,9 @@ mod describe;
 #[cfg(test)]
 mod mutated;
 pub mod network;
+pub mod publish;
+pub mod reference;
+pub mod serve;
 pub mod source;
 pub mod stage;
 pub mod staging;
