@@ -169,11 +169,9 @@ async fn answer(State(files): State<ServeDir>, mut request: Request) -> Response
         request.headers_mut().remove(header::RANGE);
     }
     let mut response = file(&files, request).await;
-    if response.status() == StatusCode::NOT_FOUND {
-        return not_here();
-    }
+    let is_good = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, if is_immutable(&path) { FOR_EVER } else { NEVER });
+    headers.insert(header::CACHE_CONTROL, if is_good && is_immutable(&path) { FOR_EVER } else { NEVER });
     headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
     response
 }
@@ -181,6 +179,7 @@ async fn answer(State(files): State<ServeDir>, mut request: Request) -> Response
 async fn file(files: &ServeDir, request: Request) -> Response {
     match files.clone().try_call(request).await {
         Ok(response) => response.map(Body::new).into_response(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => not_here(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

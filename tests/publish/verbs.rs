@@ -212,7 +212,9 @@ fn what_somebody_else_wrote_is_not_signed_again() {
     press.publish(1, &[]);
     let newest = press.reference().join("metadata/1.targets.json");
     let text = fs::read_to_string(&newest).unwrap();
-    fs::write(&newest, text.replace("\"version\":\"1\"", "\"version\":\"6\"")).unwrap();
+    let forged = text.replace("small-1-", "small-6-");
+    assert_ne!(forged, text);
+    fs::write(&newest, forged).unwrap();
     press.try_publish(2, &[]).refused(9);
     fs::write(&newest, text).unwrap();
     press.publish(2, &[]);
