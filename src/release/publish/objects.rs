@@ -9,6 +9,7 @@ use std::io::Write;
 
 use rayon::iter::IntoParallelRefIterator;
 use rayon::iter::ParallelIterator;
+use zstd::bulk::Compressor;
 
 use crate::base::digest::Sha256;
 use crate::base::event::Event;
@@ -27,9 +28,10 @@ use crate::sys::fs::IoError;
 const LEVEL: i32 = 3;
 /// What is compressed in memory at once.
 const AT_ONCE: u64 = 8 << 20;
-/// After so many bytes or files what is done gets its names.
-const BATCH_BYTES: u64 = 256 << 20;
-const BATCH_FILES: usize = 5000;
+/// After so many bytes or files what is done gets its names. Each time everything
+/// of the file system goes to the disk, so they are few.
+const BATCH_BYTES: u64 = 1 << 30;
+const BATCH_FILES: usize = 50_000;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,10 +59,8 @@ pub(super) fn put(
     let total_bytes = missing.iter().map(|(_, entry)| entry.size()).sum();
     let (mut done, mut bytes) = (0, 0);
     for batch in batches(&missing) {
-        batch
-            .par_iter()
-            .map_init(Vec::new, |memory, one| write(workshop, release, one, memory))
-            .collect::<Result<(), _>>()?;
+        let press = |press: &mut Press, one: &_| write(workshop, release, one, press);
+        batch.par_iter().map_init(Press::default, press).collect::<Result<(), _>>()?;
         reference.sync()?;
         for (digest, _) in batch {
             give_name(reference, workshop, digest)?;
@@ -94,11 +94,33 @@ fn batches<'m, 'e>(missing: &'m [(Sha256, &'e FileEntry)]) -> Vec<&'m [(Sha256, 
     batches
 }
 
+/// What a thread keeps from file to file: making it anew takes longer than a small file.
+#[derive(Default)]
+struct Press {
+    content: Vec<u8>,
+    packed: Vec<u8>,
+    compressor: Option<Compressor<'static>>,
+}
+
+impl Press {
+    /// What `content` holds, as one frame in `packed`.
+    fn compress(&mut self) -> io::Result<&[u8]> {
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            none => none.insert(Compressor::new(LEVEL)?),
+        };
+        self.packed.clear();
+        self.packed.reserve(zstd::zstd_safe::compress_bound(self.content.len()));
+        compressor.compress_to_buffer(&self.content, &mut self.packed)?;
+        Ok(&self.packed)
+    }
+}
+
 fn write(
     workshop: &Workshop,
     release: &Release,
     (digest, entry): &(Sha256, &FileEntry),
-    memory: &mut Vec<u8>,
+    press: &mut Press,
 ) -> Result<(), PublishError> {
     let failed = |source| PublishError::Content { path: entry.path.clone(), source };
     let content = (release.open)(entry).map_err(failed)?;
@@ -108,10 +130,10 @@ fn write(
     if entry.size() > AT_ONCE {
         return stream(&mut content, &file, entry.size()).map_err(failed);
     }
-    memory.clear();
-    content.read_to_end(memory).map_err(failed)?;
-    let packed = zstd::bulk::compress(memory, LEVEL).map_err(failed)?;
-    Ok(file.write_all(&packed).map_err(|source| IoError::new("write", path, source))?)
+    press.content.clear();
+    content.read_to_end(&mut press.content).map_err(failed)?;
+    let packed = press.compress().map_err(failed)?;
+    Ok(file.write_all(packed).map_err(|source| IoError::new("write", path, source))?)
 }
 
 fn stream(content: &mut impl Read, file: &File, size: u64) -> io::Result<()> {
