@@ -105,7 +105,7 @@ pub fn publish(request: &Request, listener: Listener) -> Result<Answer<PublishVi
         (Some(release), _) => add(request, release, keyring.as_ref(), &options, listener)?,
         (None, Some(keyring)) => {
             let reference = Reference::open(&request.reference, false)?;
-            let is_first = !reference.has_root();
+            let is_first = !reference.is_signed();
             let watch = &mut |step, event| listener(None, step, event);
             let (product, version) = (request.product.as_deref(), &request.version);
             (publish::sign_draft(&reference, product, version, keyring, &options, watch)?, is_first)
@@ -137,7 +137,7 @@ fn add(
         return Err(Failure::new(Exit::Refused, format!("there is no file or folder {}", fs::shown(path))));
     }
     let reference = Reference::open(&request.reference, true)?;
-    let is_first = !reference.has_root();
+    let is_first = !reference.is_signed();
     let scratch = Scratch::new()?;
     let profile = detect::profile(path, None)?;
     let product = match request.product.clone().or_else(|| own_product(path)) {

@@ -49,7 +49,7 @@ impl Sweep {
         assert_eq!(traced.ended, Ended::Status(0), "{traced:?}");
         let (wanted, page) = (self.names(), self.page());
         let mut early = 0;
-        let points = effort::spread(traced.calls, effort::points(25, traced.calls as usize));
+        let points = effort::spread(traced.calls, effort::points(12, traced.calls as usize));
         for at in &points {
             self.lay();
             let killed = self.trace(Fault::Kill { at: *at });
@@ -80,6 +80,13 @@ fn a_publish_that_was_killed_is_done_again() {
 }
 
 #[test]
+fn a_first_publish_that_was_killed_is_done_again() {
+    let prepare = |press: &Press| std::fs::create_dir(press.reference()).unwrap();
+    let sweep = Sweep::new(prepare, |press| press.arguments(1, &[]));
+    sweep.run("first publish killed before a call, done again", [&[], &["1"]]);
+}
+
+#[test]
 fn signing_a_draft_that_was_killed_is_done_again() {
     let prepare = |press: &Press| {
         press.publish(1, &[]);
@@ -89,7 +96,7 @@ fn signing_a_draft_that_was_killed_is_done_again() {
     // Once it is signed and the record is gone, what the old one had may still lie there.
     let traced = sweep.trace(Fault::Count);
     assert_eq!(traced.ended, Ended::Status(0), "{traced:?}");
-    for at in effort::spread(traced.calls, effort::points(15, traced.calls as usize)) {
+    for at in effort::spread(traced.calls, effort::points(8, traced.calls as usize)) {
         sweep.lay();
         sweep.trace(Fault::Kill { at });
         let now: Vec<String> = sweep.press.versions().into_iter().collect();
@@ -114,7 +121,7 @@ fn an_unpublish_that_was_killed_is_done_again() {
     let sweep = Sweep::new(prepare, arguments);
     let traced = sweep.trace(Fault::Count);
     assert_eq!(traced.ended, Ended::Status(0), "{traced:?}");
-    let points = effort::spread(traced.calls, effort::points(15, traced.calls as usize));
+    let points = effort::spread(traced.calls, effort::points(8, traced.calls as usize));
     for at in &points {
         sweep.lay();
         sweep.trace(Fault::Kill { at: *at });

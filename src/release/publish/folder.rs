@@ -76,6 +76,11 @@ impl Reference {
         fs::is_file(&self.first_root())
     }
 
+    /// Whether clients see anything: the timestamp comes last.
+    pub fn is_signed(&self) -> bool {
+        fs::is_file(&self.folder.join(names::METADATA).join("timestamp.json"))
+    }
+
     /// The digest that users give to `trust add`.
     pub fn root_digest(&self) -> Result<Sha256, PublishError> {
         Ok(Sha256::of(&fs::read(&self.first_root())?))
