@@ -68,8 +68,10 @@ impl Sweep {
         effort::tried(what, points.len() as u64);
     }
 
+    /// Without the digest of the root, which tells when it was made.
     fn page(&self) -> String {
-        std::fs::read_to_string(self.press.reference().join("index.html")).unwrap()
+        let page = std::fs::read_to_string(self.press.reference().join("index.html")).unwrap();
+        page.lines().filter(|line| !line.contains("trust add")).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -139,9 +139,10 @@ fn no_draft(reference: &Reference, version: &str) -> PublishError {
     PublishError::NoDraft { version: version.into(), path: reference.shown() }
 }
 
-/// What clients see now; nothing where nothing was ever signed.
+/// What clients see now; nothing before the first timestamp, whatever a
+/// publisher that was killed had signed already.
 pub(super) fn signed(reference: &Reference) -> Result<Targets, PublishError> {
-    match reference.has_root() {
+    match reference.is_signed() {
         true => Ok(trust::signed_targets(reference.folder())?),
         false => Ok(Targets::new()),
     }
