@@ -23,7 +23,18 @@ pub(super) fn release_at(
     version: Option<&str>,
     listener: Listener,
 ) -> Result<Manifest, Failure> {
-    let scratch = Scratch::new()?;
+    release_by_way_of(&Scratch::new()?, path, profile, product, version, listener)
+}
+
+/// The same; the content of an archive is in `scratch` as in a staging area afterwards.
+pub(super) fn release_by_way_of(
+    scratch: &Scratch,
+    path: &Path,
+    profile: &Profile,
+    product: &str,
+    version: Option<&str>,
+    listener: Listener,
+) -> Result<Manifest, Failure> {
     let options = stage::Options {
         profile,
         product,

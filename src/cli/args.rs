@@ -11,6 +11,10 @@ use crate::cli::compare::CompareArgs;
 use crate::cli::doctor::DoctorArgs;
 use crate::cli::notify::NotifyVerb;
 use crate::cli::prune::PruneArgs;
+use crate::cli::publish::BundleArgs;
+use crate::cli::publish::PublishArgs;
+use crate::cli::publish::ServeArgs;
+use crate::cli::publish::UnpublishArgs;
 use crate::cli::schedule::ScheduleVerb;
 use crate::cli::schema::SchemaVerb;
 use crate::cli::self_update::SelfUpdateArgs;
@@ -200,6 +204,20 @@ pub enum Verb {
         #[command(subcommand)]
         what: ManifestVerb,
     },
+    /// Add a release to a reference: a folder that any web server can hand out
+    #[command(
+        after_help = "Example: entracte publish shop-2.1/ --to /srv/releases --version 2.1 --notes NEWS.txt"
+    )]
+    Publish(PublishArgs),
+    /// Take a release out of a reference
+    #[command(after_help = "Example: entracte unpublish 2.1 --from /srv/releases")]
+    Unpublish(UnpublishArgs),
+    /// Put a release of a reference into one file, for machines without network
+    #[command(after_help = "Example: entracte bundle /srv/releases --version 2.1 --output shop-2.1.bundle")]
+    Bundle(BundleArgs),
+    /// Hand out a reference over HTTP, to try it out
+    #[command(after_help = "Example: entracte serve /srv/releases --listen 127.0.0.1:8080")]
+    Serve(ServeArgs),
     /// Who is told when something happens
     #[command(after_help = "Example: entracte notify test")]
     Notify {

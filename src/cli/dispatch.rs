@@ -45,6 +45,7 @@ use crate::cli::output::Manner;
 use crate::cli::progress::EventSink;
 use crate::cli::progress::Progress;
 use crate::cli::prune;
+use crate::cli::publish;
 use crate::cli::schedule;
 use crate::cli::schema;
 use crate::cli::self_update;
@@ -105,6 +106,10 @@ fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Fail
         Verb::Init(_)
             | Verb::Manifest { .. }
             | Verb::Key { .. }
+            | Verb::Publish(_)
+            | Verb::Unpublish(_)
+            | Verb::Bundle(_)
+            | Verb::Serve(_)
             | Verb::Tick(TickArgs { all: true, .. })
             | Verb::SelfUpdate(_)
             | Verb::Demo(_)
@@ -174,6 +179,10 @@ impl Session {
             Verb::Key { what } => trust::key(self, what),
             Verb::Trust { what } => trust::trust(self, &what),
             Verb::Manifest { what } => self.manifest(what),
+            Verb::Publish(args) => publish::publish(self, args),
+            Verb::Unpublish(args) => publish::unpublish(self, args),
+            Verb::Bundle(args) => publish::bundle(self, args),
+            Verb::Serve(args) => publish::serve(self, args),
             Verb::Notify { what: NotifyVerb::Test } => {
                 self.show("notify", app_notify::test(&self.place), notify::tests)
             }

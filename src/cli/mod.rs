@@ -11,6 +11,7 @@ pub mod output;
 pub mod page;
 pub mod progress;
 mod prune;
+pub mod publish;
 pub mod schedule;
 pub mod schema;
 mod self_update;

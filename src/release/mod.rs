@@ -7,6 +7,9 @@ pub mod git;
 #[cfg(test)]
 mod mutated;
 pub mod network;
+pub mod publish;
+pub mod reference;
+pub mod serve;
 pub mod source;
 pub mod stage;
 pub mod staging;

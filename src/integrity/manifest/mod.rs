@@ -5,7 +5,10 @@ pub mod diff;
 mod json;
 pub mod version;
 
+pub use json::MAX_BYTES;
+pub use json::MAX_FILES;
 pub use json::ManifestError;
+pub use json::check_names;
 
 use jiff::Timestamp;
 use serde::Deserialize;

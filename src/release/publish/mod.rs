@@ -1,0 +1,36 @@
+//! Releases are published into a folder that any web server can hand out: first
+//! all content, then what names it, last what is signed. Whoever asks meanwhile
+//! sees what was there before.
+
+mod add;
+mod archive;
+pub mod bundle;
+mod draft;
+pub mod error;
+mod folder;
+mod index;
+mod objects;
+mod packs;
+mod sweep;
+mod withdraw;
+
+pub use add::Options;
+pub use add::Published;
+pub use add::publish;
+pub use add::sign_draft;
+pub use error::PublishError;
+pub use folder::Reference;
+pub use withdraw::Withdrawn;
+pub use withdraw::unpublish;
+
+use std::io;
+use std::io::Read;
+
+use crate::integrity::manifest::FileEntry;
+use crate::integrity::manifest::Manifest;
+
+/// What is to be published: its manifest, and where its content is.
+pub struct Release<'a> {
+    pub manifest: Manifest,
+    pub open: &'a (dyn Fn(&FileEntry) -> io::Result<Box<dyn Read>> + Sync),
+}
