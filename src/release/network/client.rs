@@ -47,6 +47,8 @@ pub(super) struct Answer {
     pub head: Head,
     /// What stands in the status line.
     pub status: String,
+    /// Other answers may come on the same connection meanwhile.
+    pub on_shared_connection: bool,
     response: Response,
 }
 
@@ -57,13 +59,13 @@ pub(super) enum Ended {
 }
 
 impl Client {
-    pub fn new(settings: &NetworkSettings) -> Result<Client, NetworkError> {
+    pub fn new(settings: &NetworkSettings, connections: usize) -> Result<Client, NetworkError> {
         let client = |source: reqwest::Error| NetworkError::Client { source: source.without_url().into() };
         let mut builder = reqwest::Client::builder()
             .redirect(Policy::none())
             .referer(false)
             .connect_timeout(settings.connect_seconds.get())
-            .pool_max_idle_per_host(1)
+            .pool_max_idle_per_host(connections)
             .user_agent(concat!("entracte/", env!("CARGO_PKG_VERSION")));
         if let Some(proxy) = &settings.proxy {
             builder = builder.proxy(Proxy::all(proxy.get().clone()).map_err(client)?);
@@ -81,7 +83,9 @@ impl Client {
             }
             builder = builder.tls_certs_merge(certificates);
         }
-        let runtime = Builder::new_current_thread()
+        // Several threads may wait at once; one does all that is done meanwhile.
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
             .enable_all()
             .build()
             .map_err(|source| NetworkError::Client { source: source.into() })?;
@@ -102,7 +106,8 @@ impl Client {
         }
         let response = self.wait(request.send(), patient)?.map_err(|error| told(url, error))?;
         let status = response.status().to_string();
-        Ok(Answer { head: head(&response), status, response })
+        let on_shared_connection = response.version() == reqwest::Version::HTTP_2;
+        Ok(Answer { head: head(&response), status, on_shared_connection, response })
     }
 
     /// The next piece of the body; `None` at its end.

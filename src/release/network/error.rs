@@ -77,6 +77,14 @@ pub enum NetworkError {
     Loop { url: String },
     #[error("what {url} sent has the SHA-256 {found}, not {expected}")]
     Digest { url: String, expected: Sha256, found: Sha256 },
+    #[error("{url} is {found} bytes long, not {expected}")]
+    Length { url: String, expected: u64, found: u64 },
+    #[error("what {url} sent is not what was asked for")]
+    Content {
+        url: String,
+        #[source]
+        source: Cause,
+    },
     #[error("the disk is full: failed to write {path}")]
     Full {
         path: String,
@@ -142,7 +150,9 @@ impl Fault for NetworkError {
             | NetworkError::Downgrade { .. }
             | NetworkError::Elsewhere { .. }
             | NetworkError::CaFile { .. } => Exit::Refused,
-            NetworkError::Digest { .. } => Exit::Untrusted,
+            NetworkError::Digest { .. } | NetworkError::Length { .. } | NetworkError::Content { .. } => {
+                Exit::Untrusted
+            }
             NetworkError::Io(error) => error.exit(),
             _ => Exit::Failed,
         }
@@ -183,6 +193,9 @@ impl Fault for NetworkError {
             }
             NetworkError::Digest { .. } => {
                 "nothing of it is kept: compare the digest with the one that its maker publishes".into()
+            }
+            NetworkError::Length { .. } | NetworkError::Content { .. } => {
+                "nothing of it is kept: somebody on the way or on that server changes what is published".into()
             }
             NetworkError::Full { path, .. } => {
                 format!("free some space on the file system of {path}, then try again: nothing of it is kept meanwhile")

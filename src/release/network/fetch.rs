@@ -1,36 +1,39 @@
-//! Brings one archive here: asks, takes in, and begins again where it broke.
+//! Brings one thing here: asks, takes in, begins again where it broke, and
+//! elsewhere when somebody fails.
 
+use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::base::digest::Sha256;
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::exit::causes;
 use crate::base::step::Step;
-use crate::release::archive::Limits;
 use crate::release::network::address::Address;
 use crate::release::network::address::shown;
 use crate::release::network::answer;
 use crate::release::network::answer::Ask;
 use crate::release::network::answer::Verdict;
+use crate::release::network::answer::Version;
 use crate::release::network::client::Answer;
-use crate::release::network::client::Client;
 use crate::release::network::client::Ended;
 use crate::release::network::error::Cause;
 use crate::release::network::error::NetworkError;
-use crate::release::network::part::Growing;
+use crate::release::network::mirrors::Mirrors;
+use crate::release::network::mirrors::is_lie;
 use crate::release::network::part::Here;
 use crate::release::network::part::Part;
 use crate::release::network::part::Record;
 use crate::release::network::redirect::Way;
 use crate::release::network::retry::Tries;
+use crate::release::network::session::Network;
+use crate::release::network::session::Session;
+use crate::release::network::session::chance;
+use crate::release::network::store::Store;
 use crate::release::network::waiting::Waiting;
-use crate::site::settings::NetworkSettings;
-use crate::sys::clock;
-use crate::sys::clock::Stopwatch;
-use crate::sys::random;
-use crate::sys::signal::Interrupt;
 
 /// An attempt that came so much farther was worth it.
 const WORTH: u64 = 64 << 10;
@@ -38,24 +41,6 @@ const WORTH: u64 = 64 << 10;
 const LOOK_EVERY: u64 = 1 << 20;
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
-/// How often somebody who pauses looks up.
-const TICK: Duration = Duration::from_millis(50);
-
-/// How the network is used.
-#[derive(Clone, Debug)]
-pub struct Network {
-    pub settings: NetworkSettings,
-    /// More than that is not taken.
-    pub max_bytes: u64,
-    pub interrupt: Interrupt,
-}
-
-impl Default for Network {
-    fn default() -> Network {
-        let (settings, max_bytes) = (NetworkSettings::default(), Limits::default().total_bytes);
-        Network { settings, max_bytes, interrupt: Interrupt::default() }
-    }
-}
 
 /// An archive that is here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,10 +63,19 @@ pub fn fetch(
     watch: Watch,
 ) -> Result<Fetched, NetworkError> {
     let way = Way::begin(address.url(), network.settings.insecure_http)?;
-    let part = Part::new(folder, address.key())?;
-    let client = Client::new(&network.settings)?;
-    let clock = Stopwatch::start();
-    Fetch { address, part, network, client, clock, way, requests: 0, bytes: 0, farthest: 0 }.run(watch)
+    let mut part = Part::new(folder, address.key())?;
+    let session = Session::new(network)?;
+    let wanted = Wanted { digest: address.digest(), ..Wanted::up_to(network.max_bytes) };
+    let mirrors = Mirrors::file(address.url());
+    let got = Fetch::new(&session, &mirrors, &wanted, way, &mut part).run(watch)?;
+    part.forget_others()?;
+    let notes = match (address.digest(), got.is_safe) {
+        (Some(_), _) => vec!["the archive has the SHA-256 that was named".into()],
+        (None, true) => Vec::new(),
+        (None, false) => vec!["the archive came without TLS: whoever is on the way can change it".into()],
+    };
+    let (path, bytes, requests) = (part.whole_path(), session.bytes(), session.requests());
+    Ok(Fetched { path, bytes, requests, is_page: got.is_page, notes })
 }
 
 /// Forgets what was fetched from the address.
@@ -89,73 +83,157 @@ pub fn forget(address: &Address, folder: &Path) -> Result<(), NetworkError> {
     Part::new(folder, address.key())?.forget()
 }
 
-struct Fetch<'a> {
-    address: &'a Address,
-    part: Part,
-    network: &'a Network,
-    client: Client,
-    clock: Stopwatch,
+/// Says of the content of an answer whether it is what was asked for; the address is for messages.
+pub(super) type Check<'a> = &'a (dyn Fn(&mut dyn Read, &str) -> Result<(), NetworkError> + Sync);
+
+/// What is asked for, and what is known of it.
+pub(super) struct Wanted<'a> {
+    /// Below each mirror; nothing: the mirror's own address.
+    pub name: &'a str,
+    pub digest: Option<Sha256>,
+    pub length: Option<u64>,
+    /// More than that is not taken.
+    pub most: u64,
+    /// Beside the digest, or in its place.
+    pub check: Option<Check<'a>>,
+    /// Whoever says that it is not there is believed.
+    pub may_be_missing: bool,
+}
+
+impl Wanted<'_> {
+    pub fn up_to(most: u64) -> Wanted<'static> {
+        Wanted { name: "", digest: None, length: None, most, check: None, may_be_missing: false }
+    }
+}
+
+/// What was learnt of something that is here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Got {
+    pub is_page: bool,
+    /// Nobody on the way can have changed it.
+    pub is_safe: bool,
+}
+
+pub(super) struct Fetch<'a, S: Store> {
+    session: &'a Session,
+    mirrors: &'a Mirrors,
+    wanted: &'a Wanted<'a>,
+    store: &'a mut S,
     /// From the address to who answered last.
     way: Way,
-    requests: u64,
-    bytes: u64,
+    /// The mirror that is asked.
+    which: usize,
     /// The most that was ever here: what is fetched again is no progress.
     farthest: u64,
 }
 
 /// An answer, and what it means.
-struct Got {
+struct Answered<'s> {
     answer: Answer,
     verdict: Verdict,
-    waiting: Waiting,
+    waiting: Waiting<'s>,
 }
 
-impl Fetch<'_> {
-    fn run(&mut self, watch: Watch) -> Result<Fetched, NetworkError> {
-        let settings = &self.network.settings;
+/// What became of the mirrors for this one thing.
+#[derive(Default)]
+struct Failures {
+    /// They have nothing that can be used.
+    for_good: BTreeSet<usize>,
+    this_round: BTreeSet<usize>,
+    /// The gravest one: who sent something wrong, before who sent nothing.
+    error: Option<NetworkError>,
+}
+
+/// Fetches something that lies under the same name on several mirrors.
+pub(super) fn from_mirrors<S: Store>(
+    session: &Session,
+    mirrors: &Mirrors,
+    wanted: &Wanted,
+    store: &mut S,
+    watch: Watch,
+) -> Result<Got, NetworkError> {
+    let nowhere = || NetworkError::Client { source: "there is no address to ask".into() };
+    let url = mirrors.next(&BTreeSet::new()).and_then(|which| mirrors.url(which, wanted.name));
+    let url = url.ok_or_else(nowhere)?;
+    let way = Way::begin(&url, session.network.settings.insecure_http)?;
+    Fetch::new(session, mirrors, wanted, way, store).run(watch)
+}
+
+impl<'a, S: Store> Fetch<'a, S> {
+    fn new(
+        session: &'a Session,
+        mirrors: &'a Mirrors,
+        wanted: &'a Wanted<'a>,
+        way: Way,
+        store: &'a mut S,
+    ) -> Fetch<'a, S> {
+        Fetch { session, mirrors, wanted, store, way, which: 0, farthest: 0 }
+    }
+
+    fn run(&mut self, watch: Watch) -> Result<Got, NetworkError> {
+        let settings = &self.session.network.settings;
         let mut tries = Tries { most: settings.tries, backoff: settings.backoff_seconds.get(), failed: 0 };
+        let mut failures = Failures::default();
         loop {
+            self.which = match self.mirrors.next(&failures.out()) {
+                Some(which) => which,
+                None => return Err(failures.last()),
+            };
             let before = self.farthest;
             let error = match self.attempt(watch) {
-                Ok(is_page) => return Ok(self.fetched(is_page)),
+                Ok(is_page) => return Ok(Got { is_page, is_safe: self.way.is_safe() }),
                 Err(error) => error,
             };
             if spoils_what_is_here(&error) {
-                self.part.forget()?;
+                self.store.forget()?;
             }
-            let brought = self.farthest - before >= WORTH;
-            let Some(pause) = tries.after(&error, brought, chance()) else { return Err(error) };
-            if self.clock.elapsed() + pause >= settings.total_seconds.get() {
+            if is_ours(&error) || (self.wanted.may_be_missing && is_missing(&error)) {
                 return Err(error);
             }
-            let cause = causes(&error).pop().map(|cause| format!(" ({cause})")).unwrap_or_default();
-            let message = format!("{error}{cause}; trying again in {:.1} s", pause.as_secs_f64());
+            let brought = self.farthest - before >= WORTH;
+            self.mirrors.blame(self.which, &error, is_lie(&error));
+            let message = self.told(&error);
+            failures.add(self.which, error);
+            if self.mirrors.next(&failures.out()).is_some() {
+                watch(Some(Step::Stage), Event::Warning { message: format!("{message}; trying elsewhere") });
+                continue;
+            }
+            let pause = failures.retry(&mut tries, brought).filter(|pause| self.session.has_time_for(*pause));
+            let Some(pause) = pause else { return Err(failures.last()) };
+            let message = format!("{message}; trying again in {:.1} s", pause.as_secs_f64());
             watch(Some(Step::Stage), Event::Warning { message });
-            self.pause(pause)?;
+            self.session.pause(pause, &shown(self.way.here()))?;
         }
     }
 
-    fn fetched(&self, is_page: bool) -> Fetched {
-        let (path, bytes, requests) = (self.part.whole_path(), self.bytes, self.requests);
-        let notes = match (self.address.digest(), self.way.is_safe()) {
-            (Some(_), _) => vec!["the archive has the SHA-256 that was named".into()],
-            (None, true) => Vec::new(),
-            (None, false) => vec!["the archive came without TLS: whoever is on the way can change it".into()],
-        };
-        Fetched { path, bytes, requests, is_page, notes }
+    fn told(&self, error: &NetworkError) -> String {
+        let cause = causes(error).pop().map(|cause| format!(" ({cause})")).unwrap_or_default();
+        format!("{error}{cause}")
     }
 
     /// Brings all that is missing, if nothing breaks; whether it is a web page.
     fn attempt(&mut self, watch: Watch) -> Result<bool, NetworkError> {
-        let wanted = self.address.digest();
-        match self.part.look()? {
+        let wanted = self.wanted.digest;
+        match self.store.look()? {
             Here::Whole { record, digest } if wanted == Some(digest) => Ok(record.is_page),
             Here::Whole { record, .. } if wanted.is_none() => self.if_changed(&record, watch),
-            Here::Part { record, bytes } if record.version.is_known_for_sure() || wanted.is_some() => {
-                self.rest(record, bytes, watch)
-            }
+            Here::Part { record, bytes } if self.can_go_on_with(&record) => self.rest(record, bytes, watch),
             _ => self.whole(watch),
         }
+    }
+
+    /// What has a digest is the same wherever it lies.
+    fn can_go_on_with(&self, record: &Record) -> bool {
+        self.wanted.digest.is_some() || (self.is_from_here(record) && record.version.is_known_for_sure())
+    }
+
+    fn is_from_here(&self, record: &Record) -> bool {
+        self.url().is_ok_and(|url| record.url == shown(&url))
+    }
+
+    fn url(&self) -> Result<url::Url, NetworkError> {
+        let nowhere = || NetworkError::Client { source: "there is no address to ask".into() };
+        self.mirrors.url(self.which, self.wanted.name).ok_or_else(nowhere)
     }
 
     fn whole(&mut self, watch: Watch) -> Result<bool, NetworkError> {
@@ -176,16 +254,20 @@ impl Fetch<'_> {
     }
 
     fn rest(&mut self, mut record: Record, bytes: u64, watch: Watch) -> Result<bool, NetworkError> {
+        if !self.is_from_here(&record) {
+            // By its own words no server knows what another one sent.
+            record.version = Version { length: record.version.length, ..Version::default() };
+        }
         // Nobody can be asked for no bytes at all.
         let last = record.version.length.map_or(u64::MAX, |length| length.saturating_sub(1));
-        let growing = self.part.go_on(bytes.min(last))?;
-        let got = self.ask(&Ask::Rest { from: growing.bytes, version: record.version.clone() })?;
+        let from = self.store.go_on(bytes.min(last))?;
+        let got = self.ask(&Ask::Rest { from, version: record.version.clone() })?;
         match got.verdict {
             Verdict::Rest(length) => {
                 record.version.length = Some(length);
-                match self.take(got, growing, &record, watch) {
+                match self.take(got, &record, watch) {
                     // The two pieces may have been of two versions.
-                    Err(NetworkError::Digest { .. }) => self.anew(watch),
+                    Err(NetworkError::Digest { .. } | NetworkError::Content { .. }) => self.anew(watch),
                     taken => taken,
                 }
             }
@@ -196,27 +278,29 @@ impl Fetch<'_> {
     }
 
     fn anew(&mut self, watch: Watch) -> Result<bool, NetworkError> {
-        self.part.forget()?;
+        self.store.forget()?;
         self.whole(watch)
     }
 
     /// Asks, and asks on where the answer leads.
-    fn ask(&mut self, ask: &Ask) -> Result<Got, NetworkError> {
-        self.way = Way::begin(self.address.url(), self.network.settings.insecure_http)?;
+    fn ask(&mut self, ask: &Ask) -> Result<Answered<'a>, NetworkError> {
+        self.way = Way::begin(&self.url()?, self.session.network.settings.insecure_http)?;
         loop {
-            let mut waiting = Waiting::new(self.network, self.clock, shown(self.way.here()));
-            self.requests += 1;
-            let answer = self.client.ask(self.way.here(), &ask.headers(), &mut || waiting.check())?;
+            let mut waiting = Waiting::new(self.session, shown(self.way.here()));
+            self.session.asked();
+            let client = &self.session.client;
+            let answer = client.ask(self.way.here(), &ask.headers(), &mut || waiting.check())?;
+            self.session.answered(answer.on_shared_connection);
             waiting.came(0);
-            match answer::judge(ask, &answer.head, clock::now()) {
+            match answer::judge(ask, &answer.head, crate::sys::clock::now()) {
                 Verdict::LeadsTo(to) => self.way.follow(&to)?,
-                verdict => return Ok(Got { answer, verdict, waiting }),
+                verdict => return Ok(Answered { answer, verdict, waiting }),
             }
         }
     }
 
     /// Why an answer is of no use.
-    fn failed(&self, got: Got) -> NetworkError {
+    fn failed(&self, got: Answered) -> NetworkError {
         let url = shown(self.way.here());
         let (code, status) = (got.answer.head.status, got.answer.status);
         match got.verdict {
@@ -226,67 +310,75 @@ impl Fetch<'_> {
         }
     }
 
-    fn take_whole(&mut self, got: Got, watch: Watch) -> Result<bool, NetworkError> {
+    fn take_whole(&mut self, got: Answered, watch: Watch) -> Result<bool, NetworkError> {
         let head = &got.answer.head;
         self.check_size(head.version.length, 0)?;
-        let record = Record::new(self.address.to_string(), head.version.clone(), head.is_page);
-        let growing = self.part.begin(&record)?;
-        self.take(got, growing, &record, watch)
+        let mut record = Record::new(shown(&self.url()?), head.version.clone(), head.is_page);
+        record.version.length = record.version.length.or(self.wanted.length);
+        self.store.begin(&record)?;
+        self.take(got, &record, watch)
     }
 
     /// Takes in the body of an answer behind what is here; whether it is a web page.
-    fn take(
-        &mut self,
-        mut got: Got,
-        mut growing: Growing,
-        record: &Record,
-        watch: Watch,
-    ) -> Result<bool, NetworkError> {
+    fn take(&mut self, mut got: Answered, record: &Record, watch: Watch) -> Result<bool, NetworkError> {
         let length = record.version.length;
-        self.check_size(length, growing.bytes)?;
+        self.check_size(length, self.store.bytes())?;
         let mut said = Said::default();
-        while let Some(piece) = self.next(&mut got, growing.bytes, length)? {
-            self.check_growth(growing.bytes, piece.len() as u64, length)?;
-            growing.add(&piece)?;
-            self.bytes += piece.len() as u64;
-            self.farthest = self.farthest.max(growing.bytes);
+        while let Some(piece) = self.next(&mut got, length)? {
+            self.check_growth(self.store.bytes(), piece.len() as u64, length)?;
+            self.store.add(&piece)?;
+            self.session.came(piece.len() as u64);
+            self.farthest = self.farthest.max(self.store.bytes());
             got.waiting.came(piece.len() as u64);
             got.waiting.check()?;
-            said.progress(self.clock.elapsed(), growing.bytes, length, watch);
+            said.progress(self.session.clock.elapsed(), self.store.bytes(), length, watch);
         }
-        if length.is_some_and(|length| length != growing.bytes) {
-            return Err(self.cut(growing.bytes, length, "the answer ended too early".into()));
+        if length.is_some_and(|length| length != self.store.bytes()) {
+            return Err(self.cut(length, "the answer ended too early".into()));
         }
-        let found = growing.digest();
-        if let Some(expected) = self.address.digest()
-            && expected != found
-        {
-            return Err(NetworkError::Digest { url: shown(self.way.here()), expected, found });
-        }
-        self.part.end(growing, record)?;
+        self.check_content()?;
+        self.store.end(record)?;
         Ok(record.is_page)
     }
 
-    /// The next piece of a body of which so many bytes are here.
-    fn next(&self, got: &mut Got, here: u64, length: Option<u64>) -> Result<Option<Vec<u8>>, NetworkError> {
-        let Got { answer, waiting, .. } = got;
-        self.client.next(answer, &mut || waiting.check()).map_err(|ended| match ended {
+    fn check_content(&mut self) -> Result<(), NetworkError> {
+        let url = shown(self.way.here());
+        if let Some(expected) = self.wanted.digest {
+            let found = self.store.digest();
+            if expected != found {
+                return Err(NetworkError::Digest { url, expected, found });
+            }
+        }
+        match self.wanted.check {
+            Some(check) => check(&mut self.store.read()?, &url),
+            None => Ok(()),
+        }
+    }
+
+    /// The next piece of a body.
+    fn next(&self, got: &mut Answered, length: Option<u64>) -> Result<Option<Vec<u8>>, NetworkError> {
+        let Answered { answer, waiting, .. } = got;
+        self.session.client.next(answer, &mut || waiting.check()).map_err(|ended| match ended {
             Ended::Impatient(error) => error,
-            Ended::Broken(source) => self.cut(here, length, source),
+            Ended::Broken(source) => self.cut(length, source),
         })
     }
 
-    fn cut(&self, bytes: u64, length: Option<u64>, source: Cause) -> NetworkError {
-        NetworkError::Cut { url: shown(self.way.here()), bytes, length, source }
+    fn cut(&self, length: Option<u64>, source: Cause) -> NetworkError {
+        NetworkError::Cut { url: shown(self.way.here()), bytes: self.store.bytes(), length, source }
     }
 
     /// Whether so much may come, and has room.
     fn check_size(&self, length: Option<u64>, here: u64) -> Result<(), NetworkError> {
-        let Some(length) = length else { return self.part.check_room(0) };
-        if length > self.network.max_bytes {
+        let Some(length) = length else { return self.store.check_room(0) };
+        if let Some(expected) = self.wanted.length.filter(|expected| *expected != length) {
+            let url = shown(self.way.here());
+            return Err(NetworkError::Length { url, expected, found: length });
+        }
+        if length > self.wanted.most {
             return Err(self.too_large());
         }
-        self.part.check_room(length.saturating_sub(here))
+        self.store.check_room(length.saturating_sub(here))
     }
 
     fn check_growth(&self, here: u64, more: u64, length: Option<u64>) -> Result<(), NetworkError> {
@@ -295,28 +387,45 @@ impl Fetch<'_> {
             let source = "more came than was announced".into();
             return Err(NetworkError::Answer { url: shown(self.way.here()), source });
         }
-        if bytes > self.network.max_bytes {
+        if bytes > self.wanted.most {
             return Err(self.too_large());
         }
         match length.is_none() && bytes / LOOK_EVERY > here / LOOK_EVERY {
-            true => self.part.check_room(0),
+            true => self.store.check_room(0),
             false => Ok(()),
         }
     }
 
     fn too_large(&self) -> NetworkError {
-        NetworkError::TooLarge { url: shown(self.way.here()), limit: self.network.max_bytes }
+        NetworkError::TooLarge { url: shown(self.way.here()), limit: self.wanted.most }
+    }
+}
+
+impl Failures {
+    fn out(&self) -> BTreeSet<usize> {
+        self.for_good.union(&self.this_round).copied().collect()
     }
 
-    fn pause(&self, pause: Duration) -> Result<(), NetworkError> {
-        let until = self.clock.elapsed() + pause;
-        while self.clock.elapsed() < until {
-            if self.network.interrupt.is_set() {
-                return Err(NetworkError::Interrupted { url: self.address.to_string() });
-            }
-            clock::sleep(TICK.min(pause));
+    fn add(&mut self, which: usize, error: NetworkError) {
+        match error.is_transient() {
+            true => self.this_round.insert(which),
+            false => self.for_good.insert(which),
+        };
+        if self.error.as_ref().is_none_or(|grave| !is_lie(grave) || is_lie(&error)) {
+            self.error = Some(error);
         }
-        Ok(())
+    }
+
+    /// How long to wait before those are asked again who may do better, if there are any.
+    fn retry(&mut self, tries: &mut Tries, brought: bool) -> Option<Duration> {
+        let passes = !self.this_round.is_empty();
+        self.this_round.clear();
+        let error = self.error.as_ref().filter(|error| passes && error.is_transient())?;
+        tries.after(error, brought, chance())
+    }
+
+    fn last(self) -> NetworkError {
+        self.error.unwrap_or_else(|| NetworkError::Client { source: "there is no address to ask".into() })
     }
 }
 
@@ -341,14 +450,27 @@ fn spoils_what_is_here(error: &NetworkError) -> bool {
     matches!(
         error,
         NetworkError::Digest { .. }
+            | NetworkError::Length { .. }
+            | NetworkError::Content { .. }
             | NetworkError::TooLarge { .. }
             | NetworkError::Answer { .. }
             | NetworkError::Full { .. }
     )
 }
 
-/// From 0 to 1.
-pub(super) fn chance() -> f64 {
-    let number = u16::from_str_radix(&random::hex(2), 16).unwrap_or_default();
-    f64::from(number) / f64::from(u16::MAX)
+/// Whether another server would do no better.
+fn is_ours(error: &NetworkError) -> bool {
+    matches!(
+        error,
+        NetworkError::Full { .. }
+            | NetworkError::Io(_)
+            | NetworkError::Interrupted { .. }
+            | NetworkError::CaFile { .. }
+            | NetworkError::Client { .. }
+            | NetworkError::TooLong { .. }
+    )
+}
+
+pub(super) fn is_missing(error: &NetworkError) -> bool {
+    matches!(error, NetworkError::Status { code: 403 | 404 | 410, .. })
 }

@@ -1,4 +1,4 @@
-//! One archive over a bad network: asked for politely, resumed where it broke,
+//! Things over a bad network: asked for politely, resumed where they broke,
 //! never waited for without end, and never believed more than any other file.
 
 pub mod address;
@@ -7,16 +7,29 @@ mod client;
 mod document;
 pub mod error;
 mod fetch;
+mod mirrors;
+mod objects;
 mod pace;
 mod part;
 mod redirect;
 mod retry;
+mod session;
+mod store;
 mod waiting;
 
 pub(in crate::release) use self::document::Asker;
 pub(in crate::release) use self::document::Document;
 pub use self::fetch::Fetched;
-pub use self::fetch::Network;
 pub use self::fetch::fetch;
 pub use self::fetch::forget;
+pub use self::mirrors::Mirrors;
+pub use self::objects::Accept;
+pub use self::objects::Object;
+pub use self::objects::Told;
+pub use self::objects::document;
+pub use self::objects::file;
+pub use self::objects::forget_all;
+pub use self::objects::objects;
 pub(super) use self::part::digest_of;
+pub use self::session::Network;
+pub use self::session::Session;

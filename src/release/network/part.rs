@@ -16,6 +16,7 @@ use crate::base::digest::Sha256;
 use crate::base::json;
 use crate::release::network::answer::Version;
 use crate::release::network::error::NetworkError;
+use crate::release::network::store::Store;
 use crate::sys::clock;
 use crate::sys::disk;
 use crate::sys::fault;
@@ -28,10 +29,10 @@ const BUFFER: usize = 128 * 1024;
 const LEFT_TO_OTHERS: u64 = 16 << 20;
 
 /// The files of one address.
-#[derive(Debug)]
 pub(super) struct Part {
     folder: PathBuf,
     key: String,
+    growing: Option<Growing>,
 }
 
 /// What is known of them.
@@ -63,17 +64,17 @@ pub(super) enum Here {
 }
 
 /// Takes content in and hashes it on the way.
-pub(super) struct Growing {
+struct Growing {
     file: File,
     path: PathBuf,
     hasher: Hasher,
-    pub bytes: u64,
+    bytes: u64,
 }
 
 impl Part {
     pub fn new(folder: &Path, key: String) -> Result<Part, NetworkError> {
         fs::create_folders(folder, 0o700)?;
-        Ok(Part { folder: folder.to_owned(), key })
+        Ok(Part { folder: folder.to_owned(), key, growing: None })
     }
 
     pub fn whole_path(&self) -> PathBuf {
@@ -88,7 +89,45 @@ impl Part {
         self.folder.join(format!("{}.json", self.key))
     }
 
-    pub fn look(&self) -> Result<Here, NetworkError> {
+    pub fn forget(&self) -> Result<(), NetworkError> {
+        for path in [self.record_path(), self.part_path(), self.whole_path()] {
+            fs::remove_file_if_present(&path)?;
+        }
+        Ok(())
+    }
+
+    /// The wholes and parts of other addresses go away.
+    pub fn forget_others(&self) -> Result<(), NetworkError> {
+        self.forget_but(|name| name.starts_with(&self.key))
+    }
+
+    pub fn forget_all(&self) -> Result<(), NetworkError> {
+        self.forget_but(|_| false)
+    }
+
+    fn forget_but(&self, stays: impl Fn(&str) -> bool) -> Result<(), NetworkError> {
+        for other in fs::list(&self.folder)? {
+            if !other.file_name().is_some_and(|name| stays(&name.to_string_lossy())) {
+                fs::remove_file_if_present(&other)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, record: &Record) -> Result<(), NetworkError> {
+        let path = self.record_path();
+        let text = json::pretty(record).map_err(|error| IoError::new("write", &path, error))?;
+        Ok(fs::write_durable(&path, &text)?)
+    }
+
+    fn not_begun(&self) -> NetworkError {
+        let source = std::io::Error::other("it was not begun");
+        IoError::new("write", self.part_path(), source).into()
+    }
+}
+
+impl Store for Part {
+    fn look(&self) -> Result<Here, NetworkError> {
         let Some(bytes) = fs::read_if_present(&self.record_path())? else { return Ok(Here::Nothing) };
         // What cannot be understood is fetched anew.
         let Ok(record) = json::read_format::<Record>(&bytes, FORMAT) else { return Ok(Here::Nothing) };
@@ -107,49 +146,60 @@ impl Part {
         }
     }
 
-    /// A part without content; whatever was here of the address goes away.
-    pub fn begin(&self, record: &Record) -> Result<Growing, NetworkError> {
+    fn begin(&mut self, record: &Record) -> Result<(), NetworkError> {
         self.forget()?;
         self.write(record)?;
         let path = self.part_path();
         let (file, hasher) = (fs::create(&path)?, Hasher::new(Algorithms::Sha256));
-        Ok(Growing { file, path, hasher, bytes: 0 })
+        self.growing = Some(Growing { file, path, hasher, bytes: 0 });
+        Ok(())
     }
 
-    /// The part that is here, or its first `bytes`.
-    pub fn go_on(&self, bytes: u64) -> Result<Growing, NetworkError> {
+    fn go_on(&mut self, bytes: u64) -> Result<u64, NetworkError> {
         let path = self.part_path();
         let file = fs::open_to_change(&path)?;
         file.set_len(bytes).map_err(|source| IoError::new("cut", &path, source))?;
         let (hasher, found) = hashed(&file, &path)?;
-        Ok(Growing { file, path, hasher, bytes: found })
+        self.growing = Some(Growing { file, path, hasher, bytes: found });
+        Ok(found)
     }
 
-    /// Gives the whole its name. The wholes and parts of other addresses go away.
-    pub fn end(&self, growing: Growing, record: &Record) -> Result<(), NetworkError> {
-        let Growing { file, path, hasher, .. } = growing;
+    fn add(&mut self, bytes: &[u8]) -> Result<(), NetworkError> {
+        match &mut self.growing {
+            Some(growing) => growing.add(bytes),
+            None => Err(self.not_begun()),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.growing.as_ref().map_or(0, |growing| growing.bytes)
+    }
+
+    fn digest(&self) -> Sha256 {
+        let hasher = self.growing.as_ref().map(|growing| growing.hasher.clone());
+        hasher.unwrap_or_else(|| Hasher::new(Algorithms::Sha256)).finish().0
+    }
+
+    fn read(&mut self) -> Result<Box<dyn Read + '_>, NetworkError> {
+        Ok(Box::new(fs::open(&self.part_path())?))
+    }
+
+    /// Gives the whole its name.
+    fn end(&mut self, record: &Record) -> Result<(), NetworkError> {
+        let Some(Growing { file, path, hasher, .. }) = self.growing.take() else {
+            return Err(self.not_begun());
+        };
         fs::sync_file(&file, &path)?;
         fs::rename(&path, &self.whole_path())?;
-        self.write(&Record { digest: Some(hasher.finish().0), ..record.clone() })?;
-        for other in fs::list(&self.folder)? {
-            let is_ours = other.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&self.key));
-            if !is_ours {
-                fs::remove_file_if_present(&other)?;
-            }
-        }
-        Ok(())
+        self.write(&Record { digest: Some(hasher.finish().0), ..record.clone() })
     }
 
-    pub fn forget(&self) -> Result<(), NetworkError> {
-        for path in [self.record_path(), self.part_path(), self.whole_path()] {
-            fs::remove_file_if_present(&path)?;
-        }
-        Ok(())
+    fn forget(&mut self) -> Result<(), NetworkError> {
+        self.growing = None;
+        Part::forget(self)
     }
 
-    /// Refuses what the disk has no room for, before it is full; `bytes` are
-    /// known to come.
-    pub fn check_room(&self, bytes: u64) -> Result<(), NetworkError> {
+    fn check_room(&self, bytes: u64) -> Result<(), NetworkError> {
         let free = disk::space(&self.folder)?.free_bytes;
         if bytes.saturating_add(LEFT_TO_OTHERS) <= free {
             return Ok(());
@@ -163,25 +213,15 @@ impl Part {
         let source = std::io::Error::new(std::io::ErrorKind::StorageFull, text);
         Err(NetworkError::Full { path: fs::shown(&self.part_path()), source })
     }
-
-    fn write(&self, record: &Record) -> Result<(), NetworkError> {
-        let path = self.record_path();
-        let text = json::pretty(record).map_err(|error| IoError::new("write", &path, error))?;
-        Ok(fs::write_durable(&path, &text)?)
-    }
 }
 
 impl Growing {
-    pub fn add(&mut self, bytes: &[u8]) -> Result<(), NetworkError> {
+    fn add(&mut self, bytes: &[u8]) -> Result<(), NetworkError> {
         let written = fault::point("fetch.write").and_then(|()| self.file.write_all(bytes));
         written.map_err(|source| IoError::new("write", &self.path, source))?;
         self.hasher.update(bytes);
         self.bytes += bytes.len() as u64;
         Ok(())
-    }
-
-    pub fn digest(&self) -> Sha256 {
-        self.hasher.clone().finish().0
     }
 }
 
@@ -234,30 +274,38 @@ mod tests {
 
     #[test]
     fn a_part_grows_to_the_whole() {
-        let bench = Bench::new();
-        let part = &bench.part;
+        let mut bench = Bench::new();
+        let record = bench.record();
+        let part = &mut bench.part;
         assert!(matches!(part.look(), Ok(Here::Nothing)));
-        let mut growing = part.begin(&bench.record()).unwrap();
-        growing.add(b"abcd").unwrap();
-        drop(growing);
+        part.begin(&record).unwrap();
+        part.add(b"abcd").unwrap();
         assert!(matches!(part.look(), Ok(Here::Part { bytes: 4, .. })));
-        let mut growing = part.go_on(2).unwrap();
-        growing.add(b"c").unwrap();
-        assert_eq!(growing.digest(), Sha256::of(b"abc"));
+        assert_eq!(part.go_on(2).unwrap(), 2);
+        part.add(b"c").unwrap();
+        assert_eq!((part.bytes(), part.digest()), (3, Sha256::of(b"abc")));
+        let mut content = Vec::new();
+        part.read().unwrap().read_to_end(&mut content).unwrap();
+        assert_eq!(content, b"abc");
         fs::write_durable(&bench.folder.path().join("download/other.part"), b"x").unwrap();
-        part.end(growing, &bench.record()).unwrap();
+        part.end(&record).unwrap();
+        assert!(part.add(b"more").is_err(), "it is over");
+        part.forget_others().unwrap();
         assert_eq!(bench.names(), ["k.archive", "k.json"]);
-        assert!(matches!(part.look(), Ok(Here::Whole { digest, .. }) if digest == Sha256::of(b"abc")));
+        assert!(matches!(bench.part.look(), Ok(Here::Whole { digest, .. }) if digest == Sha256::of(b"abc")));
+        bench.part.forget_all().unwrap();
+        assert!(bench.names().is_empty());
     }
 
     #[test]
     fn what_is_not_as_recorded_is_nothing() {
-        let bench = Bench::new();
-        let mut growing = bench.part.begin(&bench.record()).unwrap();
-        growing.add(b"abc").unwrap();
+        let mut bench = Bench::new();
+        let record = bench.record();
+        bench.part.begin(&record).unwrap();
+        bench.part.add(b"abc").unwrap();
         bench.part.write(&Record { boot: "another".into(), ..bench.record() }).unwrap();
         assert!(matches!(bench.part.look(), Ok(Here::Nothing)), "begun before the machine was started");
-        bench.part.end(growing, &bench.record()).unwrap();
+        bench.part.end(&record).unwrap();
         fs::write_durable(&bench.part.whole_path(), b"abd").unwrap();
         assert!(matches!(bench.part.look(), Ok(Here::Nothing)), "another content");
         fs::write_durable(&bench.part.record_path(), b"{}").unwrap();

@@ -1,46 +1,42 @@
 //! One wait for one answer, and everything that ends it.
 
 use crate::release::network::error::NetworkError;
-use crate::release::network::fetch::Network;
 use crate::release::network::pace::Impatience;
 use crate::release::network::pace::Pace;
 use crate::release::network::pace::Patience;
-use crate::sys::clock::Stopwatch;
-use crate::sys::signal::Interrupt;
+use crate::release::network::session::Session;
 
-pub(super) struct Waiting {
+pub(super) struct Waiting<'s> {
     url: String,
     pace: Pace,
     patience: Patience,
     total: std::time::Duration,
-    /// Since the first attempt.
-    clock: Stopwatch,
-    interrupt: Interrupt,
+    session: &'s Session,
 }
 
-impl Waiting {
-    pub fn new(network: &Network, clock: Stopwatch, url: String) -> Waiting {
-        let settings = &network.settings;
+impl Waiting<'_> {
+    pub fn new(session: &Session, url: String) -> Waiting<'_> {
+        let settings = &session.network.settings;
         let patience = Patience {
             stall: settings.stall_seconds.get(),
-            least_rate: settings.least_bytes_per_second,
+            least_rate: session.least_rate(),
             rate_over: settings.rate_seconds.get(),
         };
-        let (pace, total) = (Pace::new(patience, clock.elapsed()), settings.total_seconds.get());
-        Waiting { url, pace, patience, total, clock, interrupt: network.interrupt.clone() }
+        let (pace, total) = (Pace::new(patience, session.clock.elapsed()), settings.total_seconds.get());
+        Waiting { url, pace, patience, total, session }
     }
 
     /// So many bytes of content came, or the head.
     pub fn came(&mut self, bytes: u64) {
-        self.pace.came(self.clock.elapsed(), bytes);
+        self.pace.came(self.session.clock.elapsed(), bytes);
     }
 
     pub fn check(&mut self) -> Result<(), NetworkError> {
         let url = || self.url.clone();
-        if self.interrupt.is_set() {
+        if self.session.is_interrupted() {
             return Err(NetworkError::Interrupted { url: url() });
         }
-        let now = self.clock.elapsed();
+        let now = self.session.clock.elapsed();
         if now >= self.total {
             return Err(NetworkError::TooLong { url: url(), limit: self.total });
         }
