@@ -45,6 +45,7 @@ pub(super) fn release_by_way_of(
         incoming: path,
         network: Network::default(),
         live: None,
+        home: None,
     };
     let source = match fs::is_folder(path) {
         true => Source::Folder(path.to_owned()),

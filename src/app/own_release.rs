@@ -47,7 +47,7 @@ pub(super) fn stage(
     let folder = held.site.state.runner().join("own-release");
     gather(&texts, &manifest, &folder)?;
     let from = folder.to_string_lossy().into_owned();
-    let request = stage::Request { from, version: None, complete: false };
+    let request = stage::Request { from: Some(from), version: None, complete: false };
     stage::stage_here(&held.site, &request, interrupt, listener)?;
     Ok(fs::remove_folder_all(&folder)?)
 }

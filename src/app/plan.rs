@@ -13,6 +13,7 @@ use crate::app::report::Approved;
 use crate::app::report::ChangeView;
 use crate::app::report::DiffView;
 use crate::app::report::PlanView;
+use crate::app::report::SourceView;
 use crate::app::report::Version;
 use crate::app::schema::TableStepView;
 use crate::base::exit::Exit;
@@ -104,6 +105,7 @@ pub(super) fn view(site: &Site, plan: &Plan, diff: &Diff) -> Result<PlanView, Fa
         id: plan.id.to_string(),
         from: Version { version: sealed.from.version.clone() },
         to: Version { version: sealed.to.version.clone() },
+        source: source(site, plan)?,
         changes: sealed.changes.iter().map(change_view).collect(),
         counts: kinds,
         statements,
@@ -118,6 +120,17 @@ pub(super) fn view(site: &Site, plan: &Plan, diff: &Diff) -> Result<PlanView, Fa
         approved: is_approved(site, plan)?,
         diffs: diffs(site, plan, diff)?,
     })
+}
+
+/// Where that came from which the plan installs.
+fn source(site: &Site, plan: &Plan) -> Result<Option<SourceView>, Failure> {
+    let origin = Staging::open(&site.state.staging())?.origin()?;
+    let origin = origin.filter(|origin| origin.manifest == plan.sealed.to.manifest);
+    Ok(origin.map(|origin| SourceView {
+        from: origin.source,
+        trust: origin.trust.name().into(),
+        signed: origin.signed,
+    }))
 }
 
 pub(super) fn is_approved(site: &Site, plan: &Plan) -> Result<bool, Failure> {

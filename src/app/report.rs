@@ -13,6 +13,7 @@ use crate::base::digest::Md5;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::path::SitePath;
+use crate::release::staging::Signed;
 
 /// What a verb answers, and how it ended.
 #[derive(Clone, Debug)]
@@ -70,7 +71,37 @@ pub struct Stage {
     pub fetched_bytes: u64,
     pub requests: u64,
     pub trust: String,
+    /// What a full download would have been, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full_bytes: Option<u64>,
+    /// Who signed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
     pub notes: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct SourceView {
+    pub from: String,
+    pub trust: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
+}
+
+impl SourceView {
+    /// In a sentence.
+    pub fn told(&self) -> String {
+        match (&self.signed, self.trust.as_str()) {
+            (Some(signed), _) => format!(
+                "signed: {}, by keys that lead back to the root {}, which this site trusts",
+                signed.reference,
+                signed.root.short()
+            ),
+            (None, "signed") => "signed by a key that this site trusts".into(),
+            (None, "list") => "digests from a published list".into(),
+            _ => "nobody signed it: it is as trustworthy as the place you got it from".into(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -83,6 +114,8 @@ pub struct PlanView {
     pub id: String,
     pub from: Version,
     pub to: Version,
+    /// Where the release came from, and why it is believed.
+    pub source: Option<SourceView>,
     pub changes: Vec<ChangeView>,
     pub counts: BTreeMap<String, u64>,
     pub statements: Vec<String>,

@@ -1,6 +1,6 @@
 //! `stage` and `discard`.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use crate::app::desk::Held;
 use crate::app::desk::Listener;
@@ -14,10 +14,12 @@ use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::Made;
 use crate::release::archive::Limits;
 use crate::release::network::Network;
+use crate::release::obtain::Home;
 use crate::release::source::Source;
 use crate::release::stage;
 use crate::release::stage::Options;
 use crate::release::staging::Staging;
+use crate::release::trust::Store;
 use crate::release::vendor::take::Pick;
 use crate::site::Site;
 use crate::site::settings::Versions;
@@ -27,7 +29,8 @@ use crate::sys::signal::Interrupt;
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub from: String,
+    /// Nothing: where the settings look for releases.
+    pub from: Option<String>,
     pub version: Option<String>,
     /// A folder without a manifest is the whole release.
     pub complete: bool,
@@ -57,9 +60,10 @@ pub(super) fn stage_within(
     interrupt: &Interrupt,
     listener: Listener,
 ) -> Result<Stage, Failure> {
-    let source = Source::parse(&request.from)?;
-    let (inbox, incoming) = (site.inbox(), site.incoming());
-    let options = options(site, request, interrupt, &inbox, &incoming);
+    let from = request.from.as_deref().unwrap_or(&site.settings.policy.from);
+    let source = source(site, from)?;
+    let places = Places::of(site);
+    let options = options(site, request, interrupt, &places);
     let staging = Staging::open(&site.state.staging())?;
     let watch: Watch = &mut |step, event| listener(None, step, event);
     let staged = match source {
@@ -84,16 +88,44 @@ pub(super) fn stage_within(
         fetched_bytes: staged.origin.fetched_bytes,
         requests: staged.origin.requests,
         trust: staged.origin.trust.name().into(),
+        full_bytes: staged.origin.full_bytes,
+        signed: staged.origin.signed.clone(),
         notes,
     })
+}
+
+/// What is named; an address that the site trusts needs no slash at its end.
+fn source(site: &Site, from: &str) -> Result<Source, Failure> {
+    let source = Source::parse(from)?;
+    if let Source::Url(address) = &source
+        && address.digest().is_none()
+        && Store::open(&site.state.trust()).find(address.url().as_str())?.is_some()
+    {
+        return Ok(Source::Reference(address.url().clone()));
+    }
+    Ok(source)
+}
+
+/// Folders of a site that staging looks into.
+pub(super) struct Places {
+    inbox: PathBuf,
+    incoming: PathBuf,
+    trust: PathBuf,
+    installed: PathBuf,
+}
+
+impl Places {
+    pub(super) fn of(site: &Site) -> Places {
+        let (trust, installed) = (site.state.trust(), site.state.installed());
+        Places { inbox: site.inbox(), incoming: site.incoming(), trust, installed }
+    }
 }
 
 pub(super) fn options<'a>(
     site: &'a Site,
     request: &'a Request,
     interrupt: &Interrupt,
-    inbox: &'a Path,
-    incoming: &'a Path,
+    places: &'a Places,
 ) -> Options<'a> {
     Options {
         profile: &site.profile,
@@ -101,10 +133,16 @@ pub(super) fn options<'a>(
         version: request.version.as_deref(),
         extent: request.complete.then_some(Extent::Complete),
         limits: limits(site),
-        inbox,
-        incoming,
+        inbox: &places.inbox,
+        incoming: &places.incoming,
         network: network(site, interrupt),
         live: Some(&site.root),
+        home: Some(Home {
+            trust: &places.trust,
+            installed: &places.installed,
+            root: &site.root,
+            policy: &site.settings.policy,
+        }),
     }
 }
 

@@ -81,7 +81,8 @@ pub enum Verb {
     #[command(after_help = "Example: entracte check --json")]
     Check,
     /// Bring a release here and verify it; nothing of the site is touched
-    #[command(after_help = "Examples: entracte stage --from wordpress-6.9.zip\n          \
+    #[command(after_help = "Examples: entracte stage --from https://releases.example.org/shop/\n          \
+        entracte stage --from wordpress-6.9.zip\n          \
         entracte stage --from https://downloads.example.org/wordpress-6.9.zip#sha256=DIGEST\n          \
         entracte stage --from vendor --version 6.8.7")]
     Stage(StageArgs),
@@ -270,12 +271,14 @@ pub struct InitArgs {
 
 #[derive(Args, Debug)]
 pub struct StageArgs {
-    /// An archive, its URL (https, http, file; `#sha256=DIGEST` behind it is verified), a folder,
-    /// `inbox`, `inbox:NAME`, `incoming`, `vendor` (what the application's vendor publishes), a
-    /// repository (`git+URL#BRANCH`) or an old server (`yacs+URL`)
-    #[arg(long, value_name = "SOURCE", default_value = "inbox")]
-    pub from: String,
-    /// The version, where the release does not say it; of the vendor: the one to take
+    /// The URL of a reference that the site trusts (`https://host/path/`); an archive, its URL (https,
+    /// http, file; `#sha256=DIGEST` behind it is verified), a bundle, a folder, `inbox`, `inbox:NAME`,
+    /// `incoming`, `vendor` (what the application's vendor publishes), a repository
+    /// (`git+URL#BRANCH`) or an old server (`yacs+URL`); default: `policy.from` of the settings
+    #[arg(long, value_name = "SOURCE")]
+    pub from: Option<String>,
+    /// The version that is wanted of a reference or a vendor; else, the version where the release
+    /// does not say it
     #[arg(long, value_name = "V")]
     pub version: Option<String>,
     /// A folder holds the whole release: what is not in it is obsolete
@@ -314,7 +317,7 @@ pub struct ApplyArgs {
 
 #[derive(Args, Debug)]
 pub struct UpdateArgs {
-    /// As in `stage`; default: the inbox, or with --auto what the policy says
+    /// As in `stage`
     #[arg(long, value_name = "SOURCE")]
     pub from: Option<String>,
     /// Ask nobody: the policy of the settings decides, a failure is taken back, and somebody is told

@@ -52,12 +52,12 @@ pub fn stage(stage: &Stage, manner: &Manner) -> String {
         stage.files,
         bytes(stage.bytes)
     ));
-    let trust = match stage.trust.as_str() {
-        "signed" => "signed by a key that this site trusts",
-        "list" => "digests from a published list",
-        _ => "nobody signed it: it is as trustworthy as the place you got it from",
-    };
-    text.row("trust", trust);
+    if let Some(full) = stage.full_bytes.filter(|full| *full > stage.fetched_bytes) {
+        let saved = 100.0 * (full - stage.fetched_bytes) as f64 / full as f64;
+        text.row("saved", &format!("{saved:.0} % of a full download of {}", bytes(full)));
+    }
+    let source = SourceView { from: String::new(), trust: stage.trust.clone(), signed: stage.signed.clone() };
+    text.row("trust", &source.told());
     text.notes(&stage.notes);
     text.next("entracte plan", "see what would change");
     text.into_text()
@@ -71,8 +71,8 @@ pub fn plan(plan: &PlanView, all: bool, manner: &Manner) -> String {
     }
     text.line(&format!("plan {}", manner.paint(Paint::Bold, &plan.id[..16.min(plan.id.len())])));
     text.row("update", &format!("{} -> {}", plan.from.version, plan.to.version));
-    if let Some(check) = plan.checks.iter().find(|check| check.name == "source") {
-        text.row("source", &check.detail);
+    if let Some(source) = &plan.source {
+        text.row("release", &format!("from {}; {}", source.from, source.told()));
     }
     let count = |kind: &str| plan.counts.get(kind).copied().unwrap_or_default();
     text.row(

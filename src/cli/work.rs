@@ -117,9 +117,8 @@ pub(super) fn update(session: &mut Session, args: UpdateArgs) -> Exit {
     if args.auto {
         return unattended::update(session, args.from, args.unproven);
     }
-    let from = args.from.unwrap_or_else(|| "inbox".into());
     let request = update::Request {
-        stage: stage::Request { from, version: args.version, complete: args.complete },
+        stage: stage::Request { from: args.from, version: args.version, complete: args.complete },
         reinstall: if args.reinstall { Reinstall::Everything } else { Reinstall::No },
     };
     let place = session.place.clone();

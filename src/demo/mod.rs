@@ -120,7 +120,8 @@ fn update(folder: &Path, site: &Path, server: &Server) -> Result<(), Failure> {
     let place = Place { site: Some(site.to_owned()), ..Place::default() };
     let mut listener = |_: Option<&str>, step: Option<Step>, event: Event| tell(step, &event);
     let from = folder.join("release-2.0").to_string_lossy().into_owned();
-    let request = stage::Request { from, version: Some(Release::New.version().into()), complete: true };
+    let request =
+        stage::Request { from: Some(from), version: Some(Release::New.version().into()), complete: true };
     let staged = stage::stage(&place, &request, &mut listener)?.result;
     tell(
         Some(Step::Stage),

@@ -19,9 +19,11 @@ use crate::base::tree::Tree;
 use crate::integrity::manifest::Extent;
 use crate::integrity::scan;
 use crate::release::archive::Archive;
+use crate::release::archive::ArchiveError;
 use crate::release::archive::Limits;
 use crate::release::archive::MemberKind;
 use crate::release::network;
+use crate::release::obtain::ObtainError;
 use crate::release::source::Found;
 use crate::release::source::Source;
 use crate::release::source::SourceError;
@@ -70,6 +72,7 @@ pub(super) fn take_in(
 ) -> Result<Content, StageError> {
     match found {
         Found::Folder(path) => from_folder(path, source, staging, extent, watch),
+        Found::Reference(_) => Err(StageError::NoSite { source_name: source.text() }),
         Found::Archive(path) => {
             let before = Mark::of(path)?;
             if source.may_be_in_the_making() {
@@ -93,6 +96,34 @@ fn must_have(path: &Path, source: &Source) -> Result<(), StageError> {
     }
 }
 
+/// Puts all content of an archive into staging.
+pub(super) fn unpack(
+    path: &Path,
+    staging: &Staging,
+    limits: &Limits,
+    watch: Watch,
+) -> Result<(), ObtainError> {
+    let archive = Archive::open(path, limits)?;
+    fill(&archive, staging, watch).map(drop).map_err(|error| match error {
+        Unfilled::Archive(error) => error.into(),
+        Unfilled::Staging(error) => error.into(),
+    })
+}
+
+enum Unfilled {
+    Archive(ArchiveError),
+    Staging(StagingError),
+}
+
+impl From<Unfilled> for StageError {
+    fn from(error: Unfilled) -> StageError {
+        match error {
+            Unfilled::Archive(error) => error.into(),
+            Unfilled::Staging(error) => error.into(),
+        }
+    }
+}
+
 pub(super) fn from_archive(
     path: &Path,
     staging: &Staging,
@@ -101,6 +132,25 @@ pub(super) fn from_archive(
 ) -> Result<Content, StageError> {
     watch(Some(Step::Stage), Event::Log { line: format!("checking {}", fs::shown(path)) });
     let archive = Archive::open(path, limits)?;
+    let (digests, written) = (archive.digests(), fill(&archive, staging, watch)?);
+    let mut tree = Tree::new();
+    for member in archive.members() {
+        let kind = match &member.kind {
+            MemberKind::Link { target } => Kind::Link { target: target.clone().into_bytes() },
+            MemberKind::Folder => Kind::Folder,
+            MemberKind::File { size } => match digests.get(&member.path) {
+                Some(digest) => Kind::File { size: *size, sha256: *digest, md5: None },
+                None => continue,
+            },
+        };
+        let meta = Meta { mode: member.mode, ..Meta::default() };
+        tree.insert(TreePath::from(&member.path), Node { kind, meta });
+    }
+    Ok(Content { tree, written, notes: Vec::new(), extent: Extent::Complete, said: Said::default() })
+}
+
+/// How many bytes staging did not have.
+fn fill(archive: &Archive, staging: &Staging, watch: Watch) -> Result<u64, Unfilled> {
     let (digests, total) = (archive.digests(), archive.members().len() as u64);
     let (mut done, mut written, mut failed) = (0, 0, None);
     archive
@@ -123,21 +173,8 @@ pub(super) fn from_archive(
             watch(Some(Step::Stage), Event::Progress { what, done, total, bytes, total_bytes: 0 });
             Ok(())
         })
-        .map_err(|error| failed.map_or(StageError::Archive(error), StageError::Staging))?;
-    let mut tree = Tree::new();
-    for member in archive.members() {
-        let kind = match &member.kind {
-            MemberKind::Link { target } => Kind::Link { target: target.clone().into_bytes() },
-            MemberKind::Folder => Kind::Folder,
-            MemberKind::File { size } => match digests.get(&member.path) {
-                Some(digest) => Kind::File { size: *size, sha256: *digest, md5: None },
-                None => continue,
-            },
-        };
-        let meta = Meta { mode: member.mode, ..Meta::default() };
-        tree.insert(TreePath::from(&member.path), Node { kind, meta });
-    }
-    Ok(Content { tree, written, notes: Vec::new(), extent: Extent::Complete, said: Said::default() })
+        .map_err(|error| failed.map_or(Unfilled::Archive(error), Unfilled::Staging))?;
+    Ok(written)
 }
 
 fn from_folder(

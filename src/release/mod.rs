@@ -1,12 +1,14 @@
 //! Where new files come from, and why they are trusted.
 
 pub mod archive;
+pub mod choose;
 mod content;
 mod describe;
 pub mod git;
 #[cfg(test)]
 mod mutated;
 pub mod network;
+pub mod obtain;
 pub mod publish;
 pub mod reference;
 pub mod serve;

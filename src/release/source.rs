@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use url::Url;
+
 use crate::base::digest::Sha256;
 use crate::base::escape;
 use crate::base::exit::Exit;
@@ -11,7 +13,11 @@ use crate::release::git::Repository;
 use crate::release::git::RepositoryError;
 use crate::release::network::address::Address;
 use crate::release::network::address::AddressError;
+use crate::release::network::address::shown;
 use crate::release::network::error::NetworkError;
+use crate::release::obtain::Where;
+use crate::release::obtain::bundle::Bundle;
+use crate::release::obtain::is_reference;
 use crate::release::yacs::Server;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
@@ -37,6 +43,8 @@ pub enum Source {
     Yacs(Server),
     /// Whatever the application's vendor publishes.
     Vendor,
+    /// A place where signed releases are published.
+    Reference(Url),
 }
 
 /// What is really read.
@@ -44,6 +52,7 @@ pub enum Source {
 pub enum Found {
     Archive(PathBuf),
     Folder(PathBuf),
+    Reference(Where),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +153,10 @@ impl Source {
             return Ok(Source::Yacs(Server::parse(text)?));
         }
         if Address::is_meant(text) {
-            return Ok(Source::Url(Address::parse(text)?));
+            return match Address::folder(text)? {
+                Some(url) => Ok(Source::Reference(url)),
+                None => Ok(Source::Url(Address::parse(text)?)),
+            };
         }
         let path = PathBuf::from(text);
         match fs::is_folder(&path) {
@@ -165,6 +177,7 @@ impl Source {
             Source::Git(repository) => repository.to_string(),
             Source::Yacs(server) => server.to_string(),
             Source::Vendor => "vendor".into(),
+            Source::Reference(url) => shown(url),
         }
     }
 
@@ -182,10 +195,30 @@ impl Source {
     }
 
     pub fn find(&self, inbox: &Path, incoming: &Path, fetch: Fetcher) -> Result<Found, SourceError> {
+        Ok(match self.look(inbox, incoming, fetch)? {
+            Found::Archive(path) if Bundle::is_meant(&path) => Found::Reference(Where::Bundle(path)),
+            Found::Folder(path) if is_reference(&path) => Found::Reference(Where::Folder(path)),
+            found => found,
+        })
+    }
+
+    fn look(&self, inbox: &Path, incoming: &Path, fetch: Fetcher) -> Result<Found, SourceError> {
         match self {
+            Source::Reference(url) => match url.scheme() {
+                "file" => {
+                    let path = url.to_file_path().map_err(|()| AddressError::Host { url: shown(url) })?;
+                    match is_reference(&path) {
+                        true => Ok(Found::Folder(path)),
+                        false if fs::exists(&path) => Err(AddressError::Folder { url: shown(url) }.into()),
+                        false => Err(SourceError::Missing { path: fs::shown(&path) }),
+                    }
+                }
+                _ => Ok(Found::Reference(Where::Server(url.clone()))),
+            },
             Source::Url(address) => match address.file() {
                 None => Ok(Found::Archive(fetch(address)?)),
                 Some(path) if fs::is_file(&path) => Ok(Found::Archive(path)),
+                Some(path) if is_reference(&path) => Ok(Found::Folder(path)),
                 Some(path) if fs::is_folder(&path) => {
                     Err(AddressError::Folder { url: address.to_string() }.into())
                 }
@@ -250,11 +283,13 @@ mod tests {
         for text in ["https://x/a.zip", "HTTP://x/a.zip", "file:///a.zip"] {
             assert!(matches!(Source::parse(text), Ok(Source::Url(_))), "{text}");
         }
+        for text in ["https://x/", "https://x/r/", "https://x", "file:///srv/r/"] {
+            assert!(matches!(Source::parse(text), Ok(Source::Reference(_))), "{text}");
+        }
         for text in [
             "inbox:",
             "inbox:../a.zip",
             "inbox:.hidden",
-            "https://x/",
             "ftp://x/a.zip",
             "git+https://me:hunter2@x/y",
             "/no/such",

@@ -31,6 +31,10 @@ use crate::release::network;
 use crate::release::network::Fetched;
 use crate::release::network::Network;
 use crate::release::network::error::NetworkError;
+use crate::release::obtain::Home;
+use crate::release::obtain::ObtainError;
+use crate::release::obtain::is_reference;
+use crate::release::obtain::obtain;
 use crate::release::source::Found;
 use crate::release::source::Source;
 use crate::release::source::SourceError;
@@ -66,6 +70,8 @@ pub struct Options<'a> {
     pub network: Network,
     /// The live tree: what it has already need not be fetched.
     pub live: Option<&'a Path>,
+    /// The site that follows a reference; without one, none is believed.
+    pub home: Option<Home<'a>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +110,10 @@ pub enum StageError {
     Io(#[from] IoError),
     #[error(transparent)]
     Network(#[from] NetworkError),
+    #[error("{source_name} is a reference, and there is no site here that could trust it")]
+    NoSite { source_name: String },
+    #[error(transparent)]
+    Obtain(#[from] ObtainError),
     #[error(transparent)]
     Proof(#[from] ProofError),
     #[error(transparent)]
@@ -125,6 +135,8 @@ impl Fault for StageError {
             StageError::Missing { .. } | StageError::NotAsListed { .. } | StageError::NotAsOffered { .. } => {
                 Exit::Untrusted
             }
+            StageError::NoSite { .. } => Exit::Refused,
+            StageError::Obtain(error) => error.exit(),
             StageError::Manifest(error) => error.exit(),
             StageError::Empty => Exit::Failed,
             StageError::Sent { source, .. } => source.exit(),
@@ -159,6 +171,10 @@ impl Fault for StageError {
             StageError::Io(error) => error.hints(),
             StageError::Network(error) => error.hints(),
             StageError::Proof(error) => error.hints(),
+            StageError::Obtain(error) => error.hints(),
+            StageError::NoSite { .. } => {
+                vec!["adopt the site first, then `entracte trust add` and `entracte stage --from`".into()]
+            }
             StageError::Source(error) => error.hints(),
             StageError::Staging(error) => error.hints(),
             StageError::Yacs(error) => error.hints(),
@@ -172,6 +188,7 @@ impl Fault for StageError {
             StageError::Source(error) => error.is_network(),
             StageError::Git(error) => error.is_network(),
             StageError::Yacs(error) => error.is_network(),
+            StageError::Obtain(error) => error.is_network(),
             _ => false,
         }
     }
@@ -211,7 +228,10 @@ pub fn stage_vouched(
     let (content, fetched, proved) = match source {
         Source::Git(repository) => (git::bring(repository, staging, options, watch)?, None, None),
         Source::Yacs(server) => (yacs::bring(server, staging, options, watch)?, None, None),
-        _ => files(source, voucher.as_mut(), staging, options, watch)?,
+        _ => match files(source, voucher.as_mut(), staging, options, watch)? {
+            Files::Taken(content, fetched, proved) => (content, fetched, proved),
+            Files::Obtained(staged) => return Ok(staged),
+        },
     };
     let described = describe(source, staging, options, content, fetched);
     let staged = match described.and_then(|staged| vouch(staged, voucher, proved, options, staging)) {
@@ -226,15 +246,29 @@ pub fn stage_vouched(
     Ok(staged)
 }
 
-/// What one archive or folder holds, and how it was proved.
+/// What became of an archive, a folder or a reference.
+enum Files {
+    /// Its content is in staging, and it may have been proved.
+    Taken(Content, Option<Fetched>, Option<Proved>),
+    /// It was signed, and is staged.
+    Obtained(Staged),
+}
+
 fn files(
     source: &Source,
     voucher: Option<&mut Voucher>,
     staging: &Staging,
     options: &Options,
     watch: Watch,
-) -> Result<(Content, Option<Fetched>, Option<Proved>), StageError> {
+) -> Result<Files, StageError> {
     let (found, mut fetched) = bring(source, staging, options, watch)?;
+    if let Found::Reference(place) = &found {
+        let nobody = || StageError::NoSite { source_name: source.text() };
+        let home = options.home.ok_or_else(nobody)?;
+        let staged = obtain(place, staging, &home, options, watch)?;
+        staging.record(&staged)?;
+        return Ok(Files::Obtained(staged));
+    }
     if let (Some(_), Source::Url(address), Some(fetched)) = (&voucher, source, &mut fetched)
         && address.digest().is_some()
     {
@@ -245,7 +279,7 @@ fn files(
     let taken = take_in(source, &found, staging, &options.limits, options.extent, watch);
     match (taken, &fetched) {
         (Err(StageError::Archive(error)), Some(fetched)) => Err(not_taken(source, staging, fetched, error)?),
-        (taken, _) => Ok((taken?, fetched, proved)),
+        (taken, _) => Ok(Files::Taken(taken?, fetched, proved)),
     }
 }
 
@@ -359,6 +393,8 @@ fn describe(
         requests,
         staged_at: clock::now(),
         notes,
+        signed: None,
+        full_bytes: None,
     };
     Ok(Staged { manifest, origin })
 }
@@ -371,8 +407,11 @@ pub fn look(
     scratch: &Path,
     watch: Watch,
 ) -> Result<Manifest, StageError> {
-    let Source::Folder(folder) = source else {
-        return Ok(stage(source, &Staging::open(scratch)?, options, watch)?.manifest);
+    let folder = match source {
+        Source::Folder(folder) if !is_reference(folder) => folder,
+        _ => {
+            return Ok(stage(source, &Staging::open(scratch)?, options, watch)?.manifest);
+        }
     };
     let (root, mut notes) = (Root::open(folder)?, Vec::new());
     let mut tree = scan_release(&root, &mut notes, watch)?;

@@ -53,6 +53,24 @@ pub struct Origin {
     pub requests: u64,
     pub staged_at: Timestamp,
     pub notes: Vec<String>,
+    /// Who signed it, and where that is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
+    /// What a full download would have been, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_bytes: Option<u64>,
+}
+
+/// What was proved of a release of a reference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signed {
+    pub reference: String,
+    /// Digest of the root that the site believes.
+    pub root: Sha256,
+    /// The root that it led to.
+    pub root_version: u64,
+    /// When the first of the signatures ends.
+    pub expires: Timestamp,
 }
 
 /// Why a release is believed.
@@ -194,12 +212,18 @@ impl Staging {
         Ok((size, digest))
     }
 
-    /// The staged release, if there is one.
-    pub fn staged(&self) -> Result<Option<Staged>, StagingError> {
+    /// Where the staged release came from.
+    pub fn origin(&self) -> Result<Option<Origin>, StagingError> {
         let path = self.folder.join("release.json");
         let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
-        let origin: Origin = json::read_format(&bytes, FORMAT)
-            .map_err(|source| StagingError::Damaged { path: fs::shown(&path), source })?;
+        json::read_format(&bytes, FORMAT)
+            .map(Some)
+            .map_err(|source| StagingError::Damaged { path: fs::shown(&path), source })
+    }
+
+    /// The staged release, if there is one.
+    pub fn staged(&self) -> Result<Option<Staged>, StagingError> {
+        let Some(origin) = self.origin()? else { return Ok(None) };
         let path = self.manifest_path(&origin.manifest);
         let bytes = fs::read(&path)?;
         if Sha256::of(&bytes) != origin.manifest {
@@ -335,6 +359,8 @@ mod tests {
             requests: 0,
             staged_at: Timestamp::UNIX_EPOCH,
             notes: Vec::new(),
+            signed: None,
+            full_bytes: None,
         };
         Staged { manifest, origin }
     }

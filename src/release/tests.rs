@@ -63,6 +63,7 @@ impl Bench {
             incoming: &self.folder.path().join("incoming"),
             network: Network::default(),
             live: None,
+            home: None,
         };
         stage(source, &self.staging, &options, &mut |_, _| {})
     }

@@ -71,6 +71,7 @@ impl Bench {
             incoming: &self.folder.path().join("incoming"),
             network: Network::default(),
             live: None,
+            home: None,
         };
         let since = busy();
         let ended = stage(&Source::Archive(archive.to_owned()), &self.staging, &options, &mut |_, _| {});

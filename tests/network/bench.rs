@@ -156,6 +156,7 @@ impl Shelf {
             incoming: self.folder.path(),
             network: Network { settings: self.settings.clone(), ..Network::default() },
             live: self.live.as_deref(),
+            home: None,
         };
         stage(&Source::parse(from).unwrap(), &self.staging(), &options, &mut |_, _| {})
     }

@@ -190,8 +190,7 @@ fn approved(site: &Site) -> Result<Option<Plan>, Failure> {
 
 /// Stages what the source holds.
 fn bring(site: &Site, request: &Request, interrupt: &Interrupt, listener: Listener) -> Result<(), Ended> {
-    let from = request.from.clone().unwrap_or_else(|| site.settings.policy.from.clone());
-    let wanted = stage::Request { from, version: None, complete: false };
+    let wanted = stage::Request { from: request.from.clone(), version: None, complete: false };
     let versions = site.settings.policy.versions.as_ref();
     match stage::stage_within(site, &wanted, versions, interrupt, listener) {
         Ok(_) => Ok(()),

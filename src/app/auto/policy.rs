@@ -52,7 +52,7 @@ pub fn judge(policy: &Policy, offer: &Offer, is_unproven: bool, now: Timestamp) 
     if let Some(versions) = policy.versions.as_ref().filter(|versions| !versions.take(version)) {
         return Word::Leave(format!("{version} is not in the policy's versions, {versions}"));
     }
-    if policy.channel == Channel::Stable && is_in_the_making(version) {
+    if policy.channel == Channel::Stable && version::is_in_the_making(version) {
         return Word::Leave(format!("{version} is not a stable version"));
     }
     if let Some(reason) = offer.blocked {
@@ -76,12 +76,6 @@ pub fn judge(policy: &Policy, offer: &Offer, is_unproven: bool, now: Timestamp) 
         ));
     }
     Word::Take
-}
-
-/// `rc`, `beta`, `alpha` and `dev`, with a number before or behind.
-fn is_in_the_making(version: &str) -> bool {
-    let version = version.to_ascii_lowercase();
-    ["rc", "alpha", "beta", "dev", "preview", "nightly"].iter().any(|word| version.contains(word))
 }
 
 fn vouched(trust: Trust) -> Vouched {

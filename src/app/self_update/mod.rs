@@ -181,6 +181,7 @@ fn bring(
         incoming: &nowhere,
         network: Network::default(),
         live: None,
+        home: None,
     };
     let source = Source::parse(from)?;
     Ok(stage::stage(&source, staging, &options, &mut |step, event| listener(None, step, event))?)

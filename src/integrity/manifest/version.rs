@@ -12,6 +12,12 @@ pub fn is_known(version: &str) -> bool {
     !version.starts_with(UNKNOWN)
 }
 
+/// `rc`, `beta`, `alpha` and `dev`, with a number before or behind.
+pub fn is_in_the_making(version: &str) -> bool {
+    let version = version.to_ascii_lowercase();
+    ["rc", "alpha", "beta", "dev", "preview", "nightly"].iter().any(|word| version.contains(word))
+}
+
 /// Numbers by their value, words by their letters; a part with a word comes
 /// before the same without (`2.0rc1` before `2.0`), one with a last single letter
 /// behind it (`2024-02-06` before `2024-02-06b`).

@@ -23,7 +23,7 @@ pub enum AddressError {
     Url(#[from] url::ParseError),
     #[error("addresses of the kind {scheme}: are not fetched")]
     Scheme { scheme: String },
-    #[error("{url} names a folder; only the address of an archive can be staged")]
+    #[error("{url} names a folder that is no reference")]
     Folder { url: String },
     #[error("{url} is not the address of a folder: nothing may stand behind a ? or #")]
     NotAFolder { url: String },
@@ -68,6 +68,13 @@ impl Address {
     pub fn of_document(mut url: Url) -> Address {
         url.set_fragment(None);
         Address { url, digest: None }
+    }
+
+    /// The address of a folder, which names no archive: it ends in a slash.
+    pub fn folder(text: &str) -> Result<Option<Url>, AddressError> {
+        let url = Url::parse(text)?;
+        let is_fetched = ["http", "https", "file"].contains(&url.scheme());
+        Ok((is_fetched && url.path().ends_with('/')).then_some(url))
     }
 
     pub fn url(&self) -> &Url {

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::Path;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::digest::Sha256;
@@ -12,7 +10,6 @@ use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::exit::causes;
 use crate::base::step::Step;
-use crate::release::network::address::Address;
 use crate::release::network::address::shown;
 use crate::release::network::answer;
 use crate::release::network::answer::Ask;
@@ -22,16 +19,17 @@ use crate::release::network::client::Answer;
 use crate::release::network::client::Ended;
 use crate::release::network::error::Cause;
 use crate::release::network::error::NetworkError;
+use crate::release::network::failures::Failures;
+use crate::release::network::failures::is_missing;
+use crate::release::network::failures::is_ours;
+use crate::release::network::failures::spoils_what_is_here;
 use crate::release::network::mirrors::Mirrors;
 use crate::release::network::mirrors::is_lie;
 use crate::release::network::part::Here;
-use crate::release::network::part::Part;
 use crate::release::network::part::Record;
 use crate::release::network::redirect::Way;
 use crate::release::network::retry::Tries;
-use crate::release::network::session::Network;
 use crate::release::network::session::Session;
-use crate::release::network::session::chance;
 use crate::release::network::store::Store;
 use crate::release::network::waiting::Waiting;
 
@@ -41,47 +39,6 @@ const WORTH: u64 = 64 << 10;
 const LOOK_EVERY: u64 = 1 << 20;
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
-
-/// An archive that is here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetched {
-    pub path: PathBuf,
-    /// Bytes of content that came over the network now.
-    pub bytes: u64,
-    pub requests: u64,
-    /// The server says that it is a web page.
-    pub is_page: bool,
-    /// What a person should know of the way it came.
-    pub notes: Vec<String>,
-}
-
-/// Fetches what is at the address into `folder`, or what is missing of it.
-pub fn fetch(
-    address: &Address,
-    folder: &Path,
-    network: &Network,
-    watch: Watch,
-) -> Result<Fetched, NetworkError> {
-    let way = Way::begin(address.url(), network.settings.insecure_http)?;
-    let mut part = Part::new(folder, address.key())?;
-    let session = Session::new(network)?;
-    let wanted = Wanted { digest: address.digest(), ..Wanted::up_to(network.max_bytes) };
-    let mirrors = Mirrors::file(address.url());
-    let got = Fetch::new(&session, &mirrors, &wanted, way, &mut part).run(watch)?;
-    part.forget_others()?;
-    let notes = match (address.digest(), got.is_safe) {
-        (Some(_), _) => vec!["the archive has the SHA-256 that was named".into()],
-        (None, true) => Vec::new(),
-        (None, false) => vec!["the archive came without TLS: whoever is on the way can change it".into()],
-    };
-    let (path, bytes, requests) = (part.whole_path(), session.bytes(), session.requests());
-    Ok(Fetched { path, bytes, requests, is_page: got.is_page, notes })
-}
-
-/// Forgets what was fetched from the address.
-pub fn forget(address: &Address, folder: &Path) -> Result<(), NetworkError> {
-    Part::new(folder, address.key())?.forget()
-}
 
 /// Says of the content of an answer whether it is what was asked for; the address is for messages.
 pub(super) type Check<'a> = &'a (dyn Fn(&mut dyn Read, &str) -> Result<(), NetworkError> + Sync);
@@ -132,16 +89,6 @@ struct Answered<'s> {
     answer: Answer,
     verdict: Verdict,
     waiting: Waiting<'s>,
-}
-
-/// What became of the mirrors for this one thing.
-#[derive(Default)]
-struct Failures {
-    /// They have nothing that can be used.
-    for_good: BTreeSet<usize>,
-    this_round: BTreeSet<usize>,
-    /// The gravest one: who sent something wrong, before who sent nothing.
-    error: Option<NetworkError>,
 }
 
 /// Fetches something that lies under the same name on several mirrors.
@@ -401,34 +348,6 @@ impl<'a, S: Store> Fetch<'a, S> {
     }
 }
 
-impl Failures {
-    fn out(&self) -> BTreeSet<usize> {
-        self.for_good.union(&self.this_round).copied().collect()
-    }
-
-    fn add(&mut self, which: usize, error: NetworkError) {
-        match error.is_transient() {
-            true => self.this_round.insert(which),
-            false => self.for_good.insert(which),
-        };
-        if self.error.as_ref().is_none_or(|grave| !is_lie(grave) || is_lie(&error)) {
-            self.error = Some(error);
-        }
-    }
-
-    /// How long to wait before those are asked again who may do better, if there are any.
-    fn retry(&mut self, tries: &mut Tries, brought: bool) -> Option<Duration> {
-        let passes = !self.this_round.is_empty();
-        self.this_round.clear();
-        let error = self.error.as_ref().filter(|error| passes && error.is_transient())?;
-        tries.after(error, brought, chance())
-    }
-
-    fn last(self) -> NetworkError {
-        self.error.unwrap_or_else(|| NetworkError::Client { source: "there is no address to ask".into() })
-    }
-}
-
 /// When progress was told.
 #[derive(Default)]
 struct Said(Option<Duration>);
@@ -443,34 +362,4 @@ impl Said {
         let (what, total_bytes) = ("downloading".into(), length.unwrap_or_default());
         watch(Some(Step::Stage), Event::Progress { what, done: 0, total: 0, bytes, total_bytes });
     }
-}
-
-/// Whether going on with what is here would end in the same, or fills a disk.
-fn spoils_what_is_here(error: &NetworkError) -> bool {
-    matches!(
-        error,
-        NetworkError::Digest { .. }
-            | NetworkError::Length { .. }
-            | NetworkError::Content { .. }
-            | NetworkError::TooLarge { .. }
-            | NetworkError::Answer { .. }
-            | NetworkError::Full { .. }
-    )
-}
-
-/// Whether another server would do no better.
-fn is_ours(error: &NetworkError) -> bool {
-    matches!(
-        error,
-        NetworkError::Full { .. }
-            | NetworkError::Io(_)
-            | NetworkError::Interrupted { .. }
-            | NetworkError::CaFile { .. }
-            | NetworkError::Client { .. }
-            | NetworkError::TooLong { .. }
-    )
-}
-
-pub(super) fn is_missing(error: &NetworkError) -> bool {
-    matches!(error, NetworkError::Status { code: 403 | 404 | 410, .. })
 }

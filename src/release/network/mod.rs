@@ -3,9 +3,11 @@
 
 pub mod address;
 mod answer;
+mod archive;
 mod client;
 mod document;
 pub mod error;
+mod failures;
 mod fetch;
 mod mirrors;
 mod objects;
@@ -17,11 +19,11 @@ mod session;
 mod store;
 mod waiting;
 
+pub use self::archive::Fetched;
+pub use self::archive::fetch;
+pub use self::archive::forget;
 pub(in crate::release) use self::document::Asker;
 pub(in crate::release) use self::document::Document;
-pub use self::fetch::Fetched;
-pub use self::fetch::fetch;
-pub use self::fetch::forget;
 pub use self::mirrors::Mirrors;
 pub use self::objects::Accept;
 pub use self::objects::Object;

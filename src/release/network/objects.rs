@@ -17,9 +17,9 @@ use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::release::network::error::NetworkError;
+use crate::release::network::failures::is_missing;
 use crate::release::network::fetch::Wanted;
 use crate::release::network::fetch::from_mirrors;
-use crate::release::network::fetch::is_missing;
 use crate::release::network::mirrors::Mirrors;
 use crate::release::network::part::Part;
 use crate::release::network::session::Session;
@@ -91,7 +91,7 @@ pub fn objects(
     told: &mut dyn FnMut(Told),
 ) -> Result<(), NetworkError> {
     let crew = session.best_at_once().min(list.len());
-    session.set_at_once(crew);
+    session.begin(crew);
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
     let (sender, said) = mpsc::channel();
     thread::scope(|scope| {
@@ -123,7 +123,7 @@ pub fn objects(
             }
         }
     });
-    session.set_at_once(1);
+    session.begin(1);
     match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
         None => Ok(()),

@@ -88,11 +88,13 @@ impl Session {
     }
 
     /// How many requests are best under way at once.
-    pub(super) fn best_at_once(&self) -> usize {
+    pub fn best_at_once(&self) -> usize {
         if self.shares.load(Relaxed) { STREAMS } else { CONNECTIONS }
     }
 
-    pub(super) fn set_at_once(&self, many: usize) {
+    /// From now on so many requests share the line.
+    pub(super) fn begin(&self, many: usize) {
+        self.is_over.store(false, Relaxed);
         self.at_once.store(many.max(1) as u64, Relaxed);
     }
 
@@ -105,7 +107,7 @@ impl Session {
         self.is_over.store(true, Relaxed);
     }
 
-    pub(super) fn is_interrupted(&self) -> bool {
+    pub fn is_interrupted(&self) -> bool {
         self.network.interrupt.is_set() || self.is_over.load(Relaxed)
     }
 

@@ -29,6 +29,8 @@ pub struct NetworkSettings {
     pub least_bytes_per_second: u64,
     /// The time over which the rate is judged.
     pub rate_seconds: Seconds,
+    /// Copies of the reference, asked in turn when it fails.
+    pub mirrors: Vec<MirrorUrl>,
 }
 
 impl Default for NetworkSettings {
@@ -44,6 +46,7 @@ impl Default for NetworkSettings {
             total_seconds: Seconds::whole(3600),
             least_bytes_per_second: 1024,
             rate_seconds: Seconds::whole(60),
+            mirrors: Vec::new(),
         }
     }
 }
@@ -112,6 +115,40 @@ impl TryFrom<String> for ProxyUrl {
     }
 }
 
+/// The address of a copy of a reference, a folder; a password has no place in the settings.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MirrorUrl(Url);
+
+#[derive(Debug, thiserror::Error)]
+pub enum NotMirror {
+    #[error("the mirror is no http or https URL")]
+    Scheme,
+    #[error("a mirror that wants a password has no place in the settings")]
+    Password,
+}
+
+impl MirrorUrl {
+    pub fn get(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for MirrorUrl {
+    type Error = NotMirror;
+
+    fn try_from(text: String) -> Result<MirrorUrl, NotMirror> {
+        let url = Url::parse(&text).map_err(|_| NotMirror::Scheme)?;
+        if !["http", "https"].contains(&url.scheme()) || !url.has_host() {
+            return Err(NotMirror::Scheme);
+        }
+        match url.username().is_empty() && url.password().is_none() {
+            true => Ok(MirrorUrl(url)),
+            false => Err(NotMirror::Password),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +173,8 @@ mod tests {
             ("total_seconds = inf", "no number of seconds"),
             ("proxy = \"socks5://127.0.0.1\"", "no http or https URL"),
             ("proxy = \"http://me:hunter2@127.0.0.1\"", "HTTPS_PROXY"),
+            ("mirrors = [\"ftp://x/\"]", "no http or https URL"),
+            ("mirrors = [\"https://me:hunter2@x/\"]", "no place in the settings"),
             ("insecure = true", "unknown field"),
         ] {
             let error = read(text).unwrap_err();
