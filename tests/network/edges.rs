@@ -85,7 +85,9 @@ fn addresses_that_are_refused() {
         (format!("file://{}#sha256={digest}", file.display()), 9, "has the SHA-256"),
         (format!("file://{}", bench.small.folder.path().display()), 5, "names a folder"),
         ("file:///no/such.tar".to_owned(), 5, "there is no file or folder /no/such.tar"),
-        ("https://127.0.0.1/".to_owned(), 5, "names a folder"),
+        (format!("file://{}/", bench.small.folder.path().display()), 5, "names a folder"),
+        (format!("{nobody}/"), 1, "cannot be checked now"),
+        ("http://192.0.2.1/releases/".to_owned(), 5, "not protected by TLS"),
         ("ftp://127.0.0.1/release.tar".to_owned(), 5, "kind ftp:"),
         ("vendor".to_owned(), 5, "nobody is known who publishes"),
     ] {
