@@ -33,6 +33,7 @@ use crate::release::network::Network;
 use crate::release::network::error::NetworkError;
 use crate::release::obtain::Home;
 use crate::release::obtain::ObtainError;
+use crate::release::obtain::Where;
 use crate::release::obtain::is_reference;
 use crate::release::obtain::obtain;
 use crate::release::source::Found;
@@ -228,9 +229,9 @@ pub fn stage_vouched(
     let (content, fetched, proved) = match source {
         Source::Git(repository) => (git::bring(repository, staging, options, watch)?, None, None),
         Source::Yacs(server) => (yacs::bring(server, staging, options, watch)?, None, None),
-        _ => match files(source, voucher.as_mut(), staging, options, watch)? {
-            Files::Taken(content, fetched, proved) => (content, fetched, proved),
-            Files::Obtained(staged) => return Ok(staged),
+        _ => match bring(source, staging, options, watch)? {
+            (Found::Reference(place), _) => return obtain_here(source, &place, staging, options, watch),
+            (found, fetched) => files(source, &found, fetched, voucher.as_mut(), staging, options, watch)?,
         },
     };
     let described = describe(source, staging, options, content, fetched);
@@ -246,40 +247,41 @@ pub fn stage_vouched(
     Ok(staged)
 }
 
-/// What became of an archive, a folder or a reference.
-enum Files {
-    /// Its content is in staging, and it may have been proved.
-    Taken(Content, Option<Fetched>, Option<Proved>),
-    /// It was signed, and is staged.
-    Obtained(Staged),
+/// A signed release, for the site that believes who signed it.
+fn obtain_here(
+    source: &Source,
+    place: &Where,
+    staging: &Staging,
+    options: &Options,
+    watch: Watch,
+) -> Result<Staged, StageError> {
+    let nobody = || StageError::NoSite { source_name: source.text() };
+    let staged = obtain(place, staging, &options.home.ok_or_else(nobody)?, options, watch)?;
+    staging.record(&staged)?;
+    Ok(staged)
 }
 
+/// What one archive or folder holds, and how it was proved.
 fn files(
     source: &Source,
+    found: &Found,
+    mut fetched: Option<Fetched>,
     voucher: Option<&mut Voucher>,
     staging: &Staging,
     options: &Options,
     watch: Watch,
-) -> Result<Files, StageError> {
-    let (found, mut fetched) = bring(source, staging, options, watch)?;
-    if let Found::Reference(place) = &found {
-        let nobody = || StageError::NoSite { source_name: source.text() };
-        let home = options.home.ok_or_else(nobody)?;
-        let staged = obtain(place, staging, &home, options, watch)?;
-        staging.record(&staged)?;
-        return Ok(Files::Obtained(staged));
-    }
+) -> Result<(Content, Option<Fetched>, Option<Proved>), StageError> {
     if let (Some(_), Source::Url(address), Some(fetched)) = (&voucher, source, &mut fetched)
         && address.digest().is_some()
     {
         // No person named that digest: whoever answers says what it is worth.
         fetched.notes.clear();
     }
-    let proved = prove(source, &found, staging, voucher)?;
-    let taken = take_in(source, &found, staging, &options.limits, options.extent, watch);
+    let proved = prove(source, found, staging, voucher)?;
+    let taken = take_in(source, found, staging, &options.limits, options.extent, watch);
     match (taken, &fetched) {
         (Err(StageError::Archive(error)), Some(fetched)) => Err(not_taken(source, staging, fetched, error)?),
-        (taken, _) => Ok(Files::Taken(taken?, fetched, proved)),
+        (taken, _) => Ok((taken?, fetched, proved)),
     }
 }
 

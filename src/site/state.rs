@@ -114,11 +114,6 @@ impl State {
         self.folder.join("installed")
     }
 
-    /// The references that are believed.
-    pub fn trust(&self) -> PathBuf {
-        self.folder.join("trust")
-    }
-
     /// The stat cache of the hash engine.
     pub fn cache(&self) -> PathBuf {
         self.folder.join("cache").join("stat")

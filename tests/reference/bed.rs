@@ -164,6 +164,7 @@ impl Bed {
             inbox: self.folder.path(),
             incoming: self.folder.path(),
             network: Network { settings: self.settings.clone(), ..Network::default() },
+            live: None,
             home: Some(Home { trust: &trust, installed: &installed, root: &root, policy: &self.policy }),
         };
         stage(&Source::parse(from).unwrap(), &self.staging(), &options, &mut |_, event| events.push(event))

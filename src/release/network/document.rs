@@ -15,12 +15,12 @@ use crate::release::network::answer::Verdict;
 use crate::release::network::answer::Version;
 use crate::release::network::answer::judge;
 use crate::release::network::client::Answer;
-use crate::release::network::client::Client;
 use crate::release::network::client::Ended;
 use crate::release::network::error::NetworkError;
-use crate::release::network::fetch::Network;
 use crate::release::network::redirect::Way;
 use crate::release::network::retry::Tries;
+use crate::release::network::session::Network;
+use crate::release::network::session::Session;
 use crate::release::network::session::chance;
 use crate::release::network::waiting::Waiting;
 use crate::sys::clock;
@@ -31,13 +31,7 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Asks one server for one thing at a time.
 pub(in crate::release) struct Asker {
-    network: Network,
-    client: Client,
-    /// Since the first of all questions.
-    clock: Stopwatch,
-    pub requests: u64,
-    /// Bytes of content that came.
-    pub bytes: u64,
+    session: Session,
     /// No answer was open to whoever is on the way.
     pub is_safe: bool,
     /// Set when nobody waits for an answer any more.
@@ -55,17 +49,20 @@ pub(in crate::release) enum Document {
 }
 
 impl Asker {
+    /// `clock` runs since the first of all questions.
     pub fn new(network: &Network, clock: Stopwatch, gone: &Arc<AtomicBool>) -> Result<Asker, NetworkError> {
-        let client = Client::new(&network.settings)?;
-        Ok(Asker {
-            network: network.clone(),
-            client,
-            clock,
-            requests: 0,
-            bytes: 0,
-            is_safe: true,
-            gone: gone.clone(),
-        })
+        let mut session = Session::new(network)?;
+        session.clock = clock;
+        Ok(Asker { session, is_safe: true, gone: gone.clone() })
+    }
+
+    pub fn requests(&self) -> u64 {
+        self.session.requests()
+    }
+
+    /// Bytes of content that came.
+    pub fn bytes(&self) -> u64 {
+        self.session.bytes()
     }
 
     /// What is at the address, at most so many bytes of it; `known` is the ETag
@@ -77,7 +74,7 @@ impl Asker {
         most: u64,
         hear: &mut dyn FnMut(String),
     ) -> Result<Document, NetworkError> {
-        let settings = &self.network.settings;
+        let settings = &self.session.network.settings;
         let total = settings.total_seconds.get();
         let mut tries = Tries { most: settings.tries, backoff: settings.backoff_seconds.get(), failed: 0 };
         loop {
@@ -87,7 +84,7 @@ impl Asker {
                 got => return got,
             };
             let Some(pause) = tries.after(&error, false, chance()) else { return Err(error) };
-            if self.clock.elapsed() + pause >= total {
+            if self.session.clock.elapsed() + pause >= total {
                 return Err(error);
             }
             let cause = causes(&error).pop().map(|cause| format!(" ({cause})")).unwrap_or_default();
@@ -101,12 +98,13 @@ impl Asker {
             Some(etag) => Ask::IfChanged(Version { etag: Some(etag.to_owned()), ..Version::default() }),
             None => Ask::Whole,
         };
-        let mut way = Way::begin(url, self.network.settings.insecure_http)?;
+        let mut way = Way::begin(url, self.session.network.settings.insecure_http)?;
         loop {
-            let mut waiting = Waiting::new(&self.network, self.clock, shown(way.here()));
-            self.requests += 1;
+            let mut waiting = Waiting::new(&self.session, shown(way.here()));
+            self.session.asked();
             let url_asked = shown(way.here());
             let mut answer = self
+                .session
                 .client
                 .ask(way.here(), &ask.headers(), &mut || self.may_go_on(&mut waiting, &url_asked))?;
             waiting.came(0);
@@ -128,7 +126,7 @@ impl Asker {
     }
 
     fn body(
-        &mut self,
+        &self,
         answer: &mut Answer,
         waiting: &mut Waiting,
         url: String,
@@ -141,8 +139,8 @@ impl Asker {
         }
         loop {
             let piece =
-                self.client.next(answer, &mut || self.may_go_on(waiting, &url)).map_err(
-                    |ended| match ended {
+                self.session.client.next(answer, &mut || self.may_go_on(waiting, &url)).map_err(|ended| {
+                    match ended {
                         Ended::Impatient(error) => error,
                         Ended::Broken(source) => NetworkError::Cut {
                             url: url.clone(),
@@ -150,15 +148,15 @@ impl Asker {
                             length,
                             source,
                         },
-                    },
-                )?;
+                    }
+                })?;
             let Some(piece) = piece else { return Ok(Document::Content(content)) };
             if (content.len() + piece.len()) as u64 > most {
                 return Err(too_large());
             }
             waiting.came(piece.len() as u64);
             waiting.check()?;
-            self.bytes += piece.len() as u64;
+            self.session.came(piece.len() as u64);
             content.extend_from_slice(&piece);
         }
     }
@@ -171,9 +169,9 @@ impl Asker {
     }
 
     fn pause(&self, pause: Duration, url: &Url) -> Result<(), NetworkError> {
-        let until = self.clock.elapsed() + pause;
-        while self.clock.elapsed() < until {
-            if self.network.interrupt.is_set() || self.gone.load(Ordering::Relaxed) {
+        let until = self.session.clock.elapsed() + pause;
+        while self.session.clock.elapsed() < until {
+            if self.session.network.interrupt.is_set() || self.gone.load(Ordering::Relaxed) {
                 return Err(NetworkError::Interrupted { url: shown(url) });
             }
             clock::sleep(TICK.min(pause));

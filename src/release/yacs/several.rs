@@ -37,7 +37,7 @@ pub(super) struct Came {
 
 impl Came {
     pub fn of(asker: &Asker) -> Came {
-        Came { requests: asker.requests, bytes: asker.bytes, is_open: !asker.is_safe }
+        Came { requests: asker.requests(), bytes: asker.bytes(), is_open: !asker.is_safe }
     }
 
     pub fn add(&mut self, other: &Came) {

@@ -263,7 +263,8 @@ fn heads_that_lie() {
     let case = Case::plain();
     let (head, frames) = taken_apart(&case.pack);
     let first = head.groups[1].clone();
-    let lies: &[(&str, &dyn Fn(&mut Head))] = &[
+    type Lie<'a> = (&'a str, &'a dyn Fn(&mut Head));
+    let lies: &[Lie] = &[
         ("no group", &|head| head.groups.clear()),
         ("a manifest with objects", &|head| head.groups[0].objects.push(0)),
         ("a manifest without end", &|head| head.groups[0].content = u64::MAX),
