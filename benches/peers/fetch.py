@@ -59,7 +59,7 @@ def differing(old, new):
 
 def run(argv, **options):
     done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, **options)
-    if done.returncode not in (0, 7):
+    if done.returncode not in (0, 3):
         sys.exit(f"{argv} ended with {done.returncode}: {done.stderr[-800:]}{done.stdout[-400:]}")
     return done.stdout
 
@@ -101,20 +101,35 @@ class Bench:
         """The prebuilt archive, certificates, the reference, and a site that stands at the old release."""
         self.url = f"https://{address}:8443"
         run(["tar", "-C", self.new, "-I", "zstd -19", "-cf", self.place / "www/changed.tar.zst", "-T", self.names])
-        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-             "-subj", "/CN=line", "-addext", f"subjectAltName=IP:{address}", "-keyout", self.place / "key.pem", "-out", self.place / "cert.pem"])
+        self.certify(address)
         reference, keys = self.place / "www/reference", self.place / "keys"
         entracte = lambda *words: run([self.entracte, *words], env=self.home)
         entracte("key", "new", "--keys", keys)
         for version, tree in (("1.0", self.old), ("2.0", self.new)):
             entracte("publish", tree, "--to", reference, "--version", version, "--keys", keys, "--product", "bench")
+
+    def adopt(self, line):
+        """A site that stands at the old release and follows the reference."""
         self.site = self.place / "site"
         shutil.copytree(self.old, self.site, symlinks=True)
-        entracte("init", self.site, "--release", self.old)
+        entracte = lambda *words: run(line.inside([self.entracte, "--site", self.site, *words]), env=self.home)
+        run([self.entracte, "init", self.site, "--profile", "generic", "--release", self.old], env=self.home)
         settings = next(self.place.glob(".entracte-site/entracte.toml"))
-        text = settings.read_text()
-        settings.write_text(text + f'\n[network]\nca_file = "{self.place}/cert.pem"\n')
-        entracte("--site", self.site, "trust", "add", self.url + "/reference/", "--root", reference / "metadata/1.root.json")
+        text = settings.read_text().replace("\nprofile =", '\nproduct = "bench"\nprofile =', 1)
+        settings.write_text(text + f'\n[network]\nca_file = "{self.place}/ca.pem"\n')
+        reference = self.url + "/reference/"
+        entracte("trust", "add", reference, "--root", self.place / "www/reference/metadata/1.root.json")
+        entracte("--yes", "update", "--from", reference, "--version", "1.0")
+
+    def certify(self, address):
+        """A certificate of the server's, signed by an authority of our own (`ca.pem`)."""
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        at = lambda name: self.place / name
+        run(["openssl", "req", "-x509", *curve, "-days", "2", "-subj", "/CN=authority", "-keyout", at("ca.key"), "-out", at("ca.pem")])
+        run(["openssl", "req", *curve, "-subj", "/CN=line", "-keyout", at("key.pem"), "-out", at("cert.csr")])
+        at("san").write_text(f"subjectAltName=IP:{address}\n")
+        run(["openssl", "x509", "-req", "-days", "2", "-in", at("cert.csr"), "-CA", at("ca.pem"), "-CAkey", at("ca.key"),
+             "-CAcreateserial", "-extfile", at("san"), "-out", at("cert.pem")])
 
     def jobs(self, line):
         base, client = f"http://{line.address}:8080", self.place / "client"
@@ -124,7 +139,7 @@ class Bench:
             "entracte": (None, [self.entracte, "--site", self.site, "--json", "stage", "--from", self.url + "/reference/"]),
             "curl of a tar.zst of the changed files": ("empty", ["sh", "-c", f"curl -sf {base}/changed.tar.zst | tar -C {client} -I zstd -xf -"]),
             "rsync daemon, changed files": ("empty", ["rsync", "-a", f"--files-from={self.names}", f"rsync://{line.address}:8730/new/", f"{client}/"]),
-            "curl HTTP/2 in parallel": ("empty", ["curl", "-sf", "--parallel", "--parallel-max", "50", "--http2", "--cacert", self.place / "cert.pem", "--create-dirs", "-K", urls]),
+            "curl HTTP/2 in parallel": ("empty", ["curl", "-sf", "--parallel", "--parallel-max", "50", "--http2", "--cacert", self.place / "ca.pem", "--create-dirs", "-K", urls]),
             "rsync -z into the old tree": ("old", ["rsync", "-az", "--delete", f"rsync://{line.address}:8730/new/", f"{client}/"]),
         }
 
@@ -168,6 +183,7 @@ def main():
             line.server(["nginx", "-c", str(place / "nginx.conf")], stderr=subprocess.DEVNULL)
             line.server(["rsync", "--daemon", "--no-detach", "--port=8730", f"--config={place}/rsyncd.conf"], stderr=subprocess.DEVNULL)
             time.sleep(1)
+            bench.adopt(line)
             measure(bench, line)
 
 

@@ -114,6 +114,10 @@ class Line:
     def _inside(self, side, argv):
         return ["ip", "netns", "exec", self.name + side, *argv]
 
+    def inside(self, argv):
+        """The command, to be started on the client's side."""
+        return self._inside("a", argv)
+
     def server(self, argv, **options):
         """Starts a server that stays in the foreground; it is ended with the line."""
         process = subprocess.Popen(self._inside("b", argv), **options)

@@ -156,7 +156,11 @@ fn open(from: &Where, options: &Options) -> Result<(Place, String), ObtainError>
         Where::Folder(path) => (Place::Folder(path.clone()), path.to_string_lossy().into_owned()),
         Where::Bundle(path) => {
             let bundle = Bundle::open(path)?;
-            let url = bundle.reference().to_owned();
+            // Where it says none, its own root tells whose it is.
+            let url = match bundle.reference() {
+                "" => path.to_string_lossy().into_owned(),
+                url => url.to_owned(),
+            };
             (Place::Bundle(bundle), url)
         }
     })
