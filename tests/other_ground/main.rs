@@ -7,6 +7,7 @@
 mod foreign;
 mod mounted;
 mod peculiar;
+mod quota;
 mod refused_calls;
 #[path = "../support/mod.rs"]
 mod support;

@@ -115,7 +115,8 @@ impl Bed {
         process::wait_for("nginx's new configuration", &self.folder.join("log/nginx.log"), || {
             let text = reqwest::blocking::get(&url).and_then(|answer| answer.text()).unwrap_or_default();
             in_a_row = if text == generation_now.to_string() { in_a_row + 1 } else { 0 };
-            in_a_row > 3
+            // On a busy machine an old worker takes connections for a while.
+            in_a_row > 15
         });
     }
 
