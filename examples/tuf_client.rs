@@ -88,7 +88,7 @@ fn find(line: &Line) -> Result<(bool, Found), Failure> {
     let url = line.metadata_url.as_deref().ok_or("--metadata-url is missing")?;
     let root = fs::read(line.metadata_dir.join("root.json"))?;
     let pinned = Pinned::unrecorded(url, &root, &line.metadata_dir, &beside(line))?;
-    let mut source = Source::open(url, network(), &beside(line).join("fetching"))?;
+    let mut source = Source::open(url, &network())?;
     let mut ask = |name: &str, limit: u64| source.ask(name.trim_start_matches("metadata/"), limit);
     let names: Vec<&str> = line.target_name.iter().map(String::as_str).collect();
     let (verified, targets) = trust::find(&pinned, &mut ask, &names)?;
@@ -98,7 +98,7 @@ fn find(line: &Line) -> Result<(bool, Found), Failure> {
 fn download(line: &Line) -> Result<(), Failure> {
     let folder = line.target_dir.as_deref().ok_or("--target-dir is missing")?;
     let base = line.target_base_url.as_deref().ok_or("--target-base-url is missing")?;
-    let mut source = Source::open(base, network(), &beside(line).join("fetching"))?;
+    let mut source = Source::open(base, &network())?;
     let (consistent, found) = find(line)?;
     for (name, target) in found {
         let target = target.ok_or_else(|| format!("{name} is no target"))?;

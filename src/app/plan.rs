@@ -130,6 +130,7 @@ fn source(site: &Site, plan: &Plan) -> Result<Option<SourceView>, Failure> {
         from: origin.source,
         trust: origin.trust.name().into(),
         signed: origin.signed,
+        notes: origin.notes,
     }))
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
+use crate::app::key::Keys;
 use crate::app::look::Scratch;
 use crate::app::look::release_by_way_of;
 use crate::app::report::Answer;
@@ -24,24 +25,13 @@ use crate::release::publish::Release;
 use crate::release::stage::MANIFEST_NAME;
 use crate::release::staging::Staging;
 use crate::release::trust::Keyring;
-use crate::release::trust::TrustError;
-use crate::site::config;
 use crate::site::detect;
 use crate::sys::beneath::Root;
-use crate::sys::env;
 use crate::sys::fs;
 
 const SECONDS_A_DAY: i64 = 24 * 60 * 60;
 /// The profile that fits everything names nothing.
 const NAMELESS: &str = "generic";
-
-/// Where the keys are.
-#[derive(Clone, Debug, Default)]
-pub struct Keys {
-    pub folder: Option<PathBuf>,
-    /// A file (0600) that holds their passphrase.
-    pub passphrase_file: Option<PathBuf>,
-}
 
 /// What is to be published, and how.
 #[derive(Clone, Debug)]
@@ -99,7 +89,7 @@ pub fn publish(request: &Request, listener: Listener) -> Result<Answer<PublishVi
     // Before any work: whether somebody can sign.
     let keyring = match request.draft {
         true => None,
-        false => Some(open_keys(&request.keys)?),
+        false => Some(request.keys.open()?),
     };
     let (published, is_first) = match (&request.release, &keyring) {
         (Some(release), _) => add(request, release, keyring.as_ref(), &options, listener)?,
@@ -198,16 +188,6 @@ fn seconds(days: u32) -> i64 {
     i64::from(days) * SECONDS_A_DAY
 }
 
-/// The keys that sign: those that were named, else the user's own.
-pub(super) fn open_keys(keys: &Keys) -> Result<Keyring, Failure> {
-    let folder = match &keys.folder {
-        Some(folder) => folder.clone(),
-        None => env::home().unwrap_or_default().join(".config/entracte/keys"),
-    };
-    let passphrase = keys.passphrase_file.as_deref().map(config::password).transpose()?;
-    Ok(Keyring::open(&folder, passphrase.as_ref()).map_err(TrustError::from)?)
-}
-
 fn view(request: &Request, published: Published, is_first: bool) -> PublishView {
     let Published { about, new_objects, archive_bytes, packs, is_draft, was_there, removed, root } =
         published;
@@ -254,7 +234,7 @@ pub struct UnpublishView {
 
 pub fn unpublish(request: &Withdrawal) -> Result<Answer<UnpublishView>, Failure> {
     let reference = Reference::open(&request.reference, false)?;
-    let keyring = open_keys(&request.keys);
+    let keyring = request.keys.open();
     let withdrawn = publish::unpublish(
         &reference,
         request.product.as_deref(),

@@ -86,6 +86,8 @@ pub struct SourceView {
     pub trust: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed: Option<Signed>,
+    /// What of it is proved, and what is not.
+    pub notes: Vec<String>,
 }
 
 impl SourceView {

@@ -65,11 +65,8 @@ pub fn add(place: &Place, url: &str, belief: &Belief) -> Result<Answer<PinnedVie
     let pinned = match belief {
         Belief::Root(path) => store.add(url, fs::read_text(path, MOST_BYTES)?.as_bytes())?,
         Belief::Digest(digest) => {
-            let scratch = site.state.trust().join("fetching");
-            let mut source = Source::open(url, network(site), &scratch)?;
-            let added = store.add_by_digest(url, *digest, &mut |name, limit| source.ask(name, limit));
-            fs::remove_folder_all(&scratch)?;
-            added?
+            let mut source = Source::open(url, &network(site))?;
+            store.add_by_digest(url, *digest, &mut |name, limit| source.ask(name, limit))?
         }
     };
     note(site, "trusted", format!("{} by the root {}", pinned.url(), pinned.digest()))?;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
-use clap::ValueEnum;
 
 use crate::cli::compare::CompareArgs;
 use crate::cli::doctor::DoctorArgs;
@@ -22,6 +21,10 @@ use crate::cli::trust::KeyVerb;
 use crate::cli::trust::TrustVerb;
 use crate::cli::unattended::BlocklistVerb;
 use crate::cli::unattended::TickArgs;
+use crate::cli::work::ApplyArgs;
+use crate::cli::work::ResumeArgs;
+use crate::cli::work::RollbackArgs;
+use crate::cli::work::UpdateArgs;
 
 /// Updates a live web site in stages, shows what will change before anything
 /// does, changes it behind a closed curtain, and can always go back.
@@ -297,77 +300,6 @@ pub struct PlanArgs {
     /// Read every file of the site anew, whatever is remembered of it
     #[arg(long)]
     pub paranoid: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct ApplyArgs {
-    /// Do one step, then stop
-    #[arg(long, conflicts_with = "stop_before")]
-    pub step: bool,
-    /// Stop before this step
-    #[arg(long, value_name = "STEP")]
-    pub stop_before: Option<String>,
-    /// Work for so many seconds at most, then stop in good order (20 or 20s)
-    #[arg(long, value_name = "SECONDS")]
-    pub budget: Option<String>,
-    /// Work in this process instead of a detached one
-    #[arg(long)]
-    pub foreground: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct UpdateArgs {
-    /// As in `stage`
-    #[arg(long, value_name = "SOURCE")]
-    pub from: Option<String>,
-    /// Ask nobody: the policy of the settings decides, a failure is taken back, and somebody is told
-    #[arg(long, conflicts_with_all = ["version", "complete", "reinstall"])]
-    pub auto: bool,
-    /// With --auto: do with a health check alone
-    #[arg(long, requires = "auto")]
-    pub unproven: bool,
-    /// The version, where the release does not say it
-    #[arg(long, value_name = "V")]
-    pub version: Option<String>,
-    /// A folder holds the whole release
-    #[arg(long)]
-    pub complete: bool,
-    /// Write every file of the release anew
-    #[arg(long)]
-    pub reinstall: bool,
-    /// Work in this process instead of a detached one
-    #[arg(long)]
-    pub foreground: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct ResumeArgs {
-    /// This script, whose outcome is unknown, has done its work
-    #[arg(long, value_name = "SCRIPT")]
-    pub done: Option<String>,
-    /// Work in this process instead of a detached one
-    #[arg(long)]
-    pub foreground: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct RollbackArgs {
-    /// The run; default: the last one
-    pub run: Option<String>,
-    /// What to do with data that visitors wrote since the site was opened again
-    #[arg(long, value_name = "WHAT")]
-    pub database: Option<DatabaseChoice>,
-    /// Work in this process instead of a detached one
-    #[arg(long)]
-    pub foreground: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum DatabaseChoice {
-    /// Bring the old data back; the newer data is dumped into the run first
-    Restore,
-    /// Leave the database as it is now
-    Keep,
 }
 
 #[derive(Debug, Subcommand)]

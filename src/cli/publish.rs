@@ -8,7 +8,6 @@ use clap::Args;
 use crate::app::bundle;
 use crate::app::bundle::BundleView;
 use crate::app::publish;
-use crate::app::publish::Keys;
 use crate::app::publish::PublishView;
 use crate::app::publish::UnpublishView;
 use crate::app::serve;
@@ -20,6 +19,7 @@ use crate::cli::output;
 use crate::cli::output::Manner;
 use crate::cli::page::Page;
 use crate::cli::page::bytes;
+use crate::cli::trust::KeysArgs;
 
 #[derive(Args, Debug)]
 pub struct PublishArgs {
@@ -54,22 +54,6 @@ pub struct PublishArgs {
     /// For how long what no release needs any longer can still be fetched
     #[arg(long, value_name = "DAYS", default_value_t = 7)]
     pub grace: u32,
-}
-
-#[derive(Args, Debug)]
-pub struct KeysArgs {
-    /// The folder of the keys that sign; default: ~/.config/entracte/keys
-    #[arg(long, value_name = "DIR")]
-    pub keys: Option<PathBuf>,
-    /// A file (0600) that holds the passphrase of the keys
-    #[arg(long, value_name = "FILE")]
-    pub passphrase_file: Option<PathBuf>,
-}
-
-impl From<KeysArgs> for Keys {
-    fn from(args: KeysArgs) -> Keys {
-        Keys { folder: args.keys, passphrase_file: args.passphrase_file }
-    }
 }
 
 #[derive(Args, Debug)]

@@ -56,7 +56,12 @@ pub fn stage(stage: &Stage, manner: &Manner) -> String {
         let saved = 100.0 * (full - stage.fetched_bytes) as f64 / full as f64;
         text.row("saved", &format!("{saved:.0} % of a full download of {}", bytes(full)));
     }
-    let source = SourceView { from: String::new(), trust: stage.trust.clone(), signed: stage.signed.clone() };
+    let source = SourceView {
+        from: String::new(),
+        trust: stage.trust.clone(),
+        signed: stage.signed.clone(),
+        notes: Vec::new(),
+    };
     text.row("trust", &source.told());
     text.notes(&stage.notes);
     text.next("entracte plan", "see what would change");
@@ -73,6 +78,7 @@ pub fn plan(plan: &PlanView, all: bool, manner: &Manner) -> String {
     text.row("update", &format!("{} -> {}", plan.from.version, plan.to.version));
     if let Some(source) = &plan.source {
         text.row("release", &format!("from {}; {}", source.from, source.told()));
+        text.notes(&source.notes);
     }
     let count = |kind: &str| plan.counts.get(kind).copied().unwrap_or_default();
     text.row(

@@ -4,6 +4,8 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use clap::Args;
+use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::app::apply;
@@ -28,14 +30,80 @@ use crate::app::update;
 use crate::base::exit::Exit;
 use crate::base::json;
 use crate::base::step::Step;
-use crate::cli::args::ApplyArgs;
-use crate::cli::args::DatabaseChoice;
-use crate::cli::args::ResumeArgs;
-use crate::cli::args::RollbackArgs;
-use crate::cli::args::UpdateArgs;
 use crate::cli::dispatch::Session;
 use crate::cli::text;
 use crate::cli::unattended;
+
+#[derive(Args, Debug)]
+pub struct ApplyArgs {
+    /// Do one step, then stop
+    #[arg(long, conflicts_with = "stop_before")]
+    pub step: bool,
+    /// Stop before this step
+    #[arg(long, value_name = "STEP")]
+    pub stop_before: Option<String>,
+    /// Work for so many seconds at most, then stop in good order (20 or 20s)
+    #[arg(long, value_name = "SECONDS")]
+    pub budget: Option<String>,
+    /// Work in this process instead of a detached one
+    #[arg(long)]
+    pub foreground: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct UpdateArgs {
+    /// As in `stage`
+    #[arg(long, value_name = "SOURCE")]
+    pub from: Option<String>,
+    /// Ask nobody: the policy of the settings decides, a failure is taken back, and somebody is told
+    #[arg(long, conflicts_with_all = ["version", "complete", "reinstall"])]
+    pub auto: bool,
+    /// With --auto: do with a health check alone
+    #[arg(long, requires = "auto")]
+    pub unproven: bool,
+    /// The version, where the release does not say it
+    #[arg(long, value_name = "V")]
+    pub version: Option<String>,
+    /// A folder holds the whole release
+    #[arg(long)]
+    pub complete: bool,
+    /// Write every file of the release anew
+    #[arg(long)]
+    pub reinstall: bool,
+    /// Work in this process instead of a detached one
+    #[arg(long)]
+    pub foreground: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ResumeArgs {
+    /// This script, whose outcome is unknown, has done its work
+    #[arg(long, value_name = "SCRIPT")]
+    pub done: Option<String>,
+    /// Work in this process instead of a detached one
+    #[arg(long)]
+    pub foreground: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct RollbackArgs {
+    /// The run; default: the last one
+    pub run: Option<String>,
+    /// What to do with data that visitors wrote since the site was opened again
+    #[arg(long, value_name = "WHAT")]
+    pub database: Option<DatabaseChoice>,
+    /// Work in this process instead of a detached one
+    #[arg(long)]
+    pub foreground: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum DatabaseChoice {
+    /// Bring the old data back; the newer data is dumped into the run first
+    Restore,
+    /// Leave the database as it is now
+    Keep,
+}
 
 pub(super) fn apply(session: &mut Session, args: ApplyArgs) -> Exit {
     let request = match apply_request(&args) {

@@ -94,23 +94,29 @@ fn where_room_is_short() {
             Err(reason) => return effort::skipped("other ground", &reason),
         };
         template.lay();
-        let applied = ground.entracte.json(&["apply", "--foreground"]);
-        match applied.exit {
-            0 => {
-                ground.is_new(&when);
-                ground.entracte.json(&["rollback", "--foreground"]).code(0);
-                updated += 1;
-            }
-            _ => {
-                let said = applied.refused(5);
-                assert!(said.contains("bytes"), "{when}: {said}");
-                refused += 1;
-            }
+        match updated_and_back(&ground, "bytes", &when) {
+            true => updated += 1,
+            false => refused += 1,
         }
-        ground.is_old(&when);
     }
     assert!(refused > 0 && updated > 0, "{refused} refused, {updated} updated");
     effort::tried("update on a tmpfs, each a little larger", sizes as u64);
+}
+
+/// One update with the room that there is, and the way back; or, with nothing touched, a refusal that
+/// says this word.
+pub fn updated_and_back(ground: &Ground, word: &str, when: &str) -> bool {
+    let applied = ground.entracte.json(&["apply", "--foreground"]);
+    let is_updated = applied.exit == 0;
+    if is_updated {
+        ground.is_new(when);
+        ground.entracte.json(&["rollback", "--foreground"]).code(0);
+    } else {
+        let said = applied.refused(5).to_lowercase();
+        assert!(said.contains(word), "{when}: {said}");
+    }
+    ground.is_old(when);
+    is_updated
 }
 
 /// A disk that was set to read only while the site lived on.

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::mounted::updated_and_back;
 use crate::peculiar::Template;
 use crate::support::effort;
 use crate::support::ground::Ground;
@@ -69,20 +70,10 @@ fn within_a_quota() {
         let limited = pool.lay(&name, &ground.parent()).unwrap();
         template.lay();
         pool.limit(&name, kibibytes);
-        let applied = ground.entracte.json(&["apply", "--foreground"]);
-        match applied.exit {
-            0 => {
-                ground.is_new(&when);
-                ground.entracte.json(&["rollback", "--foreground"]).code(0);
-                updated += 1;
-            }
-            _ => {
-                let said = applied.refused(5);
-                assert!(said.to_lowercase().contains("quota"), "{when}: {said}");
-                refused += 1;
-            }
+        match updated_and_back(&ground, "quota", &when) {
+            true => updated += 1,
+            false => refused += 1,
         }
-        ground.is_old(&when);
         drop(limited);
         pool.remove(&name);
     }

@@ -85,7 +85,7 @@ impl Bench {
         settings.tries = 1;
         settings.stall_seconds = 0.5.try_into().unwrap();
         settings.rate_seconds = 1.0.try_into().unwrap();
-        Source::open(&self.url(), network, &self.folder.path().join("fetching")).unwrap()
+        Source::open(&self.url(), &network).unwrap()
     }
 
     fn pin(&self) -> Pinned {

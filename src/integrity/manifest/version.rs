@@ -12,10 +12,10 @@ pub fn is_known(version: &str) -> bool {
     !version.starts_with(UNKNOWN)
 }
 
-/// `rc`, `beta`, `alpha` and `dev`, with a number before or behind.
+/// `rc`, `beta`, `alpha`, `dev` and the like, with a number before or behind.
 pub fn is_in_the_making(version: &str) -> bool {
     let version = version.to_ascii_lowercase();
-    ["rc", "alpha", "beta", "dev", "preview", "nightly"].iter().any(|word| version.contains(word))
+    ["rc", "alpha", "beta", "dev", "preview", "nightly", "snapshot"].iter().any(|word| version.contains(word))
 }
 
 /// Numbers by their value, words by their letters; a part with a word comes

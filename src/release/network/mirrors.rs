@@ -17,6 +17,8 @@ const LIE: u32 = 1000;
 #[derive(Debug)]
 pub struct Mirrors {
     bases: Vec<Base>,
+    /// The parameter by which a script is told names; nothing: names stand below the base.
+    parameter: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -38,12 +40,17 @@ impl Mirrors {
         let mut seen = BTreeSet::new();
         let all = [first].into_iter().chain(others).map(folder);
         let bases = all.filter(|url| seen.insert(url.clone()));
-        Mirrors { bases: bases.map(|url| Base { url, blame: Mutex::default() }).collect() }
+        Mirrors { bases: bases.map(|url| Base { url, blame: Mutex::default() }).collect(), parameter: None }
+    }
+
+    /// A script that hands out files.
+    pub fn script(url: &Url, parameter: &'static str) -> Mirrors {
+        Mirrors { parameter: Some(parameter), ..Mirrors::file(url) }
     }
 
     /// One file that lies nowhere else.
     pub(super) fn file(url: &Url) -> Mirrors {
-        Mirrors { bases: vec![Base { url: url.clone(), blame: Mutex::default() }] }
+        Mirrors { bases: vec![Base { url: url.clone(), blame: Mutex::default() }], parameter: None }
     }
 
     pub fn count(&self) -> usize {
@@ -53,7 +60,7 @@ impl Mirrors {
     /// Only one of them, for what must not be put together from several.
     pub fn only(&self, which: usize) -> Mirrors {
         let bases = self.bases.get(which).map(|base| Base { url: base.url.clone(), blame: Mutex::default() });
-        Mirrors { bases: bases.into_iter().collect() }
+        Mirrors { bases: bases.into_iter().collect(), parameter: self.parameter }
     }
 
     /// For people.
@@ -76,7 +83,9 @@ impl Mirrors {
     /// Where the file with this name lies; without a name, the base itself.
     pub(super) fn url(&self, which: usize, name: &str) -> Option<Url> {
         let mut url = self.bases.get(which)?.url.clone();
-        if !name.is_empty() {
+        if let Some(parameter) = self.parameter {
+            url.query_pairs_mut().append_pair(parameter, name);
+        } else if !name.is_empty() {
             // Names hold nothing that means anything in an address, but for slashes; a
             // base's query (a token, say) goes with each.
             let path = format!("{}{}", url.path(), name.replace('%', "%25"));
@@ -165,6 +174,11 @@ mod tests {
             assert_eq!(mirrors.url(which, name).unwrap().as_str(), url);
         }
         assert_eq!(mirrors.url(2, "x"), None);
+        let script = Mirrors::script(&Url::parse("https://a/fetch.php").unwrap(), "script");
+        assert_eq!(
+            script.url(0, "a b/c&d.php").unwrap().as_str(),
+            "https://a/fetch.php?script=a+b%2Fc%26d.php"
+        );
     }
 
     #[test]

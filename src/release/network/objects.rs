@@ -18,6 +18,7 @@ use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::release::network::error::NetworkError;
 use crate::release::network::failures::is_missing;
+use crate::release::network::fetch::Check;
 use crate::release::network::fetch::Wanted;
 use crate::release::network::fetch::from_mirrors;
 use crate::release::network::mirrors::Mirrors;
@@ -72,24 +73,24 @@ pub fn forget_all(folder: &Path) -> Result<(), NetworkError> {
 #[derive(Clone, Debug)]
 pub struct Object {
     pub name: String,
-    /// The content's.
-    pub digest: Sha256,
     /// The most bytes that may come.
     pub most: u64,
 }
 
-/// Takes one object in, and says whether it is what it should be; the text names where it came from.
-pub type Accept<'a> = &'a (dyn Fn(&Object, &mut dyn Read, &str) -> Result<(), NetworkError> + Sync);
+/// Takes in the object at this place in the list, and says whether it is what it should be; the text
+/// names where it came from.
+pub type Accept<'a> = &'a (dyn Fn(usize, &mut dyn Read, &str) -> Result<(), NetworkError> + Sync);
 
-/// Fetches all of them, several at once. `told` hears how many are done.
+/// Fetches all of them, several at once; large ones by way of `folder`, if there is one. `told`
+/// hears how many are done. Which one failed is told with the failure.
 pub fn objects(
     session: &Session,
     mirrors: &Mirrors,
     list: &[Object],
-    folder: &Path,
+    folder: Option<&Path>,
     accept: Accept,
     told: &mut dyn FnMut(Told),
-) -> Result<(), NetworkError> {
+) -> Result<(), (usize, NetworkError)> {
     let crew = session.best_at_once().min(list.len());
     session.begin(crew);
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
@@ -98,15 +99,18 @@ pub fn objects(
         for _ in 0..crew {
             let (sender, next, failed) = (sender.clone(), &next, &failed);
             scope.spawn(move || {
-                while let Some(object) = list.get(next.fetch_add(1, Relaxed)) {
+                loop {
+                    let at = next.fetch_add(1, Relaxed);
+                    let Some(object) = list.get(at) else { return };
+                    let check = |content: &mut dyn Read, url: &str| accept(at, content, url);
                     let mut warn = |_: Option<Step>, event: Event| {
                         if let Event::Warning { message } = event {
                             let _ = sender.send(Told::Warning(message));
                         }
                     };
-                    if let Err(error) = one(session, mirrors, object, folder, accept, &mut warn) {
+                    if let Err(error) = one(session, mirrors, object, folder, &check, &mut warn) {
                         // Those who end because of the first failure are no failures.
-                        failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                        failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((at, error));
                         session.end();
                         return;
                     }
@@ -125,7 +129,7 @@ pub fn objects(
     });
     session.begin(1);
     match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error),
+        Some(failed) => Err(failed),
         None => Ok(()),
     }
 }
@@ -142,17 +146,16 @@ fn one(
     session: &Session,
     mirrors: &Mirrors,
     object: &Object,
-    folder: &Path,
-    accept: Accept,
+    folder: Option<&Path>,
+    check: Check,
     watch: Watch,
 ) -> Result<(), NetworkError> {
-    let check = |content: &mut dyn Read, url: &str| accept(object, content, url);
-    let wanted = Wanted { name: &object.name, check: Some(&check), ..Wanted::up_to(object.most) };
-    if object.most <= MOST_IN_MEMORY {
+    let wanted = Wanted { name: &object.name, check: Some(check), ..Wanted::up_to(object.most) };
+    let Some(folder) = folder.filter(|_| object.most > MOST_IN_MEMORY) else {
         from_mirrors(session, mirrors, &wanted, &mut Memory::default(), watch)?;
         return Ok(());
-    }
-    let mut part = Part::new(folder, format!("{}.object", object.digest))?;
+    };
+    let mut part = Part::new(folder, format!("{}.object", Sha256::of(object.name.as_bytes())))?;
     from_mirrors(session, mirrors, &wanted, &mut part, watch)?;
     part.forget()
 }

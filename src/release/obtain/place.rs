@@ -206,20 +206,14 @@ impl Server {
         far: Far,
         watch: Watch,
     ) -> Result<(), ObtainError> {
-        let list: Vec<(Object, u64)> = files
-            .iter()
-            .filter_map(|entry| {
-                let (digest, size) = (entry.sha256()?, entry.size());
-                let object = Object { name: object_name(&digest), digest, most: longest_frame(size) };
-                Some((object, size))
-            })
-            .collect();
-        let sizes: std::collections::BTreeMap<Sha256, u64> =
-            list.iter().map(|(object, size)| (object.digest, *size)).collect();
-        let list: Vec<Object> = list.into_iter().map(|(object, _)| object).collect();
-        let accept = |object: &Object, packed: &mut dyn Read, url: &str| {
-            let size = sizes.get(&object.digest).copied().unwrap_or_default();
-            unpack(packed, size, object.digest, staging).map_err(|unfit| match unfit {
+        let contents: Vec<(Sha256, u64)> =
+            files.iter().filter_map(|entry| Some((entry.sha256()?, entry.size()))).collect();
+        let object =
+            |(digest, size): &(Sha256, u64)| Object { name: object_name(digest), most: longest_frame(*size) };
+        let list: Vec<Object> = contents.iter().map(object).collect();
+        let accept = |at: usize, packed: &mut dyn Read, url: &str| {
+            let (digest, size) = contents[at];
+            unpack(packed, size, digest, staging).map_err(|unfit| match unfit {
                 Unfit::Wrong(source) => NetworkError::Content { url: url.to_owned(), source: source.into() },
                 Unfit::Failed(StagingError::Io(error)) => error.into(),
                 Unfit::Failed(error) => NetworkError::Content { url: url.to_owned(), source: error.into() },
@@ -230,7 +224,7 @@ impl Server {
             &self.session,
             &self.mirrors,
             &list,
-            &staging.downloads(),
+            Some(&staging.downloads()),
             &accept,
             &mut |told| {
                 match told {
@@ -241,7 +235,7 @@ impl Server {
                 watch(Some(Step::Stage), far.progress(done, self.session.bytes() - before));
             },
         );
-        fetched.map_err(|error| match error {
+        fetched.map_err(|(_, error)| match error {
             NetworkError::Status { code: 403 | 404 | 410, url, .. } => {
                 ObtainError::Missing { url: self.mirrors.shown(0), name: url }
             }

@@ -79,7 +79,7 @@ impl Bench {
 
     fn source(&self) -> Source {
         let folder = self.reference();
-        Source::open(folder.to_str().unwrap(), Network::default(), &self.path("scratch")).unwrap()
+        Source::open(folder.to_str().unwrap(), &Network::default()).unwrap()
     }
 
     fn refresh(&self) -> Result<Verified, TrustError> {

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use crate::integrity::manifest::version;
 use crate::site::profile::DigestName;
 use crate::site::settings::Channel;
 
@@ -110,9 +111,7 @@ fn digits(algorithm: DigestName) -> usize {
 
 /// The channel that a version's name tells of.
 pub fn channel_of(version: &str) -> Channel {
-    let version = version.to_ascii_lowercase();
-    let words = ["rc", "alpha", "beta", "dev", "preview", "nightly", "snapshot"];
-    match words.iter().any(|word| version.contains(word)) {
+    match version::is_in_the_making(version) {
         true => Channel::Testing,
         false => Channel::Stable,
     }

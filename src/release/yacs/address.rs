@@ -4,15 +4,17 @@ use std::fmt;
 
 use url::Url;
 
-use crate::base::digest::Sha256;
 use crate::base::escape;
 use crate::base::path::SitePath;
+use crate::release::network::Mirrors;
+use crate::release::network::address::Address;
 use crate::release::network::address::AddressError;
 use crate::release::network::address::shown;
 
 const PREFIX: &str = "yacs+";
 /// The script that hands out the files of the reference.
 const SCRIPT: &str = "scripts/fetch.php";
+const PARAMETER: &str = "script";
 /// What it calls the list of all of them.
 pub const LIST: &str = "footprints.php";
 
@@ -43,27 +45,32 @@ impl Server {
         Ok(Server(url))
     }
 
-    pub fn list(&self) -> Option<Url> {
-        self.script(LIST)
+    /// Of the list of all its files.
+    pub fn list(&self) -> Address {
+        let mut url = self.script();
+        url.query_pairs_mut().append_pair(PARAMETER, LIST);
+        Address::of_document(url)
     }
 
-    pub fn file(&self, path: &SitePath) -> Option<Url> {
-        self.script(path.as_str())
+    /// Where its files are asked for by their names.
+    pub fn files(&self) -> Mirrors {
+        Mirrors::script(&self.script(), PARAMETER)
     }
 
-    /// `None` for a name that the server would take for several.
-    fn script(&self, name: &str) -> Option<Url> {
-        if name.contains([',', '<']) {
-            return None;
-        }
-        let mut url = self.0.join(SCRIPT).ok()?;
-        url.query_pairs_mut().append_pair("script", name);
-        Some(url)
+    fn script(&self) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}{SCRIPT}", url.path()));
+        url
     }
 
-    /// The name under which its list rests here.
-    pub fn key(&self) -> String {
-        Sha256::of(self.0.as_str().as_bytes()).to_string()
+    /// Whether a file can be asked for: the server takes some names for several.
+    pub fn can_hand_out(path: &SitePath) -> bool {
+        !path.as_str().contains([',', '<'])
+    }
+
+    /// Whether whoever is on the way can change what it sends.
+    pub fn is_open(&self) -> bool {
+        self.0.scheme() == "http"
     }
 }
 
@@ -91,13 +98,12 @@ mod tests {
             ("yacs+http://x:81/a/", "http://x:81/a/scripts/fetch.php?script=footprints.php"),
         ] {
             assert!(Server::is_meant(text));
-            assert_eq!(Server::parse(text).unwrap().list().unwrap().as_str(), url);
+            assert_eq!(Server::parse(text).unwrap().list().url().as_str(), url);
         }
         let server = Server::parse("yacs+https://me:hunter2@example.org/").unwrap();
         assert_eq!(server.to_string(), "yacs+https://example.org/");
-        let file = server.file(&SitePath::parse("a b/c&d.php").unwrap()).unwrap();
-        assert_eq!(file.query(), Some("script=a+b%2Fc%26d.php"));
-        assert!(server.file(&SitePath::parse("a,b.php").unwrap()).is_none());
+        assert!(Server::can_hand_out(&SitePath::parse("a b/c&d.php").unwrap()));
+        assert!(!Server::can_hand_out(&SitePath::parse("a,b.php").unwrap()));
     }
 
     #[test]

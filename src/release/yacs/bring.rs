@@ -8,11 +8,9 @@ use std::path::Path;
 use crate::base::digest::Md5;
 use crate::base::digest::Sha256;
 use crate::base::escape;
-use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
-use crate::base::step::Step;
 use crate::base::tree::Kind;
 use crate::base::tree::Meta;
 use crate::base::tree::Node;
@@ -20,19 +18,21 @@ use crate::base::tree::Tree;
 use crate::integrity::manifest::Extent;
 use crate::release::content::Content;
 use crate::release::content::Said;
-use crate::release::network::Asker;
-use crate::release::network::Document;
+use crate::release::network;
+use crate::release::network::Fetched;
+use crate::release::network::Network;
+use crate::release::network::Session;
+use crate::release::network::error::NetworkError;
 use crate::release::stage::Options;
 use crate::release::staging::Staging;
 use crate::release::staging::Trust;
 use crate::release::yacs::address::Server;
 use crate::release::yacs::error::YacsError;
+use crate::release::yacs::files;
+use crate::release::yacs::files::Held;
 use crate::release::yacs::list::List;
 use crate::release::yacs::list::Listed;
-use crate::release::yacs::several;
-use crate::release::yacs::several::Came;
 use crate::sys::beneath::Root;
-use crate::sys::clock::Stopwatch;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
@@ -44,9 +44,6 @@ pub(super) const MOST_FILE_BYTES: u64 = 16 << 20;
 const OF_NOTHING: [u8; 16] =
     [0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42, 0x7e];
 
-/// Content that is in staging.
-type Held = (Sha256, u64);
-
 /// Brings all that the server's list names.
 pub(in crate::release) fn bring(
     server: &Server,
@@ -57,16 +54,17 @@ pub(in crate::release) fn bring(
     if options.extent == Some(Extent::Complete) {
         return Err(YacsError::NeverComplete { server: server.to_string() });
     }
-    let clock = Stopwatch::start();
-    let mut came = Came::default();
-    let list = list(server, staging, options, clock, &mut came, watch)?;
+    let (list, asked) = list(server, staging, options, watch)?;
     let mut bringing = Bringing::new(server, staging, options)?;
     bringing.begin(&list)?;
     let wanted = std::mem::take(&mut bringing.wanted);
-    let files = several::ask(server, &wanted, options, clock, watch, &mut |path, listed, content| {
-        bringing.take(path, listed, &content)
-    })?;
-    came.add(&files);
+    let session = Session::new(&options.network)?;
+    let room = bringing.most_bytes.saturating_sub(bringing.bytes);
+    let held = files::fetch(server, &wanted, &session, staging, room, watch)?;
+    for (at, held) in held {
+        bringing.note(&wanted[at].0, held)?;
+    }
+    let came = (asked.bytes + session.bytes(), asked.requests + session.requests());
     Ok(bringing.content(&list, came))
 }
 
@@ -75,31 +73,18 @@ fn list(
     server: &Server,
     staging: &Staging,
     options: &Options,
-    clock: Stopwatch,
-    came: &mut Came,
     watch: Watch,
-) -> Result<List, YacsError> {
-    let no_list = || YacsError::NoList { server: server.to_string() };
-    let url = server.list().ok_or_else(no_list)?;
-    let path = staging.old_servers().join(format!("{}.php", server.key()));
-    let here = fs::read_if_present(&path)?;
-    // The mark that YACS gives to what it sends.
-    let mark = here.as_deref().and_then(Listed::whole).map(|md5| format!("\"{md5}\""));
-    let mut asker = Asker::new(&options.network, clock, &several::nobody_gone())?;
-    let mut hear = |message| watch(Some(Step::Stage), Event::Warning { message });
-    let got = asker.get(&url, mark.as_deref(), MOST_LIST_BYTES, &mut hear)?;
-    came.add(&Came::of(&asker));
-    let bytes = match (got, here) {
-        (Document::Content(bytes), _) => bytes,
-        (Document::Unchanged, Some(here)) => here,
-        _ => return Err(no_list()),
+) -> Result<(List, Fetched), YacsError> {
+    let network = Network { max_bytes: MOST_LIST_BYTES, ..options.network.clone() };
+    let asked = match network::fetch(&server.list(), &staging.old_servers(), &network, watch) {
+        Err(NetworkError::Status { code: 404 | 410, .. }) => {
+            return Err(YacsError::NoList { server: server.to_string() });
+        }
+        asked => asked?,
     };
-    let list = List::parse(&bytes, &options.limits);
+    let list = List::parse(&fs::read(&asked.path)?, &options.limits);
     let list = list.map_err(|source| YacsError::List { server: server.to_string(), source })?;
-    fs::remove_folder_all(&staging.old_servers())?;
-    fs::create_folders(&staging.old_servers(), 0o700)?;
-    fs::write_durable(&path, &bytes)?;
-    Ok(list)
+    Ok((list, asked))
 }
 
 struct Bringing<'a> {
@@ -193,20 +178,20 @@ impl Bringing<'_> {
         Ok(())
     }
 
-    fn content(self, list: &List, came: Came) -> Content {
+    fn content(self, list: &List, (bytes, requests): (u64, u64)) -> Content {
         let said = Said {
             version: list.version(),
             time: list.time(),
             trust: Some(Trust::List),
-            fetched: Some((came.bytes, came.requests)),
+            fetched: Some((bytes, requests)),
         };
-        let notes = notes(list, &came, self.done);
-        Content { tree: self.tree, written: came.bytes, notes, extent: Extent::Partial, said }
+        let notes = notes(list, self.server, self.done);
+        Content { tree: self.tree, written: bytes, notes, extent: Extent::Partial, said }
     }
 }
 
 /// What a person should know before this is believed.
-fn notes(list: &List, came: &Came, done: usize) -> Vec<String> {
+fn notes(list: &List, old: &Server, done: usize) -> Vec<String> {
     let (date, server) = (escape::text(&list.date), escape::text(&list.server));
     let mut notes = vec![
         "every file has the MD5 that the server's own list names: that finds accidents, not attackers".into(),
@@ -216,7 +201,7 @@ fn notes(list: &List, came: &Came, done: usize) -> Vec<String> {
     if loose > 0 {
         notes.push(format!("{loose} files have an MD5 that does not see line ends"));
     }
-    if came.is_open {
+    if old.is_open() {
         notes.push("it came without TLS: whoever is on the way can change it".into());
     }
     if list.deleted > 0 {

@@ -6,8 +6,8 @@
 mod address;
 mod bring;
 mod error;
+mod files;
 pub mod list;
-mod several;
 
 pub use address::Server;
 pub(in crate::release) use bring::bring;
