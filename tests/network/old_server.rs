@@ -34,8 +34,8 @@ fn each_script_is_asked_for_once_over_few_connections() {
     let (yacs, shelf) = (Yacs::good(&files), shelf());
     let staged = shelf.stage(&yacs.source()).unwrap();
     assert_eq!(yacs.asked(), all(&files));
-    // One for the list; what is asked next at the same time has its own.
-    assert!(yacs.connections() <= 6, "{}", yacs.connections());
+    // Four ask at the same time; one that has just ended may be asked again before it is free.
+    assert!(yacs.connections() <= 8, "{}", yacs.connections());
     assert_eq!((staged.manifest.version.as_str(), staged.manifest.extent), ("10.10.1", Extent::Partial));
     assert_eq!(staged.manifest.time.to_string(), "2010-10-02T13:44:17Z");
     assert_eq!((staged.origin.trust, staged.origin.requests), (Trust::List, 42));
