@@ -13,7 +13,8 @@ use crate::app::stage::forget_plan;
 use crate::base::exit::Exit;
 use crate::base::path::SitePath;
 use crate::base::step::Step;
-use crate::release::stage::verify_objects;
+use crate::integrity::manifest::FileEntry;
+use crate::release::at_hand::AtHand;
 use crate::release::staging::Staging;
 use crate::site::SiteError;
 use crate::site::history;
@@ -103,7 +104,9 @@ pub(super) fn begin(
     }
     let staging = Staging::open(&site.state.staging())?;
     let staged = staging.staged()?.ok_or_else(|| Failure::new(Exit::Refused, "no release is staged"))?;
-    verify_objects(&staging, &staged.manifest).map_err(|error| {
+    let (at_hand, needed) = (AtHand::of(&staging, &staged.manifest, &site.root), plan.sealed.contents());
+    let is_needed = |entry: &&FileEntry| entry.sha256().is_some_and(|digest| needed.contains(&digest));
+    at_hand.verify(staged.manifest.files.iter().filter(is_needed)).map_err(|error| {
         Failure::from(error).ending(Exit::Refused).hint("`entracte stage` again brings it anew")
     })?;
     let run = Run::create(&site.state.runs(), plan)?;

@@ -18,6 +18,7 @@ use crate::app::report::Version;
 use crate::app::schema::TableStepView;
 use crate::base::exit::Exit;
 use crate::base::path::SitePath;
+use crate::release::at_hand::AtHand;
 use crate::release::staging::Staging;
 use crate::site::Site;
 use crate::site::gate::Gate;
@@ -171,17 +172,19 @@ fn diffs(site: &Site, plan: &Plan, diff: &Diff) -> Result<Vec<DiffView>, Failure
         }
     };
     let staging = Staging::open(&site.state.staging())?;
+    let Some(staged) = staging.staged()? else { return Ok(Vec::new()) };
+    let at_hand = AtHand::of(&staging, &staged.manifest, &site.root);
     let changes = plan.sealed.changes.iter().filter(|change| wanted(change));
-    Ok(changes.map(|change| diff_view(site, &staging, change)).collect())
+    Ok(changes.map(|change| diff_view(site, &at_hand, change)).collect())
 }
 
-fn diff_view(site: &Site, staging: &Staging, change: &Change) -> DiffView {
+fn diff_view(site: &Site, at_hand: &AtHand, change: &Change) -> DiffView {
     let path = change.path.as_str().to_owned();
     let old = change.old.as_ref().and_then(|thing| {
         let file = site.tree().ok()?.open_file(&change.path).ok()?;
         text(thing, file)
     });
-    let new = change.new.as_ref().and_then(|thing| text(thing, staging.open_object(&thing.sha256()?).ok()?));
+    let new = change.new.as_ref().and_then(|thing| text(thing, at_hand.open(&thing.sha256()?).ok()?));
     let text = match (old, new, &change.old, &change.new) {
         (Some(old), Some(new), _, _) => unified(&path, &old, &new),
         (None, Some(new), None, _) => unified(&path, "", &new),

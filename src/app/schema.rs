@@ -24,16 +24,19 @@ use crate::database::schema::step::Risk;
 use crate::database::schema::step::Step;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Manifest;
+use crate::release::at_hand::AtHand;
 use crate::release::staging::Staging;
 use crate::site::Site;
 use crate::site::SiteError;
 use crate::site::config::Found;
 use crate::site::extension;
 use crate::site::installed::Installed;
-use crate::sys::fs;
 use crate::update::compose::Reinstall;
 use crate::update::tables;
 use crate::update::tables::Way;
+
+/// Of a file that declares tables, in bytes.
+const MOST_TEXT_BYTES: u64 = 64 << 20;
 
 /// Whose declaration is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,10 +192,11 @@ impl Declared {
         let staged = staging.staged()?.ok_or_else(|| {
             Failure::new(Exit::NothingToDo, "no release is staged").hint("`entracte stage` brings one")
         })?;
+        let at_hand = AtHand::of(&staging, &staged.manifest, &site.root);
         let mut texts = Vec::new();
         for path in staged.manifest.tables.iter().chain(&staged.manifest.extensions) {
             let Some(sha256) = staged.manifest.entry(path).and_then(FileEntry::sha256) else { continue };
-            let text = fs::read(&staging.object_path(&sha256))?;
+            let text = at_hand.read(&sha256, MOST_TEXT_BYTES)?;
             if staged.manifest.tables.contains(path) || Declaration::stands_in(path, &text) {
                 texts.push((path.clone(), text));
             }

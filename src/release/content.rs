@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use crate::base::digest::Algorithms;
+use crate::base::digest::Sha256;
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::path::TreePath;
@@ -96,15 +97,19 @@ fn must_have(path: &Path, source: &Source) -> Result<(), StageError> {
     }
 }
 
-/// Puts all content of an archive into staging.
+/// Whether a content, of so many bytes, is still to come.
+pub(super) type Lacks<'a> = &'a dyn Fn(&Sha256, u64) -> bool;
+
+/// Puts into staging what it lacks of an archive's content.
 pub(super) fn unpack(
     path: &Path,
     staging: &Staging,
+    lacks: Lacks,
     limits: &Limits,
     watch: Watch,
 ) -> Result<(), ObtainError> {
     let archive = Archive::open(path, limits)?;
-    fill(&archive, staging, watch).map(drop).map_err(|error| match error {
+    fill(&archive, staging, lacks, watch).map(drop).map_err(|error| match error {
         Unfilled::Archive(error) => error.into(),
         Unfilled::Staging(error) => error.into(),
     })
@@ -132,7 +137,8 @@ pub(super) fn from_archive(
 ) -> Result<Content, StageError> {
     watch(Some(Step::Stage), Event::Log { line: format!("checking {}", fs::shown(path)) });
     let archive = Archive::open(path, limits)?;
-    let (digests, written) = (archive.digests(), fill(&archive, staging, watch)?);
+    let lacks: Lacks = &|digest, size| !staging.has(digest, size);
+    let (digests, written) = (archive.digests(), fill(&archive, staging, lacks, watch)?);
     let mut tree = Tree::new();
     for member in archive.members() {
         let kind = match &member.kind {
@@ -150,7 +156,7 @@ pub(super) fn from_archive(
 }
 
 /// How many bytes staging did not have.
-fn fill(archive: &Archive, staging: &Staging, watch: Watch) -> Result<u64, Unfilled> {
+fn fill(archive: &Archive, staging: &Staging, lacks: Lacks, watch: Watch) -> Result<u64, Unfilled> {
     let (digests, total) = (archive.digests(), archive.members().len() as u64);
     let (mut done, mut written, mut failed) = (0, 0, None);
     archive
@@ -159,7 +165,7 @@ fn fill(archive: &Archive, staging: &Staging, watch: Watch) -> Result<u64, Unfil
             let (Some(digest), MemberKind::File { size }) = (digests.get(&member.path), &member.kind) else {
                 return Ok(());
             };
-            if staging.has(digest, *size) {
+            if !lacks(digest, *size) {
                 return Ok(());
             }
             match staging.add(content, Some(*digest)) {

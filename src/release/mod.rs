@@ -1,6 +1,7 @@
 //! Where new files come from, and why they are trusted.
 
 pub mod archive;
+pub mod at_hand;
 pub mod choose;
 mod content;
 mod describe;

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
 use crate::base::event::Watch;
 use crate::base::exit::Exit;
@@ -18,7 +17,6 @@ use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::Manifest;
-use crate::integrity::scan;
 use crate::release::archive::ArchiveError;
 use crate::release::archive::Limits;
 use crate::release::content::Content;
@@ -47,7 +45,6 @@ use crate::release::yacs;
 use crate::site::profile::Profile;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
-use crate::sys::fs::IoError;
 
 /// The name under which a release carries its own manifest.
 pub const MANIFEST_NAME: &str = "entracte.json";
@@ -299,21 +296,4 @@ pub fn look(
     };
     let extent = options.extent.unwrap_or(Extent::Partial);
     manifest_of(&mut tree, extent, options, &Said::default(), &read, &mut notes)
-}
-
-/// Every content that a manifest names is here and has its digest.
-pub fn verify_objects(staging: &Staging, manifest: &Manifest) -> Result<(), StageError> {
-    for entry in manifest.files.iter().filter(|entry| entry.sha256().is_some()) {
-        let Some(expected) = entry.sha256() else { continue };
-        let mut file = staging.open_object(&expected).map_err(|error| match error.is_not_found() {
-            true => StageError::Missing { path: entry.path.clone() },
-            false => error.into(),
-        })?;
-        let (_, digest, _) = scan::hash_reader(&mut file, Algorithms::Sha256)
-            .map_err(|source| IoError::new("read", staging.object_path(&expected), source))?;
-        if digest != expected {
-            return Err(StageError::NotAsListed { path: entry.path.clone() });
-        }
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ pub mod database;
 mod error;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -257,6 +258,16 @@ impl Sealed {
     /// What is done for the declared tables.
     pub fn table_steps(&self) -> &[TableStep] {
         self.tables.as_ref().map(|tables| tables.steps.as_slice()).unwrap_or_default()
+    }
+
+    /// What of the release's content it needs: what is put into the site, or run on the database.
+    pub fn contents(&self) -> BTreeSet<Sha256> {
+        let put = |change: &Change| match (change.effect(), &change.beside) {
+            (Some(Effect::Put(new)), _) => new.sha256(),
+            (_, Some(_)) => change.new.as_ref().and_then(Thing::sha256),
+            _ => None,
+        };
+        self.changes.iter().filter_map(put).chain(self.sql.iter().map(|file| file.sha256)).collect()
     }
 
     /// Whether the structure of the database may change.

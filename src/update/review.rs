@@ -24,6 +24,7 @@ use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::RunOnce;
 use crate::integrity::three_way::ChangeKind;
+use crate::release::at_hand::AtHand;
 use crate::release::staging::Staged;
 use crate::release::staging::Staging;
 use crate::release::staging::StagingError;
@@ -71,6 +72,8 @@ use crate::update::work::scan_site;
 pub use self::warnings::warnings;
 pub use self::warnings::worries;
 
+/// Of a file that is read whole to see what it says, in bytes.
+const MOST_TEXT_BYTES: u64 = 64 << 20;
 /// Bytes a second that a dump is taken to run at, for the estimate.
 const DUMP_RATE: f64 = 40e6;
 /// Bytes a second that a table is taken to be written anew at, for the estimate.
@@ -139,8 +142,8 @@ struct Desk<'a> {
     site: &'a Site,
     database: Option<Found>,
     others: Vec<Found>,
-    staging: Staging,
     staged: Staged,
+    at_hand: AtHand,
     current: Current,
     installed: Manifest,
     ledger: Ledger,
@@ -161,8 +164,8 @@ pub fn review(site: &Site, gate: &Gate, reinstall: Reinstall, watch: Watch) -> R
         gate,
         database: desk.database.as_ref(),
         others: &desk.others,
-        staging: &desk.staging,
         staged: &desk.staged,
+        at_hand: &desk.at_hand,
         ledger: &desk.ledger,
         live: &desk.live,
         sealed: &sealed,
@@ -182,7 +185,8 @@ impl<'a> Desk<'a> {
         let ledger = Installed(&folder).ledger()?;
         let live = scan_site(site, gate, watch)?;
         let Databases { main: database, others } = site.databases().map_err(SiteError::from)?;
-        Ok(Desk { site, database, others, staging, staged, current, installed, ledger, live })
+        let at_hand = AtHand::of(&staging, &staged.manifest, &site.root);
+        Ok(Desk { site, database, others, staged, at_hand, current, installed, ledger, live })
     }
 
     fn compose(&self, reinstall: Reinstall) -> Composed {
@@ -249,7 +253,7 @@ impl<'a> Desk<'a> {
             if Ledger::entry(&self.ledger.sql, path).is_some() {
                 continue;
             }
-            let text = crate::sys::fs::read_text(&self.staging.object_path(&sha256), 64 << 20)?;
+            let text = self.at_hand.read_text(&sha256, MOST_TEXT_BYTES)?;
             let statements = lexer::split(&text, dialect)
                 .map_err(|source| ReviewError::Sql { path: path.clone(), source })?;
             let statements = statements.into_iter().map(|statement| statement.text).collect();
@@ -325,7 +329,7 @@ impl<'a> Desk<'a> {
     /// What a file of the planned tree will hold.
     fn planned_text(&self, planned: &Snapshot, path: &SitePath) -> Option<Vec<u8>> {
         let digest = planned.get(&path.into()).and_then(Thing::sha256)?;
-        let staged = crate::sys::fs::read(&self.staging.object_path(&digest));
+        let staged = self.at_hand.read(&digest, MOST_TEXT_BYTES);
         staged.or_else(|_| crate::sys::fs::read(&self.site.root.join(path.as_path()))).ok()
     }
 

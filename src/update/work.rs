@@ -15,6 +15,7 @@ use crate::base::tree::Kind as TreeKind;
 use crate::base::tree::Tree;
 use crate::integrity::cache::StatCache;
 use crate::integrity::scan;
+use crate::release::at_hand::AtHand;
 use crate::release::staging::Staging;
 use crate::site::Site;
 use crate::site::config::Databases;
@@ -106,7 +107,9 @@ impl Work<'_> {
     /// Makes everything ready for the swap, once.
     pub fn prepare(&self, operations: &[Operation], watch: Watch) -> Result<Record, StepError> {
         let staging = Staging::open(&self.site.state.staging())?;
-        let content = |sha256: &Sha256| fs::open(&staging.object_path(sha256));
+        let staged = staging.staged()?.ok_or(StepError::StagingGone)?;
+        let at_hand = AtHand::of(&staging, &staged.manifest, &self.site.root);
+        let content = |sha256: &Sha256| at_hand.open(sha256);
         Ok(prepare::prepare(&self.workshop()?, operations, &content, self.site.settings.files.owner, watch)?)
     }
 

@@ -15,6 +15,7 @@ use entracte::integrity::manifest::FileEntry;
 use entracte::integrity::manifest::Made;
 use entracte::integrity::manifest::Manifest;
 use entracte::release::archive::Limits;
+use entracte::release::at_hand::AtHand;
 use entracte::release::network::Network;
 use entracte::release::obtain::Home;
 use entracte::release::publish;
@@ -24,7 +25,6 @@ use entracte::release::source::Source;
 use entracte::release::stage::Options;
 use entracte::release::stage::StageError;
 use entracte::release::stage::stage;
-use entracte::release::stage::verify_objects;
 use entracte::release::staging::Staged;
 use entracte::release::staging::Staging;
 use entracte::release::trust::Keyring;
@@ -182,7 +182,8 @@ impl Bed {
     pub fn is_staged(&self, staged: &Staged, version: u32) {
         assert_eq!(staged.manifest, manifest(&version.to_string(), &files(version)));
         assert_eq!(self.staging().staged().unwrap().as_ref(), Some(staged), "it is recorded");
-        verify_objects(&self.staging(), &staged.manifest).unwrap();
+        let at_hand = AtHand::of(&self.staging(), &staged.manifest, &self.path("site"));
+        at_hand.verify(staged.manifest.files.iter()).unwrap();
         assert!(fs::read_dir(self.path("staging/download")).map_or(0, Iterator::count) == 0, "nothing rests");
     }
 

@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Child;
 use std::process::Stdio;
 
+use entracte::base::digest::Sha256;
 use entracte::release::trust::Keyring;
 use entracte::release::trust::Store;
 use serde_json::Value;
@@ -57,6 +59,12 @@ impl Scene {
         Store::open(&trust).add(url, &root).unwrap();
     }
 
+    fn is_staged(&self, content: &[u8]) -> bool {
+        let digest = Sha256::of(content).to_string();
+        let staging = self.small.root().parent().unwrap().join(".entracte-site/staging");
+        staging.join("objects").join(&digest[..2]).join(&digest).exists()
+    }
+
     /// A line for a section of the settings.
     fn set(&self, section: &str, line: &str) {
         let path = self.small.root().parent().unwrap().join(".entracte-site/entracte.toml");
@@ -105,6 +113,27 @@ fn the_settings_name_the_reference() {
     scene.set("policy", &format!("from = \"{}\"", server.url()));
     let result = scene.entracte.json(&["stage"]).code(0);
     assert_eq!((&result["version"], &result["trust"]), (&"2".into(), &"signed".into()), "{result:#}");
+}
+
+/// A file that the release leaves as it is stays where it is until it is needed: the mode of `tool.sh` changes.
+#[test]
+fn unchanged_content_is_not_copied_and_found_when_it_is_needed() {
+    let scene = Scene::new();
+    let server = Server::good(&scene.small.folder.path().join("reference"));
+    scene.trust(&server.url());
+    let tool = scene.small.root().join("app/tool.sh");
+    let content = fs::read(&tool).unwrap();
+    scene.entracte.json(&["stage", "--from", &server.url()]).code(0);
+    assert!(!scene.is_staged(&content));
+    crate::support::update::plan_and_approve(&scene.entracte);
+    crate::support::update::apply(&scene.entracte);
+    assert_eq!(fs::read(&tool).unwrap(), content);
+    assert_eq!(fs::metadata(&tool).unwrap().permissions().mode() & 0o777, 0o755);
+    let doctor = scene.entracte.json(&["doctor"]).result;
+    let staged = doctor["checks"].as_array().unwrap().iter().find(|check| check["name"] == "staged");
+    assert_eq!(staged.unwrap()["level"], "ok", "{staged:?}");
+    let again = scene.entracte.json(&["update", "--reinstall", "--yes", "--from", &server.url()]).code(0);
+    assert_eq!(again["outcome"], "finished", "{again:#}");
 }
 
 /// Killed anywhere, the next stage ends well, and the site is as it was.

@@ -4,7 +4,8 @@ use crate::app::doctor::Patient;
 use crate::app::doctor::unsure;
 use crate::base::check::Check;
 use crate::base::path::SitePath;
-use crate::release::stage::verify_objects;
+use crate::integrity::manifest::FileEntry;
+use crate::release::at_hand::AtHand;
 use crate::release::staging::Staging;
 use crate::sys::fs;
 use crate::update::backup_set::Depth;
@@ -43,7 +44,10 @@ fn staging(patient: &Patient) -> Check {
         Ok(Some(staged)) => staged,
         Err(error) => return unsure(NAME, &error, "`entracte discard`, then stage again"),
     };
-    let missing = staging.missing(&staged.manifest);
+    let at_hand = AtHand::of(&staging, &staged.manifest, &patient.site.root);
+    let changed = staged.manifest.files.iter().filter(|entry| !is_left_alone(patient, entry));
+    let (here, missing): (Vec<&FileEntry>, Vec<&FileEntry>) =
+        changed.partition(|entry| entry.sha256().is_none_or(|digest| at_hand.has(&digest, entry.size())));
     if let Some(first) = missing.first() {
         let count = missing.len();
         let detail = format!("the content of {count} files is missing or cut, {} among them", first.path);
@@ -52,9 +56,15 @@ fn staging(patient: &Patient) -> Check {
     let version = &staged.manifest.version;
     match patient.depth {
         Depth::Sizes => Check::ok(NAME, format!("version {version} is here (--deep reads it)")),
-        Depth::Content => match verify_objects(&staging, &staged.manifest) {
+        Depth::Content => match at_hand.verify(here.into_iter()) {
             Ok(()) => Check::ok(NAME, format!("version {version} is here and unharmed")),
             Err(error) => unsure(NAME, &error, "`entracte discard`, then stage again"),
         },
     }
+}
+
+/// A file that the release does not change is not staged: what its owner did to it counts for nothing.
+fn is_left_alone(patient: &Patient, entry: &FileEntry) -> bool {
+    let Ok((_, installed)) = &patient.installed else { return false };
+    installed.entry(&entry.path).is_some_and(|old| old.content == entry.content)
 }

@@ -49,18 +49,7 @@ pub fn partial(old: &Manifest, new: &Manifest) -> Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn manifest(files: &[(&str, &str)]) -> Manifest {
-        let line = |(path, text): &(&str, &str)| {
-            let sha256 = crate::base::digest::Sha256::of(text.as_bytes());
-            format!(r#"{{"path": "{path}", "size": 1, "sha256": "{sha256}"}}"#)
-        };
-        let files = files.iter().map(line).collect::<Vec<_>>().join(",");
-        let text = format!(
-            r#"{{"format": 1, "product": "p", "version": "1", "time": "2026-01-01T00:00:00Z", "files": [{files}]}}"#
-        );
-        Manifest::parse(text.as_bytes()).unwrap()
-    }
+    use crate::integrity::manifest::fixtures::manifest;
 
     #[test]
     fn the_partial_manifest_holds_what_differs() {

@@ -2,6 +2,8 @@
 
 pub mod build;
 pub mod diff;
+#[cfg(test)]
+pub mod fixtures;
 mod json;
 pub mod version;
 

@@ -1,19 +1,20 @@
-//! Content that the site holds already: it is taken from the live tree, by way
-//! of its digest, and never fetched.
+//! Content that the site holds already, and that is never fetched: what the release
+//! leaves as it was stays where it is, other files are copied into staging.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 
 use rayon::prelude::*;
 
+use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
 use crate::base::path::SitePath;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Manifest;
+use crate::integrity::scan::hash_reader;
 use crate::release::staging::Staging;
 use crate::release::staging::StagingError;
 use crate::sys::beneath::Root;
@@ -32,6 +33,24 @@ impl<'a> Here<'a> {
         let files = installed.into_iter().flat_map(|manifest| &manifest.files);
         let by_digest = files.filter_map(|entry| Some((entry.sha256()?, &entry.path))).collect();
         Here { root: root.and_then(|root| Root::open(root).ok()), installed, by_digest }
+    }
+
+    /// What stays where it is: files that the release has as the installed one had
+    /// them, and that still are so. What is read of a release is always staged.
+    pub fn unchanged(&self, new: &Manifest) -> BTreeSet<Sha256> {
+        let (Some(root), Some(installed)) = (&self.root, self.installed) else { return BTreeSet::new() };
+        let read = read_of(new);
+        let stays = |entry: &&FileEntry| {
+            let old = installed.entry(&entry.path).and_then(FileEntry::sha256);
+            old.is_some() && old == entry.sha256() && entry.size() > 0 && !read.contains(&entry.path)
+        };
+        let files: Vec<&FileEntry> = new.files.iter().filter(stays).collect();
+        let unmodified = |entry: &&FileEntry| {
+            let mut file = root.open_file(&entry.path).ok()?;
+            let (_, digest, _) = hash_reader(&mut file, Algorithms::Sha256).ok()?;
+            entry.sha256().filter(|wanted| *wanted == digest)
+        };
+        files.par_iter().filter_map(unmodified).collect()
     }
 
     /// A file that may have this content; whoever reads it has to see.
@@ -55,9 +74,8 @@ impl<'a> Here<'a> {
         (Sha256::of(&content) == *digest).then_some(content)
     }
 
-    /// Takes as much of this into staging as is here; how many bytes that were.
-    pub fn take(&self, missing: &[&FileEntry], staging: &Staging) -> Result<u64, StagingError> {
-        let taken = AtomicU64::new(0);
+    /// Takes as much of this into staging as is here.
+    pub fn take(&self, missing: &[&FileEntry], staging: &Staging) -> Result<(), StagingError> {
         missing.par_iter().try_for_each(|entry| {
             let Some(digest) = entry.sha256() else { return Ok(()) };
             let found: Box<dyn Read> = match entry.size() {
@@ -68,13 +86,17 @@ impl<'a> Here<'a> {
                 },
             };
             match staging.add(&mut { found }, Some(digest)) {
-                Ok((bytes, _)) => drop(taken.fetch_add(bytes, Relaxed)),
                 // It was edited, or is being edited.
-                Err(StagingError::WrongContent { .. }) => {}
-                Err(error) => return Err(error),
+                Ok(_) | Err(StagingError::WrongContent { .. }) => Ok(()),
+                Err(error) => Err(error),
             }
-            Ok(())
-        })?;
-        Ok(taken.into_inner())
+        })
     }
+}
+
+/// Files that say what is to be done with the site.
+fn read_of(manifest: &Manifest) -> BTreeSet<&SitePath> {
+    let scripts = manifest.run_once.iter().map(|script| &script.path);
+    let named = [&manifest.schema, &manifest.tables, &manifest.extensions];
+    named.into_iter().flatten().chain(scripts).collect()
 }

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use url::Url;
 
@@ -91,7 +92,8 @@ pub fn obtain(
     let Offered { place, pinned, verified, release } = ask(from, installed.as_ref(), home, options, watch)?;
     let (here, published) = (Here::new(Some(home.root), installed.as_ref()), releases_of(&verified.targets)?);
     let installed = installed.as_ref();
-    let work = Work { place, staging, options, installed, here, verified, published, release };
+    let unchanged = OnceLock::new();
+    let work = Work { place, staging, options, installed, here, verified, published, release, unchanged };
     let manifest = work.bring(watch)?;
     work.described(manifest, &pinned)
 }
@@ -177,6 +179,7 @@ struct Work<'a> {
     /// All releases that are offered.
     published: Vec<Release>,
     release: Release,
+    unchanged: OnceLock<BTreeSet<Sha256>>,
 }
 
 impl Work<'_> {
@@ -271,12 +274,21 @@ impl Work<'_> {
         }
     }
 
-    /// Files whose content is not in staging, each content once.
+    /// Files whose content is neither in staging nor left as it is in the live tree, each content once.
     fn missing<'m>(&self, manifest: &'m Manifest) -> Vec<&'m FileEntry> {
+        let unchanged = self.unchanged.get_or_init(|| self.here.unchanged(manifest));
         let mut seen = BTreeSet::new();
         let mut missing = self.staging.missing(manifest);
-        missing.retain(|entry| seen.insert(entry.sha256()));
+        missing.retain(|entry| {
+            entry.sha256().is_some_and(|digest| !unchanged.contains(&digest) && seen.insert(digest))
+        });
         missing
+    }
+
+    /// Whether this content is one of them, once it is known what is left as it is.
+    fn lacks(&self, digest: &Sha256, size: u64) -> bool {
+        let is_unchanged = self.unchanged.get().is_some_and(|unchanged| unchanged.contains(digest));
+        !is_unchanged && !self.staging.has(digest, size)
     }
 
     /// What there is to choose from.
@@ -304,7 +316,8 @@ impl Work<'_> {
     fn unpack_archive(&self, watch: Watch) -> Result<(), ObtainError> {
         let Some((name, info)) = self.archive() else { return Ok(()) };
         let path = self.place.target(name, info, &self.staging.downloads(), watch)?;
-        content::unpack(&path, self.staging, &self.options.limits, watch)
+        let lacks = |digest: &Sha256, size| self.lacks(digest, size);
+        content::unpack(&path, self.staging, &lacks, &self.options.limits, watch)
     }
 
     fn fetch_objects(&self, missing: &[&FileEntry], watch: Watch) -> Result<(), ObtainError> {

@@ -126,7 +126,7 @@ impl Taker for Patching<'_, '_> {
     }
 
     fn wants(&mut self, entry: &FileEntry) -> bool {
-        entry.sha256().is_some_and(|digest| !self.work.staging.has(&digest, entry.size()))
+        entry.sha256().is_some_and(|digest| self.work.lacks(&digest, entry.size()))
     }
 
     fn old(&mut self, entry: &FileEntry) -> Option<Box<dyn Read>> {

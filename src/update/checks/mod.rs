@@ -12,8 +12,8 @@ pub mod tables;
 use crate::base::check::Check;
 use crate::base::tree::Tree;
 use crate::database::schema::step::Cost;
+use crate::release::at_hand::AtHand;
 use crate::release::staging::Staged;
-use crate::release::staging::Staging;
 use crate::site::Site;
 use crate::site::config::Found;
 use crate::site::gate::Gate;
@@ -29,8 +29,8 @@ pub struct Subject<'a> {
     pub database: Option<&'a Found>,
     /// Other databases of the site.
     pub others: &'a [Found],
-    pub staging: &'a Staging,
     pub staged: &'a Staged,
+    pub at_hand: &'a AtHand,
     pub ledger: &'a Ledger,
     pub live: &'a Tree,
     pub sealed: &'a Sealed,

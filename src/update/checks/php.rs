@@ -7,13 +7,15 @@ use crate::integrity::manifest::version;
 use crate::site::Site;
 use crate::site::php_programs;
 use crate::site::php_programs::Php;
-use crate::sys::fs;
 use crate::update::checks::Subject;
+
+/// Larger files do not say what they need.
+const MOST_BYTES: u64 = 1 << 20;
 
 pub fn all(subject: &Subject) -> Vec<Check> {
     let read = |path: &SitePath| {
         let digest = subject.staged.manifest.entry(path)?.sha256()?;
-        fs::read_text(&subject.staging.object_path(&digest), 1 << 20).ok().map(String::into_bytes)
+        subject.at_hand.read(&digest, MOST_BYTES).ok()
     };
     let is_php = |argv: &Vec<String>| argv.first().is_some_and(|program| program == "php");
     let upgrade = subject.sealed.upgrade.as_ref();

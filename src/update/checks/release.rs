@@ -7,6 +7,7 @@ use crate::base::escape;
 use crate::base::exit::Fault;
 use crate::base::tree::Kind;
 use crate::base::tree::Node;
+use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::version;
 use crate::release::staging::Trust;
 use crate::site::blocklist::Blocklist;
@@ -15,7 +16,12 @@ use crate::update::checks::Subject;
 use crate::update::plan::Resolution;
 
 pub fn staged_content(subject: &Subject) -> Check {
-    let missing = subject.staging.missing(&subject.staged.manifest);
+    let needed = subject.sealed.contents();
+    let is_missing = |entry: &&FileEntry| {
+        let digest = entry.sha256().filter(|digest| needed.contains(digest));
+        digest.is_some_and(|digest| !subject.at_hand.has(&digest, entry.size()))
+    };
+    let missing: Vec<&FileEntry> = subject.staged.manifest.files.iter().filter(is_missing).collect();
     match missing.first() {
         None => Check::ok("staged", format!("{} files are here", subject.staged.manifest.files.len())),
         Some(first) => Check::error(
