@@ -3,6 +3,9 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
+#[path = "reference/server.rs"]
+#[allow(dead_code, reason = "other tests cut what is sent")]
+mod server;
 mod support;
 
 use std::fs;
@@ -18,6 +21,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use server::Sent;
+use server::Server;
 use support::ground::Ground;
 
 /// Nobody else on the machine.
@@ -143,6 +148,20 @@ impl Machine {
         tree.to_owned()
     }
 
+    /// Publishes such a release, with a program for another kind of machine as well.
+    fn publish(&self, version: &str, program: &[u8], more: &[(&str, &str)]) -> PathBuf {
+        let other = [&[("bin/pdp11-unix/entracte", "not for us")], more].concat();
+        let tree = self.release(version, program, &other);
+        let reference = self.path("releases");
+        if !self.path("home/.config/entracte/keys").exists() {
+            assert_eq!(self.run(&["key", "new"]).code, 0);
+        }
+        let to = reference.to_str().unwrap();
+        let ran = self.run(&["publish", &tree, "--to", to, "--version", version]);
+        assert_eq!(ran.code, 0, "{}", ran.text);
+        reference
+    }
+
     fn update(&self, from: &str, more: &[&str]) -> Ran {
         self.run(&[&["--json", "--yes", "self-update", "--from", from], more].concat())
     }
@@ -248,6 +267,81 @@ fn killed_anywhere_the_name_means_a_whole_program() {
         assert_eq!((machine.version().as_str(), machine.beside().len()), (NEWER, 2), "{point}");
         assert_eq!(fs::read_to_string(machine.path("notes")).unwrap().lines().count(), 1, "{point}");
     }
+}
+
+/// The digest of its first root.
+fn root_of(reference: &Path) -> String {
+    let root = fs::read(reference.join("metadata/1.root.json")).unwrap();
+    entracte::base::digest::Sha256::of(&root).to_string()
+}
+
+#[test]
+fn a_reference_is_pinned_once_and_followed() {
+    let machine = Machine::new();
+    let reference = machine.publish(NEWER, &program(NEWER), &[("run_once/001-note.sh", NOTE)]);
+    let (server, digest) = (Server::good(&reference), root_of(&reference));
+    let url = server.url();
+    let unknown = machine.update(&url, &[]);
+    assert_eq!((unknown.code, machine.version().as_str()), (9, OWN), "{}", unknown.text);
+    let hints = unknown.json()["error"]["hints"].to_string();
+    let command = format!("`entracte self-update --from {url} --digest {digest}`");
+    assert!(hints.contains(&command), "{hints}");
+    let other = "ab".repeat(32);
+    assert_eq!(machine.update(&url, &["--digest", &other]).code, 9, "another root");
+    assert_eq!(machine.run(&["--json", "--yes", "self-update"]).code, 5, "nothing is remembered yet");
+    let asked = server.asked().len();
+    let done = machine.update(&url, &["--digest", &digest]);
+    assert_eq!((done.code, machine.version().as_str()), (0, NEWER), "{}", done.text);
+    let objects = server.asked()[asked..].iter().filter(|name| name.starts_with("objects/")).count();
+    assert_eq!(objects, 2, "our program and the script: {:?}", server.asked());
+    assert_eq!(machine.run(&["--json", "--yes", "self-update"]).code, 3, "believed and remembered");
+    assert_eq!(machine.run(&["--json", "self-update", "--rollback"]).code, 0);
+    assert_eq!(machine.version(), OWN);
+    let again = machine.run(&["--json", "--yes", "self-update"]);
+    assert_eq!((again.code, machine.version().as_str()), (0, NEWER), "{}", again.text);
+    assert_eq!(fs::read_to_string(machine.path("notes")).unwrap().lines().count(), 1, "a script ran twice");
+}
+
+#[test]
+fn what_a_reference_offers_is_not_taken_when_it_is_older_or_altered() {
+    let machine = Machine::new();
+    let reference = machine.publish("0.0.9", &program("0.0.9"), &[]);
+    let from = reference.to_str().unwrap().to_owned();
+    let root = reference.join("metadata/1.root.json");
+    let older = machine.update(&from, &["--root", root.to_str().unwrap()]);
+    assert_eq!((older.code, machine.version().as_str()), (9, OWN), "{}", older.text);
+    assert!(older.text.contains("--version 0.0.9"), "{}", older.text);
+    machine.publish(NEWER, &program(NEWER), &[]);
+    let altered = Server::serve(
+        &reference,
+        Box::new(|name, _, mut content| {
+            if name.starts_with("objects/") {
+                let middle = content.len() / 2;
+                content[middle] ^= 1;
+            }
+            Sent::Whole(content)
+        }),
+    );
+    let ran = machine.update(&altered.url(), &["--digest", &root_of(&reference)]);
+    assert_eq!((ran.code, machine.version().as_str()), (9, OWN), "{}", ran.text);
+    let usage = machine.update(&machine.release("7.2.0", b"", &[]), &["--digest", &root_of(&reference)]);
+    assert_eq!(usage.code, 2, "a folder has no root: {}", usage.text);
+    assert_eq!(machine.update(&from, &["--version", "0.0.9"]).code, 0, "an older one that is asked for");
+    assert_eq!(machine.version(), "0.0.9");
+}
+
+/// Who has no network brings one file, and the digest by another way.
+#[test]
+fn a_bundle_is_believed_as_its_reference_is() {
+    let machine = Machine::new();
+    let reference = machine.publish(NEWER, &program(NEWER), &[]);
+    let bundle = machine.path("entracte.bundle").to_str().unwrap().to_owned();
+    let made = machine.run(&["bundle", reference.to_str().unwrap(), "--version", NEWER, "--output", &bundle]);
+    assert_eq!(made.code, 0, "{}", made.text);
+    fs::rename(&reference, machine.path("gone")).unwrap();
+    assert_eq!(machine.update(&bundle, &[]).code, 9);
+    let done = machine.update(&bundle, &["--digest", &root_of(&machine.path("gone"))]);
+    assert_eq!((done.code, machine.version().as_str()), (0, NEWER), "{}", done.text);
 }
 
 /// Which program goes on with it makes no difference to a run.

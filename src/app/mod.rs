@@ -5,6 +5,7 @@ mod abandoned;
 pub mod apply;
 pub mod auto;
 mod baseline;
+mod believe;
 pub mod blocklist;
 pub mod bundle;
 pub mod check;

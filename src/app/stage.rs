@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::app::believe;
 use crate::app::desk::Held;
 use crate::app::desk::Listener;
 use crate::app::desk::Place;
@@ -61,7 +62,7 @@ pub(super) fn stage_within(
     listener: Listener,
 ) -> Result<Stage, Failure> {
     let from = request.from.as_deref().unwrap_or(&site.settings.policy.from);
-    let source = source(site, from)?;
+    let source = believe::source(from, &Store::open(&site.state.trust()), None)?;
     let places = Places::of(site);
     let options = options(site, request, interrupt, &places);
     let staging = Staging::open(&site.state.staging())?;
@@ -92,18 +93,6 @@ pub(super) fn stage_within(
         signed: staged.origin.signed.clone(),
         notes,
     })
-}
-
-/// What is named; an address that the site trusts needs no slash at its end.
-fn source(site: &Site, from: &str) -> Result<Source, Failure> {
-    let source = Source::parse(from)?;
-    if let Source::Url(address) = &source
-        && address.digest().is_none()
-        && Store::open(&site.state.trust()).find(address.url().as_str())?.is_some()
-    {
-        return Ok(Source::Reference(address.url().clone()));
-    }
-    Ok(source)
 }
 
 /// Folders of a site that staging looks into.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::app::believe;
 use crate::app::desk::Held;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
@@ -11,18 +12,14 @@ use crate::app::plan::who;
 use crate::app::report::Answer;
 use crate::base::digest::Sha256;
 use crate::release::network::Network;
+use crate::release::source::Source;
 use crate::release::trust::Pinned;
 use crate::release::trust::Store;
-use crate::release::trust::documents::Source;
 use crate::release::trust::last_seen;
 use crate::site::Site;
 use crate::site::history;
 use crate::site::history::News;
-use crate::sys::fs;
 use crate::sys::signal::Interrupt;
-
-/// The largest root that is read, and asked for.
-const MOST_BYTES: u64 = 1 << 20;
 
 /// What is believed of a reference.
 #[derive(Clone, Debug)]
@@ -62,12 +59,12 @@ pub fn add(place: &Place, url: &str, belief: &Belief) -> Result<Answer<PinnedVie
     let held = Held::take(place, "trust add")?;
     let site = &held.site;
     let store = Store::open(&site.state.trust());
-    let pinned = match belief {
-        Belief::Root(path) => store.add(url, fs::read_text(path, MOST_BYTES)?.as_bytes())?,
-        Belief::Digest(digest) => {
-            let mut source = Source::open(url, &network(site))?;
-            store.add_by_digest(url, *digest, &mut |name, limit| source.ask(name, limit))?
+    // A bundle says itself of which reference it is.
+    let pinned = match Source::parse(url) {
+        Ok(source @ Source::Archive(_)) => {
+            believe::pin(&store, &believe::expected(&source)?, belief, &network(site))?
         }
+        _ => believe::believe(&store, url, belief, &network(site))?,
     };
     note(site, "trusted", format!("{} by the root {}", pinned.url(), pinned.digest()))?;
     Ok(Answer::done(view(&pinned)?))
@@ -86,7 +83,7 @@ pub fn remove(place: &Place, url: &str) -> Result<Answer<TrustView>, Failure> {
 
 fn network(site: &Site) -> Network {
     let interrupt = Interrupt::default();
-    Network { settings: site.settings.network.clone(), max_bytes: MOST_BYTES, interrupt }
+    Network { settings: site.settings.network.clone(), max_bytes: believe::MOST_BYTES, interrupt }
 }
 
 fn note(site: &Site, event: &'static str, detail: String) -> Result<(), Failure> {

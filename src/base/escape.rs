@@ -48,6 +48,16 @@ pub fn block(raw: &str) -> String {
         .join("\n")
 }
 
+/// One word of a command that people may copy into a shell.
+pub fn word(raw: &str) -> String {
+    let shown = text(raw);
+    let is_plain = |c: char| c.is_alphanumeric() || "/.:_-+=@,%".contains(c);
+    match !shown.is_empty() && shown.chars().all(is_plain) {
+        true => shown.into_owned(),
+        false => format!("'{}'", shown.replace('\'', "'\\''")),
+    }
+}
+
 /// Whether a terminal or a page would act upon it instead of showing it.
 pub fn is_dangerous(c: char) -> bool {
     c.is_control()
@@ -61,6 +71,20 @@ pub fn is_dangerous(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_copied_into_a_shell_is_one_word() {
+        for (raw, shown) in [
+            ("https://x.org:8/r/", "https://x.org:8/r/"),
+            ("https://x/;reboot;/", "'https://x/;reboot;/'"),
+            ("a'b", "'a'\\''b'"),
+            ("$(id) `id`", "'$(id) `id`'"),
+            ("", "''"),
+            ("a\nb", "'a\\nb'"),
+        ] {
+            assert_eq!(word(raw), shown);
+        }
+    }
 
     #[test]
     fn dangerous_characters_are_shown_as_escapes() {

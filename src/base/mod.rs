@@ -13,3 +13,4 @@ pub mod pattern;
 pub mod secret;
 pub mod step;
 pub mod tree;
+pub mod version;

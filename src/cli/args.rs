@@ -6,6 +6,7 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::base::version::VERSION;
 use crate::cli::compare::CompareArgs;
 use crate::cli::doctor::DoctorArgs;
 use crate::cli::notify::NotifyVerb;
@@ -31,7 +32,7 @@ use crate::cli::work::UpdateArgs;
 ///
 /// Begin with `entracte demo`, or on your own site with `entracte init`.
 #[derive(Debug, Parser)]
-#[command(name = "entracte", version, max_term_width = 100)]
+#[command(name = "entracte", version = VERSION, max_term_width = 100)]
 #[command(after_help = "The way of an update: init, stage, plan, approve, apply; then commit or rollback.\n\
     Exit codes: 0 done, 1 failed and as before, 2 usage, 3 nothing to do, 4 waiting for approval,\n\
     5 refused, 6 a person is needed, 7 differences, 8 locked, 9 not trusted.")]
@@ -188,7 +189,13 @@ pub enum Verb {
         what: SchemaVerb,
     },
     /// Bring this program up to date, or back
-    #[command(after_help = "Example: entracte self-update --from https://releases.example.org/entracte/")]
+    #[command(
+        after_help = "Examples: entracte self-update --from https://releases.example.org/entracte/ --digest 3f9ac1d2…\n          \
+        entracte self-update\n          \
+        entracte self-update --rollback\n\n\
+        Where a reference is named for the first time, --digest or --root says whom to believe. It is\n\
+        remembered, as the source is: from then on `entracte self-update` is enough."
+    )]
     SelfUpdate(SelfUpdateArgs),
     /// The keys that sign releases
     #[command(after_help = "Example: entracte key new")]

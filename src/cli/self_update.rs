@@ -12,17 +12,20 @@ use crate::cli::dispatch::Session;
 use crate::cli::output;
 use crate::cli::output::Manner;
 use crate::cli::page::Page;
+use crate::cli::trust::PinArgs;
 
 #[derive(Args, Debug)]
 pub struct SelfUpdateArgs {
     /// Where newer programs come from, as `stage` takes it; remembered
     #[arg(long, value_name = "SOURCE")]
     pub from: Option<String>,
+    #[command(flatten)]
+    pub pin: PinArgs,
     /// Take this version, older ones too
     #[arg(long, value_name = "V")]
     pub version: Option<String>,
     /// Bring back the program that was replaced last
-    #[arg(long, conflicts_with_all = ["from", "version"])]
+    #[arg(long, conflicts_with_all = ["from", "version", "root", "digest"])]
     pub rollback: bool,
 }
 
@@ -30,7 +33,7 @@ pub(super) fn self_update(session: &mut Session, args: SelfUpdateArgs) -> Exit {
     if args.rollback {
         return session.show("self-update", self_update::roll_back(), text);
     }
-    let request = Request { from: args.from, version: args.version };
+    let request = Request { from: args.from, version: args.version, belief: args.pin.belief() };
     let (manner, yes) = (session.manner, session.global.yes);
     let ask = &mut |offer: &Offer| {
         if !manner.json {

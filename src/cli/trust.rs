@@ -135,6 +135,24 @@ pub struct BeliefArgs {
     pub digest: Option<Sha256>,
 }
 
+/// The same, where a reference may be believed already.
+#[derive(Args, Clone, Debug)]
+#[group(multiple = false)]
+pub struct PinArgs {
+    /// The file of the reference's root, to believe it from now on
+    #[arg(long, value_name = "FILE")]
+    pub root: Option<PathBuf>,
+    /// The SHA-256 of the reference's root, as its maker publishes it; the root is fetched
+    #[arg(long, value_name = "SHA256")]
+    pub digest: Option<Sha256>,
+}
+
+impl PinArgs {
+    pub fn belief(self) -> Option<Belief> {
+        self.root.map(Belief::Root).or(self.digest.map(Belief::Digest))
+    }
+}
+
 /// `ROLE=NUMBER`
 fn pair<T: std::str::FromStr>(text: &str) -> Result<(Role, T), String> {
     let (role, number) = text.split_once('=').ok_or("ROLE=NUMBER is needed")?;

@@ -15,6 +15,7 @@ use reqwest::redirect::Policy;
 use sha2::Sha256;
 
 use crate::base::secret::Secret;
+use crate::base::version::VERSION;
 use crate::notify::channel::Parcel;
 use crate::notify::patience;
 use crate::site::config;
@@ -117,7 +118,7 @@ fn client(limit: Duration) -> Result<Client, WebError> {
         .redirect(Policy::none())
         .connect_timeout(CONNECT_LIMIT)
         .timeout(limit)
-        .user_agent(concat!("entracte/", env!("CARGO_PKG_VERSION")))
+        .user_agent(format!("entracte/{VERSION}"))
         .build()
         .map_err(WebError::Client)
 }

@@ -19,6 +19,7 @@ use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::secret::Secret;
+use crate::base::version::VERSION;
 use crate::site::certificate;
 use crate::site::gate::page::PAGE_MARK;
 use crate::site::gate::token::MARK_HEADER;
@@ -141,7 +142,7 @@ impl Probe {
             .no_proxy()
             .pool_max_idle_per_host(0)
             .tls_info(true)
-            .user_agent(concat!("entracte/", env!("CARGO_PKG_VERSION")))
+            .user_agent(format!("entracte/{VERSION}"))
             .build()
             .map_err(|source| ProbeError::Client { source })?;
         Ok(Probe { client })

@@ -83,7 +83,7 @@ fn a_site_follows_a_reference() {
     let scene = Scene::new();
     let server = Server::good(&scene.small.folder.path().join("reference"));
     let said = scene.entracte.json(&["stage", "--from", &server.url()]).refused(9);
-    assert!(said.contains("is not trusted by this site") && said.contains("entracte trust add"), "{said}");
+    assert!(said.contains("is not trusted here") && said.contains("entracte trust add"), "{said}");
     scene.trust(&server.url());
     let result = scene.entracte.json(&["stage", "--from", &server.url()]).code(0);
     assert_eq!((&result["version"], &result["trust"]), (&"2".into(), &"signed".into()), "{result:#}");

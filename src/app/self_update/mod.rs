@@ -1,6 +1,7 @@
 //! `self-update`: this program brought up to date by its own means. Its
 //! releases are staged and verified like any other; what is replaced is one file.
 
+mod bring;
 mod error;
 mod keeper;
 mod record;
@@ -22,20 +23,14 @@ use crate::app::self_update::record::Home;
 use crate::app::self_update::record::Record;
 use crate::app::self_update::record::Replaced;
 use crate::app::self_update::swap::Candidate;
+use crate::app::trust::Belief;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::path::SitePath;
-use crate::integrity::manifest::Extent;
+use crate::base::version::VERSION;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::version;
-use crate::release::archive::Limits;
-use crate::release::network::Network;
-use crate::release::source::Source;
-use crate::release::stage;
-use crate::release::stage::Options;
 use crate::release::staging::Staged;
-use crate::release::staging::Staging;
-use crate::site::profile::Profile;
 use crate::sys::clock;
 use crate::sys::env;
 use crate::sys::fs;
@@ -44,7 +39,6 @@ use crate::sys::process::Ended;
 use crate::sys::process::Program;
 
 const PRODUCT: &str = "entracte";
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 const LOOK_LIMIT: Duration = Duration::from_secs(20);
 const MOST_TEXT: u64 = 1 << 20;
 
@@ -54,6 +48,8 @@ pub struct Request {
     /// A source as `stage` takes it; else the one of the last time.
     pub from: Option<String>,
     pub version: Option<String>,
+    /// Whom to believe, where a reference is named for the first time.
+    pub belief: Option<Belief>,
 }
 
 /// What would be done, to be agreed to.
@@ -88,7 +84,7 @@ pub fn self_update(request: &Request, ask: Ask, listener: Listener) -> Result<An
     let mut record = home.record()?;
     let from = request.from.clone().or_else(|| record.source.clone()).ok_or(SelfUpdateError::NoSource)?;
     let staging = home.staging()?;
-    let staged = bring(&from, request.version.as_deref(), &staging, listener)?;
+    let staged = bring::bring(&from, request, &home, &mut record, &staging, listener)?;
     let digest = new_program(&staged.manifest)?;
     decide(&staged.manifest.version, request.version.as_deref())?;
     let offer = offer(&program, &staged, &record);
@@ -100,7 +96,6 @@ pub fn self_update(request: &Request, ask: Ask, listener: Listener) -> Result<An
     let candidate = Candidate::write(&program, &mut staging.open_object(&digest)?)?;
     candidate.prove(&staged.manifest.version)?;
     // Known before it is done: a kill in between leaves a way back that is told.
-    record.source = Some(remembered(&from)?);
     let (at, to) = (clock::now(), staged.manifest.version.clone());
     record.replaced = Some(Replaced { at, from: VERSION.into(), to: to.clone(), digest: before });
     home.save(&record)?;
@@ -163,36 +158,16 @@ impl Asked for ThisMachine {
     }
 }
 
-fn bring(
-    from: &str,
-    version: Option<&str>,
-    staging: &Staging,
-    listener: Listener,
-) -> Result<Staged, Failure> {
-    let profile = Profile::named("generic")?;
-    let nowhere = staging.downloads();
-    let options = Options {
-        profile: &profile,
-        product: PRODUCT,
-        version,
-        extent: Some(Extent::Complete),
-        limits: Limits::default(),
-        inbox: &nowhere,
-        incoming: &nowhere,
-        network: Network::default(),
-        live: None,
-        home: None,
-    };
-    let source = Source::parse(from)?;
-    Ok(stage::stage(&source, staging, &options, &mut |step, event| listener(None, step, event))?)
-}
-
 /// The content of the program for this kind of machine.
 fn new_program(manifest: &Manifest) -> Result<Sha256, SelfUpdateError> {
     let platform = platform();
-    let path = SitePath::parse(&format!("bin/{platform}/entracte")).ok();
-    let entry = path.and_then(|path| manifest.entry(&path)?.sha256());
+    let entry = program_path().and_then(|path| manifest.entry(&path)?.sha256());
     entry.ok_or(SelfUpdateError::NoProgram { version: manifest.version.clone(), platform })
+}
+
+/// Where the program for this kind of machine stands in a release.
+fn program_path() -> Option<SitePath> {
+    SitePath::parse(&format!("bin/{}/entracte", platform())).ok()
 }
 
 /// As in `x86_64-linux`.
@@ -221,12 +196,4 @@ fn offer(program: &Path, staged: &Staged, record: &Record) -> Offer {
         scripts: scripts.into_iter().map(ToString::to_string).collect(),
         notes: staged.origin.notes.clone(),
     }
-}
-
-/// The source as it means the same from any folder; without user and password.
-fn remembered(from: &str) -> Result<String, Failure> {
-    Ok(match Source::parse(from)? {
-        Source::Archive(path) | Source::Folder(path) => fs::shown(&fs::canonical(&path)?),
-        source => source.text(),
-    })
 }

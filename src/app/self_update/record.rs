@@ -65,6 +65,11 @@ impl Home {
         Staging::open(&self.folder.join("staging"))
     }
 
+    /// The roots that are believed for this program.
+    pub fn trust(&self) -> PathBuf {
+        self.folder.join("trust")
+    }
+
     /// The folder that a script of ours works in, and its log beside it.
     pub fn scripts(&self) -> Result<PathBuf, SelfUpdateError> {
         let folder = self.folder.join("scripts");

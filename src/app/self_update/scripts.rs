@@ -10,6 +10,7 @@ use crate::app::self_update::record::Record;
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::path::SitePath;
+use crate::base::version::VERSION;
 use crate::integrity::manifest::Manifest;
 use crate::release::staging::Staging;
 use crate::sys::fs;
@@ -44,7 +45,7 @@ pub fn run(
         started.env = [
             ("ENTRACTE_PROGRAM", fs::shown(program)),
             ("ENTRACTE_SCRIPT", path.to_string()),
-            ("ENTRACTE_FROM", env!("CARGO_PKG_VERSION").to_owned()),
+            ("ENTRACTE_FROM", VERSION.to_owned()),
             ("ENTRACTE_TO", manifest.version.clone()),
         ]
         .map(|(name, value)| (name.into(), value))

@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use crate::base::exit::causes;
+use crate::base::version::VERSION;
 use crate::release::network::address::host;
 use crate::release::network::address::shown;
 use crate::release::network::answer::Head;
@@ -66,7 +67,7 @@ impl Client {
             .referer(false)
             .connect_timeout(settings.connect_seconds.get())
             .pool_max_idle_per_host(connections)
-            .user_agent(concat!("entracte/", env!("CARGO_PKG_VERSION")));
+            .user_agent(format!("entracte/{VERSION}"));
         if let Some(proxy) = &settings.proxy {
             builder = builder.proxy(Proxy::all(proxy.get().clone()).map_err(client)?);
         }

@@ -4,6 +4,7 @@
 pub mod bundle;
 mod error;
 mod here;
+mod look;
 mod metadata;
 mod patch;
 mod pick;
@@ -19,6 +20,7 @@ use url::Url;
 
 pub use self::error::ObtainError;
 use self::here::Here;
+pub use self::look::Look;
 use self::pick::Release;
 use self::pick::Wish;
 use self::pick::pick;
@@ -26,7 +28,6 @@ use self::pick::releases_of;
 use self::place::Far;
 use self::place::Place;
 use self::place::Server;
-use crate::base::digest::Sha256;
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::step::Step;
@@ -38,7 +39,6 @@ use crate::release::choose::packed;
 use crate::release::content;
 use crate::release::network;
 use crate::release::obtain::bundle::Bundle;
-use crate::release::reference::content::unpacked;
 use crate::release::reference::custom::ManifestTarget;
 use crate::release::stage::Options;
 use crate::release::staging::FORMAT;
@@ -259,19 +259,8 @@ impl Work<'_> {
     }
 
     fn fetch_manifest(&self, release: &Release, watch: Watch) -> Result<Manifest, ObtainError> {
-        let Release { name, info, about } = release;
-        let path = self.place.target(name, info, &self.staging.downloads(), watch)?;
-        let json = unpacked(&fs::read(&path)?, &[], about.manifest_bytes)
-            .map_err(|source| ObtainError::Packed { name: name.clone(), source })?;
-        if Sha256::of(&json) != about.digest {
-            return Err(ObtainError::WrongManifest { name: name.clone() });
-        }
-        let manifest =
-            Manifest::parse(&json).map_err(|source| ObtainError::Manifest { name: name.clone(), source })?;
-        match manifest.digest() == about.digest {
-            true => Ok(manifest),
-            false => Err(ObtainError::WrongManifest { name: name.clone() }),
-        }
+        let path = self.place.target(&release.name, &release.info, &self.staging.downloads(), watch)?;
+        look::manifest_of(&path, release)
     }
 
     /// Files whose content is neither in staging nor left as it is in the live tree, each content once.

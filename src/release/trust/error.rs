@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::base::digest::Sha256;
+use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::release::trust::key::KeyError;
@@ -40,7 +41,7 @@ impl std::error::Error for Unreachable {
 
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    #[error("{url} is not trusted by this site{}", offers(*.offered))]
+    #[error("{url} is not trusted here{}", offers(*.offered))]
     NotTrusted { url: String, offered: Option<Sha256> },
     #[error("the {role} metadata of {url} are not signed by the keys that are trusted")]
     BadSignature {
@@ -84,7 +85,7 @@ pub enum TrustError {
     NoSuchRoot { url: String, expected: Sha256, found: Option<Sha256> },
     #[error("{url} is trusted already, by another root")]
     AlreadyTrusted { url: String, digest: Sha256 },
-    #[error("{url} was never trusted by this site")]
+    #[error("{url} was never trusted here")]
     NeverTrusted { url: String },
     #[error("{text} is no address of a reference: {reason}")]
     Address { text: String, reason: String },
@@ -146,11 +147,11 @@ impl Fault for TrustError {
             TrustError::NotTrusted { url, offered: Some(digest) } => {
                 return vec![
                     "compare this digest with the one that its maker publishes elsewhere".into(),
-                    format!("if they are the same: `entracte trust add {url} --digest {digest}`"),
+                    format!("if they are the same: `entracte trust add {} --digest {digest}`", escape::word(url)),
                 ];
             }
             TrustError::NotTrusted { url, offered: None } => {
-                format!("`entracte trust add {url} --root FILE` with the root that its maker gave you")
+                format!("`entracte trust add {} --root FILE` with the root that its maker gave you", escape::word(url))
             }
             TrustError::BadSignature { .. } | TrustError::Malformed { .. } => nothing.into(),
             TrustError::Older { .. } | TrustError::Mixed { .. } => {
@@ -167,7 +168,7 @@ impl Fault for TrustError {
             TrustError::NoSuchRoot { found: Some(found), .. } => format!("what it offers has the SHA-256 {found}; {nothing}"),
             TrustError::NoSuchRoot { .. } => nothing.into(),
             TrustError::AlreadyTrusted { url, digest } => {
-                format!("it has the SHA-256 {digest}; `entracte trust remove {url}` first, if its maker lost all keys and says so elsewhere")
+                format!("it has the SHA-256 {digest}; `entracte trust remove {}` first, if its maker lost all keys and says so elsewhere", escape::word(url))
             }
             TrustError::NeverTrusted { .. } => "`entracte trust list` shows what is trusted".into(),
             TrustError::Address { .. } => "an https or file URL, or a folder, below which metadata/ stands".into(),
