@@ -23,6 +23,7 @@ use tempfile::TempDir;
 
 use server::Sent;
 use server::Server;
+use support::effort;
 use support::ground::Ground;
 
 /// Nobody else on the machine.
@@ -342,6 +343,50 @@ fn a_bundle_is_believed_as_its_reference_is() {
     assert_eq!(machine.update(&bundle, &[]).code, 9);
     let done = machine.update(&bundle, &["--digest", &root_of(&machine.path("gone"))]);
     assert_eq!((done.code, machine.version().as_str()), (0, NEWER), "{}", done.text);
+}
+
+/// A second build of this source that calls itself so, made by cargo: minutes the first time.
+fn second_build(version: &str) -> Vec<u8> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("second-build");
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--bin", "entracte", "--offline", "--locked", "--target-dir"])
+        .arg(&target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("ENTRACTE_VERSION", version)
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    fs::read(target.join("debug/entracte")).unwrap()
+}
+
+/// From this build to another one that a reference publishes, in the middle of a run, and back.
+#[test]
+fn to_a_second_build_and_back() {
+    if !effort::is_full() {
+        return;
+    }
+    let (machine, ground) = (Machine::new(), Ground::new());
+    let on_site = |arguments: &[&str]| {
+        let site = ground.small.root().to_str().unwrap().to_owned();
+        let mut words = vec!["--site", &site];
+        words.extend(arguments);
+        let status = Command::new(machine.path("bin/entracte")).args(words).status().unwrap();
+        assert!(status.success(), "{arguments:?} by {}", machine.version());
+    };
+    let reference = machine.publish(NEWER, &second_build(NEWER), &[("run_once/001-note.sh", NOTE)]);
+    let server = Server::good(&reference);
+    on_site(&["apply", "--stop-before", "migrate"]);
+    let done = machine.update(&server.url(), &["--digest", &root_of(&reference)]);
+    assert_eq!((done.code, machine.version().as_str()), (0, NEWER), "{}", done.text);
+    assert_eq!(fs::read_to_string(machine.path("notes")).unwrap(), format!("{OWN} {NEWER}\n"));
+    on_site(&["resume"]);
+    ground.is_new("resumed by the second build");
+    assert_eq!(machine.run(&["--json", "--yes", "self-update"]).code, 3, "the second build follows, too");
+    let back = machine.run(&["--json", "self-update", "--rollback"]);
+    assert_eq!((back.code, machine.version().as_str()), (0, OWN), "{}", back.text);
+    on_site(&["rollback"]);
+    ground.is_old("taken back by the first build");
+    effort::tried("second build of this program, taken and given back in a run", 1);
 }
 
 /// Which program goes on with it makes no difference to a run.

@@ -3,10 +3,14 @@
 
 use std::path::Path;
 
+use crate::app::believe;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
 use crate::app::init::Request;
 use crate::app::look::release_at;
+use crate::app::published::Published;
+use crate::app::published::Wish;
+use crate::base::escape;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::tree::Kind;
@@ -18,12 +22,16 @@ use crate::integrity::manifest::build::Describe;
 use crate::integrity::manifest::build::build;
 use crate::integrity::verify;
 use crate::integrity::verify::Findings;
+use crate::release::network::Network;
 use crate::site::hash_list::HashList;
 use crate::site::installed::Baseline;
 use crate::site::profile::Profile;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
 use crate::sys::fs;
+
+/// The profile that fits everything names nothing.
+const NAMELESS: &str = "generic";
 
 /// The manifest of what is installed: as given, else as observed.
 pub(super) fn baseline(
@@ -38,6 +46,9 @@ pub(super) fn baseline(
         return Ok(Known::release(Manifest::parse(&fs::read(path)?)?, tree, profile));
     }
     if let Some(path) = &request.release {
+        if let Some(published) = published(root, path, profile, request, listener)? {
+            return Ok(Known::published(published, tree, profile));
+        }
         return Ok(Known::release(
             release_at(path, profile, &profile.name, request.version.as_deref(), listener)?,
             tree,
@@ -53,7 +64,7 @@ pub(super) fn baseline(
     );
     let manifest = observed(root, tree, profile, notes)?;
     let findings = Findings { exact: manifest.files.len() as u64, ..Findings::default() };
-    Ok(Known { manifest, baseline: Baseline::Observed, findings })
+    Ok(Known { manifest, baseline: Baseline::Observed, findings, published: None })
 }
 
 /// What is known of the installed release, and how the tree stands to it.
@@ -61,13 +72,48 @@ pub(super) struct Known {
     pub manifest: Manifest,
     pub baseline: Baseline,
     pub findings: Findings,
+    /// The reference that it is from.
+    pub published: Option<Published>,
 }
 
 impl Known {
     fn release(manifest: Manifest, tree: &Tree, profile: &Profile) -> Known {
         let findings = verify::verify(&manifest, tree, &profile.keep.and(&profile.volatile));
-        Known { manifest, baseline: Baseline::Release, findings }
+        Known { manifest, baseline: Baseline::Release, findings, published: None }
     }
+
+    fn published(published: Published, tree: &Tree, profile: &Profile) -> Known {
+        let known = Known::release(published.manifest.clone(), tree, profile);
+        Known { published: Some(published), ..known }
+    }
+}
+
+/// The release that the tree is likely to be, where `path` names a reference.
+fn published(
+    root: &Path,
+    path: &Path,
+    profile: &Profile,
+    request: &Request,
+    listener: Listener,
+) -> Result<Option<Published>, Failure> {
+    let text = path.to_string_lossy();
+    let says_itself = profile.version_in(&|path| fs::read(&root.join(path.as_path())).ok());
+    let folder = request.dir.as_ref().map(|dir| format!(" {}", escape::word(&dir.to_string_lossy())));
+    let command =
+        format!("entracte init{} --release {}", folder.unwrap_or_default(), believe::retyped(&text));
+    let wish = Wish {
+        text: &text,
+        version: request.version.as_deref(),
+        likely: says_itself.as_deref(),
+        // What no profile knows is whatever its maker calls it.
+        product: Some(profile.name.as_str()).filter(|name| *name != NAMELESS),
+        profile,
+        belief: request.belief.as_ref(),
+        trust: None,
+        network: Network::default(),
+        command: &command,
+    };
+    Published::look(&wish, listener)
 }
 
 /// The files that a list in the tree itself proves to be as released; the rest
@@ -100,7 +146,7 @@ fn from_list(
             missing: shown(&compared.missing),
             ..Findings::default()
         };
-        return Ok(Some(Known { manifest, baseline: Baseline::List, findings }));
+        return Ok(Some(Known { manifest, baseline: Baseline::List, findings, published: None }));
     }
     Ok(None)
 }

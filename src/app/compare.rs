@@ -11,7 +11,9 @@ use crate::app::desk;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
 use crate::app::look::Scratch;
+use crate::app::reference_side;
 use crate::app::report::Answer;
+use crate::app::trust::Belief;
 use crate::base::exit::Exit;
 use crate::base::pattern::Patterns;
 use crate::compare::files;
@@ -43,6 +45,8 @@ pub struct Request {
     pub exactness: Exact,
     pub values: Show,
     pub html: Option<PathBuf>,
+    /// Whom to believe of a reference that no site here trusts.
+    pub belief: Option<Belief>,
 }
 
 /// A site, folder, archive, manifest or database address, as it was typed.
@@ -98,7 +102,8 @@ pub fn owner_to_become(a: &str, b: &str) -> Option<(u32, u32)> {
 }
 
 pub fn compare(request: &Request, listener: Listener) -> Result<Answer<CompareView>, Failure> {
-    let sides = [Side::find(&request.a)?, Side::find(&request.b)?];
+    let mut sides = [Side::find(&request.a)?, Side::find(&request.b)?];
+    reference_side::open(&mut sides, request.belief.as_ref(), listener)?;
     let mut notes = Vec::new();
     let found = match request.part {
         Part::Database => None,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::app::compare::Subject;
 use crate::app::failure::Failure;
+use crate::app::reference_side::ReferenceSide;
 use crate::base::escape;
 use crate::base::event::Watch;
 use crate::base::exit::Exit;
@@ -32,6 +33,7 @@ pub(super) enum Side {
     File(PathBuf),
     Database(Found),
     Dump(Dump),
+    Reference(ReferenceSide),
 }
 
 /// What a run saved of a database.
@@ -43,6 +45,9 @@ pub(super) struct Dump {
 impl Side {
     pub fn find(subject: &Subject) -> Result<Side, Failure> {
         let text = subject.text.as_str();
+        if let Some(side) = ReferenceSide::find(text)? {
+            return Ok(Side::Reference(side));
+        }
         let scheme = text.split_once(':').map(|(scheme, _)| scheme);
         match scheme {
             Some("mysql" | "mariadb" | "sqlite") => Ok(Side::Database(address(subject)?)),
@@ -75,6 +80,22 @@ impl Side {
             Side::Folder(path) | Side::File(path) => fs::shown(path),
             Side::Database(found) => found.address.to_string(),
             Side::Dump(dump) => fs::shown(&dump.folder),
+            Side::Reference(side) => side.shown(),
+        }
+    }
+
+    /// As it could be typed again.
+    pub fn retyped(&self) -> String {
+        match self {
+            Side::Reference(side) => side.retyped(),
+            other => escape::word(&other.shown()),
+        }
+    }
+
+    pub fn site(&self) -> Option<&Site> {
+        match self {
+            Side::Site(site) => Some(site),
+            _ => None,
         }
     }
 
@@ -102,6 +123,7 @@ impl Side {
             Side::Site(site) => Listing::of_folder(&site.root, skip, watch)?,
             Side::Folder(path) => Listing::of_folder(path, skip, watch)?,
             Side::File(path) => Listing::of_file(path, skip)?,
+            Side::Reference(side) => side.listing(skip)?,
             Side::Database(_) | Side::Dump(_) => Listing::default(),
         })
     }
@@ -111,7 +133,7 @@ impl Side {
             Side::Site(site) => Ok(site.database()?),
             Side::Database(found) => Ok(Some(found.clone())),
             Side::Dump(dump) => Ok(dump.as_file()),
-            Side::Folder(_) | Side::File(_) => Ok(None),
+            Side::Folder(_) | Side::File(_) | Side::Reference(_) => Ok(None),
         }
     }
 }
@@ -172,5 +194,5 @@ fn address(subject: &Subject) -> Result<Found, Failure> {
 fn no_reference(scheme: &str) -> Failure {
     let message = format!("{}:// cannot be compared yet", escape::text(scheme));
     Failure::new(Exit::Usage, message)
-        .hint("compare folders, archives, manifest files, sites, mysql://USER@HOST/NAME or sqlite:PATH")
+        .hint("compare folders, archives, manifest files, sites, references (https://…/), mysql://USER@HOST/NAME or sqlite:PATH")
 }

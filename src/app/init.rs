@@ -12,9 +12,12 @@ use crate::app::baseline::baseline;
 use crate::app::desk::Listener;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
+use crate::app::plan::who;
+use crate::app::published::Published;
 use crate::app::report::Answer;
 use crate::app::report::Init;
 use crate::app::report::InitCounts;
+use crate::app::trust::Belief;
 use crate::base::digest::Algorithms;
 use crate::base::exit::Exit;
 use crate::base::path::SitePath;
@@ -60,8 +63,10 @@ pub struct Request {
     pub password_file: Option<PathBuf>,
     pub manifest: Option<PathBuf>,
     pub release: Option<PathBuf>,
-    /// The version of `release`, where it does not say it.
+    /// The version of `release`, where it does not say it, or has several.
     pub version: Option<String>,
+    /// Whom to believe, where `release` is a reference.
+    pub belief: Option<Belief>,
     /// How visitors are kept out, where that is known already.
     pub gate: Option<String>,
     pub inside: bool,
@@ -78,6 +83,8 @@ struct Survey {
     baseline: Baseline,
     findings: Findings,
     notes: Vec<String>,
+    /// The reference that it follows from now on.
+    published: Option<Published>,
 }
 
 pub fn init(place: &Place, request: &Request, listener: Listener) -> Result<Answer<Init>, Failure> {
@@ -126,9 +133,17 @@ fn survey(root: PathBuf, url: Option<Url>, request: &Request, listener: Listener
     let watch = &mut |step, event| listener(None, step, event);
     let tree = scan::scan(&Root::open(&root)?, &options, watch)?.tree;
     let mut notes = Vec::new();
-    let Known { manifest, baseline, findings } =
+    if request.belief.is_some() && request.release.is_none() {
+        return Err(Failure::new(Exit::Usage, "--root and --digest say whom to believe of --release")
+            .hint("name the reference: `--release https://…/`"));
+    }
+    let Known { manifest, baseline, findings, published } =
         baseline(&root, &tree, &profile, request, &mut notes, listener)?;
-    Ok(Survey { root, profile, url, tree, manifest, baseline, findings, notes })
+    notes.extend(published.iter().map(|published| {
+        let Published { source, signed, .. } = published;
+        format!("it follows {source}, whose root {} is trusted from now on", signed.root)
+    }));
+    Ok(Survey { root, profile, url, tree, manifest, baseline, findings, notes, published })
 }
 
 fn parse_url(text: &str) -> Result<Url, Failure> {
@@ -173,6 +188,7 @@ fn adopt(survey: &Survey, state: &State, request: &Request, gate: &str) -> Resul
         fs::write_durable_with(&state.folder().join(".htaccess"), DENY, 0o644)?;
         fs::write_durable_with(&state.folder().join("index.html"), b"", 0o644)?;
     }
+    let published = survey.published.as_ref();
     let new = settings::New {
         root: &survey.root,
         profile: &survey.profile.name,
@@ -180,7 +196,17 @@ fn adopt(survey: &Survey, state: &State, request: &Request, gate: &str) -> Resul
         database_url: request.database.as_deref(),
         password_file: request.password_file.as_deref(),
         gate,
+        from: published.filter(|one| one.is_followed).map(|one| one.source.as_str()),
+        product: published
+            .map(|one| one.manifest.product.as_str())
+            .filter(|product| *product != survey.profile.name),
     };
+    if let Some(published) = published {
+        published.keep_trust(&state.trust())?;
+        let detail = format!("{} by the root {}", published.signed.reference, published.signed.root);
+        let by = who();
+        history::append(&state.history(), News { event: "trusted", run: None, by: Some(&by), detail })?;
+    }
     let folder = state.installed();
     let installed = Installed(&folder);
     installed.save_ledger(&ledger(survey))?;

@@ -25,6 +25,8 @@ mod own_release;
 pub mod plan;
 pub mod prune;
 pub mod publish;
+mod published;
+mod reference_side;
 pub mod report;
 pub mod rollback;
 pub mod runner;

@@ -19,6 +19,7 @@ use crate::cli::schedule::ScheduleVerb;
 use crate::cli::schema::SchemaVerb;
 use crate::cli::self_update::SelfUpdateArgs;
 use crate::cli::trust::KeyVerb;
+use crate::cli::trust::PinArgs;
 use crate::cli::trust::TrustVerb;
 use crate::cli::unattended::BlocklistVerb;
 use crate::cli::unattended::TickArgs;
@@ -78,7 +79,8 @@ pub struct Global {
 pub enum Verb {
     /// Adopt a site: detect the application, write its settings, record what is installed
     #[command(
-        after_help = "Example: entracte init /var/www/blog --url https://blog.example.org/ --release wordpress-6.8.3.zip"
+        after_help = "Examples: entracte init /var/www/blog --url https://blog.example.org/ --release wordpress-6.8.3.zip\n          \
+        entracte init /var/www/shop --release https://releases.example.org/shop/ --digest 3f9ac1d2…"
     )]
     Init(InitArgs),
     /// Ask the application's vendor for what is new (exit 7: something is); nothing is staged
@@ -268,9 +270,15 @@ pub struct InitArgs {
     /// The manifest of the release that is installed
     #[arg(long, value_name = "FILE", conflicts_with = "release")]
     pub manifest: Option<PathBuf>,
-    /// The release that is installed, as a folder or an archive
-    #[arg(long, value_name = "DIR|ARCHIVE")]
+    /// The release that is installed: a folder, an archive or its URL, or the URL of a reference
+    /// (`https://host/path/`), which the site follows from then on
+    #[arg(long, value_name = "DIR|ARCHIVE|URL")]
     pub release: Option<PathBuf>,
+    /// Which of the reference's releases; else what the site says that it is, or the newest
+    #[arg(long, value_name = "V", requires = "release")]
+    pub version: Option<String>,
+    #[command(flatten)]
+    pub pin: PinArgs,
     /// Keep the state inside the site, where nothing else can be written
     #[arg(long)]
     pub inside: bool,

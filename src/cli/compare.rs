@@ -18,10 +18,12 @@ use crate::cli::output::Manner;
 use crate::cli::output::Paint;
 use crate::cli::page;
 use crate::cli::page::Page;
+use crate::cli::trust::PinArgs;
 
 #[derive(Args, Debug)]
 pub struct CompareArgs {
-    /// A site, folder, archive, manifest file, mysql://USER@HOST/NAME or sqlite:PATH
+    /// A site, folder, archive, manifest file, reference (`https://host/path/`, `#VERSION` behind it),
+    /// mysql://USER@HOST/NAME or sqlite:PATH
     pub a: String,
     /// What it is held against
     pub b: String,
@@ -52,6 +54,8 @@ pub struct CompareArgs {
     /// The same for B, where it is another
     #[arg(long, value_name = "PREFIX")]
     pub prefix_b: Option<String>,
+    #[command(flatten)]
+    pub pin: PinArgs,
 }
 
 pub(super) fn compare(session: &mut Session, args: CompareArgs) -> Exit {
@@ -71,6 +75,7 @@ pub(super) fn compare(session: &mut Session, args: CompareArgs) -> Exit {
         exactness: if args.exact { Exact::EveryRow } else { Exact::BySums },
         values: if args.show_values { Show::Values } else { Show::Keys },
         html: args.html,
+        belief: args.pin.belief(),
     };
     let answer = compare::compare(&request, &mut session.listener());
     session.show("compare", answer, text)

@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
+mod adopt;
 mod bed;
 mod bundles;
 mod hostile;

@@ -12,6 +12,10 @@ pub struct New<'a> {
     pub database_url: Option<&'a str>,
     pub password_file: Option<&'a Path>,
     pub gate: &'a str,
+    /// Where new releases come from.
+    pub from: Option<&'a str>,
+    /// What they are releases of, where the profile does not say it.
+    pub product: Option<&'a str>,
 }
 
 /// The first `entracte.toml` of a site, with comments.
@@ -26,6 +30,7 @@ pub fn render(new: &New) -> String {
     );
     page += &line("root", Some(new.root.to_string_lossy().into_owned()), "");
     page += &line("profile", Some(new.profile.to_owned()), "");
+    page += &new.product.map(|product| line("product", Some(product.to_owned()), "")).unwrap_or_default();
     page += &line("url", new.url.map(ToString::to_string), "\"https://www.example.org/\"");
     page += "# The closed page speaks each visitor's language, unless one is set: \"en\" or \"fr\".\n# language = \"en\"\n";
     page += "# Your own files, besides those that the profile knows: never replaced, removed or added.\nkeep = []\n";
@@ -39,7 +44,12 @@ pub fn render(new: &New) -> String {
     page += "\n[gate]\n# How visitors are kept out: apache, nginx, prepend, wordpress, command, none.\n";
     page += &line("kind", Some(new.gate.to_owned()), "");
     page += "# Time for requests under way to end.\ndrain_seconds = 1.0\n";
-    page += "\n[policy]\n# A file that both you and the release changed: \"ours\" keeps yours and puts theirs beside it as NAME.new,\n";
+    page += "\n[policy]\n";
+    if let Some(from) = new.from {
+        page += "# Where new releases come from, as `stage --from` takes it.\n";
+        page += &line("from", Some(from.to_owned()), "");
+    }
+    page += "# A file that both you and the release changed: \"ours\" keeps yours and puts theirs beside it as NAME.new,\n";
     page += "# \"theirs\" replaces yours (it stays in the backup set), \"stop\" refuses the plan.\nconflicts = \"ours\"\n";
     page += "# [[policy.rule]]\n# pattern = \"themes/**\"\n# conflicts = \"stop\"\n";
     page += "\n[php]\n# PHP's opcache.revalidate_freq, or a program that makes PHP forget compiled files.\n";
