@@ -10,6 +10,7 @@ use crate::app::failure::Failure;
 use crate::app::report::Answer;
 use crate::base::exit::Exit;
 use crate::base::secret::Secret;
+use crate::release::publish::Reference;
 use crate::release::trust;
 pub use crate::release::trust::Change;
 pub use crate::release::trust::KeyRole;
@@ -72,6 +73,7 @@ pub fn new(keys: &Keys, roles: &[Role]) -> Result<Answer<NewKeys>, Failure> {
 
 /// A new root for the reference.
 pub fn rotate(keys: &Keys, reference: &Path, change: &Change) -> Result<Answer<Rotated>, Failure> {
+    let _lock = Reference::alone(reference, "key rotate")?;
     let rotated = trust::rotate(reference, &keys.open()?, change)?;
     let exit = match rotated.state {
         "published" => Exit::Done,
@@ -82,6 +84,7 @@ pub fn rotate(keys: &Keys, reference: &Path, change: &Change) -> Result<Answer<R
 
 /// Signs anew what comes near its end.
 pub fn renew(keys: &Keys, reference: &Path) -> Result<Answer<Option<Signed>>, Failure> {
+    let _lock = Reference::alone(reference, "key renew")?;
     let renewed = trust::renew(reference, &keys.open()?)?;
     let exit = if renewed.is_some() { Exit::Done } else { Exit::NothingToDo };
     Ok(Answer::ending(exit, renewed))

@@ -48,6 +48,7 @@ pub(super) struct Wish<'a> {
 pub(super) struct Published {
     pub manifest: Manifest,
     pub signed: Signed,
+    pub warnings: Vec<String>,
     /// For people, and to be asked again; without user and password.
     pub source: String,
     /// Whether there may be something newer another time.
@@ -69,13 +70,14 @@ impl Published {
             believe::pin(&store, &place, belief, &wish.network)?;
         }
         let look = wish.asked(&place, &scratch, listener);
-        let Look { manifest, signed, .. } = look.map_err(|error| believe::untrusted(error, wish.command))?;
+        let Look { manifest, signed, warnings, .. } =
+            look.map_err(|error| believe::untrusted(error, wish.command))?;
         let is_followed = !matches!(place, Where::Bundle(_));
         let source = match &source {
             Source::Folder(path) => fs::shown(&fs::canonical(path)?),
             source => source.text(),
         };
-        Ok(Some(Published { manifest, signed, source, is_followed, scratch }))
+        Ok(Some(Published { manifest, signed, warnings, source, is_followed, scratch }))
     }
 
     /// The manifest as a file, as long as this lives.

@@ -1,6 +1,7 @@
 //! A reference handed out over HTTP, to try it out: what any web server would
 //! do, with the headers that `docs/reference.md` asks for. `async` ends here.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
@@ -40,8 +41,8 @@ use crate::sys::signal::Interrupt;
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NEVER: HeaderValue = HeaderValue::from_static("no-cache");
 /// How long transfers go on after Ctrl-C.
-const LAST_SECONDS: Duration = Duration::from_secs(2);
-const LOOK: Duration = Duration::from_millis(50);
+const LAST_SECONDS: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A certificate with its key, both PEM.
 #[derive(Clone, Debug)]
@@ -114,7 +115,7 @@ pub fn serve(
     let bound = listener.local_addr().map_err(failed)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
-    let (handle, router) = (Handle::new(), router(folder));
+    let (handle, router) = (Handle::new(), router(folder, interrupt));
     let stop = handle.clone();
     let server = runtime.spawn(async move {
         let service = router.into_make_service();
@@ -154,11 +155,15 @@ fn tls(certificate: &Certificate) -> Result<RustlsConfig, ServeError> {
     Ok(RustlsConfig::from_config(Arc::new(config)))
 }
 
-fn router(folder: &Path) -> Router {
-    Router::new().fallback(answer).with_state(ServeDir::new(folder))
+fn router(folder: &Path, interrupt: &Interrupt) -> Router {
+    Router::new().fallback(answer).with_state((ServeDir::new(folder), interrupt.clone()))
 }
 
-async fn answer(State(files): State<ServeDir>, mut request: Request) -> Response {
+async fn answer(State((files, interrupt)): State<(ServeDir, Interrupt)>, mut request: Request) -> Response {
+    if interrupt.is_set() {
+        // Who was told to stop answers nobody any more; the connection ends with the server.
+        return pending().await;
+    }
     let path = request.uri().path().to_owned();
     if !is_served(&path) {
         return not_here();

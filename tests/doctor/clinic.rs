@@ -87,6 +87,11 @@ impl Clinic {
         self.site.folder.with_file_name(".entracte-doctor").join(inside)
     }
 
+    /// Beside the site, gone with it.
+    pub fn path(&self, name: &str) -> String {
+        self.site.folder.with_file_name(name).to_str().unwrap().to_owned()
+    }
+
     pub fn write(&self, path: &Path, text: &str) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();

@@ -13,6 +13,75 @@ use crate::support::process;
 
 pub const DEFECTS: &[Defect] = &[
     Defect {
+        name: "a reference that nobody trusts",
+        plant: |clinic| drop(follow(clinic)),
+        check: "source",
+        level: "error",
+        says: "entracte trust add",
+        cure: Cure::By(believe),
+    },
+    Defect {
+        name: "a reference whose root ends soon",
+        plant: |clinic| {
+            let reference = follow(clinic);
+            believe(clinic);
+            clinic
+                .entracte
+                .run(&[
+                    "key",
+                    "rotate",
+                    "--reference",
+                    &reference,
+                    "--keys",
+                    &clinic.path("keys"),
+                    "--days",
+                    "root=5",
+                ])
+                .code(0);
+        },
+        check: "source",
+        level: "warning",
+        says: "the root metadata expire",
+        cure: Cure::By(|clinic| {
+            let reference = clinic.path("reference");
+            clinic
+                .entracte
+                .run(&[
+                    "key",
+                    "rotate",
+                    "--reference",
+                    &reference,
+                    "--keys",
+                    &clinic.path("keys"),
+                    "--days",
+                    "root=365",
+                ])
+                .code(0);
+        }),
+    },
+    Defect {
+        name: "a reference that does not answer",
+        plant: |clinic| {
+            let root = format!("{}/metadata/1.root.json", follow(clinic));
+            // Nothing listens there, and nothing ever should.
+            let nobody = "http://127.0.0.1:1/r/";
+            clinic.entracte.run(&["trust", "add", nobody, "--root", &root]).code(0);
+            clinic.set("policy", "from", nobody);
+        },
+        check: "source",
+        level: "warning",
+        says: "cannot be checked now",
+        cure: Cure::By(|clinic| clinic.set("policy", "from", "inbox")),
+    },
+    Defect {
+        name: "a vendor that nobody knows",
+        plant: |clinic| clinic.set("policy", "from", "vendor"),
+        check: "source",
+        level: "error",
+        says: "`from` under [policy]",
+        cure: Cure::By(|clinic| clinic.set("policy", "from", "inbox")),
+    },
+    Defect {
         name: "a site that fails",
         plant: |clinic| fs::remove_file(clinic.site.path("index.php")).unwrap(),
         check: "answers",
@@ -208,4 +277,21 @@ fn fpm(clinic: &Clinic, setting: &str) -> String {
     fs::write(&program, format!("#!/bin/sh\nexec {} -d {setting} \"$@\"\n", real.display())).unwrap();
     process::run("chmod", &["755", program.to_str().unwrap()]);
     program.to_str().unwrap().to_owned()
+}
+
+/// Publishes release 3, which the site looks for from then on; where.
+fn follow(clinic: &Clinic) -> String {
+    let (reference, keys) = (clinic.path("reference"), clinic.path("keys"));
+    clinic.entracte.run(&["key", "new", "--keys", &keys]).code(0);
+    let release = clinic.release(3);
+    let what = ["publish", release.to_str().unwrap(), "--product", "generic", "--version", "3"];
+    clinic.entracte.run(&[&what[..], &["--to", &reference, "--keys", &keys]].concat()).code(0);
+    clinic.set("policy", "from", reference.as_str());
+    reference
+}
+
+fn believe(clinic: &Clinic) {
+    let reference = clinic.path("reference");
+    let root = format!("{reference}/metadata/1.root.json");
+    clinic.entracte.run(&["trust", "add", &reference, "--root", &root]).code(0);
 }

@@ -71,8 +71,8 @@ fn nothing_is_found_and_nothing_changes() {
         before.assert_same(&Tree::of(parent).without(&[".entracte-doctor/space.json"]), "after the doctor");
         let text = clinic.entracte.run(&["doctor"]).code(0).stdout;
         insta::assert_snapshot!(text, @"
-        fine: state, settings, run, lock, backup-set, history, baseline, last-update, last-watch, edits, answers, clock, certificate, privacy, privacy-of-backups, gate, closed, gate-effective, maintenance, writable, owners, staged, space, inodes, quota, space-trend, database, auto-updater, opcache, notify, schedule
-        31 checks: 0 errors, 0 warnings
+        fine: state, settings, run, lock, backup-set, history, baseline, last-update, last-watch, edits, answers, clock, certificate, privacy, privacy-of-backups, gate, closed, gate-effective, maintenance, writable, owners, staged, space, inodes, quota, space-trend, database, auto-updater, opcache, source, notify, schedule
+        32 checks: 0 errors, 0 warnings
         ");
         let told = clinic.entracte.run(&["doctor", "-v"]).code(0).stdout;
         assert!(told.contains("fine baseline: version 2, 4 files, known by the release"), "{told}");
@@ -108,8 +108,8 @@ fn what_people_read() {
           fix: set `url` in entracte.toml, or mend what `answers` says
         warning gate: nothing answers at http://127.0.0.1:1/
           fix: check `url` in entracte.toml
-        fine: state, settings, run, backup-set, history, last-update, last-watch, edits, clock, certificate, closed, maintenance, staged, space, inodes, quota, space-trend, database, auto-updater, notify, schedule
-        26 checks: 2 errors, 3 warnings
+        fine: state, settings, run, backup-set, history, last-update, last-watch, edits, clock, certificate, closed, maintenance, staged, space, inodes, quota, space-trend, database, auto-updater, source, notify, schedule
+        27 checks: 2 errors, 3 warnings
         ");
     });
 }

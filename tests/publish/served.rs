@@ -3,9 +3,13 @@
 use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpStream;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
+use std::time::Duration;
 
 use crate::press::Press;
 use crate::support::process;
@@ -115,4 +119,41 @@ fn with_a_certificate_it_speaks_http_2() {
     let wrong = ["serve", &reference, "--certificate", &key, "--key", &certificate];
     press.entracte.json(&wrong).refused(5);
     press.entracte.json(&["serve", &nothing]).refused(5);
+}
+
+/// One more request on a connection; what is answered before it ends or falls silent.
+fn ask_again(connection: &mut TcpStream, path: &str) -> Vec<u8> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut answer = vec![0; 64 << 10];
+    // The other side may be gone already.
+    let sent = connection.write_all(request.as_bytes());
+    let length = sent.and_then(|()| connection.read(&mut answer)).unwrap_or(0);
+    answer.truncate(length);
+    answer
+}
+
+#[test]
+fn who_is_told_to_stop_answers_nobody_any_more() {
+    let press = Press::new();
+    press.publish(1, &[]);
+    let server = Server::start(&press, &[]);
+    let connect = || TcpStream::connect(server.url.trim_start_matches("http://"));
+    let mut connections: Vec<TcpStream> = (0..3).map(|_| connect().unwrap()).collect();
+    for connection in &mut connections {
+        let answer = ask_again(connection, "/metadata/timestamp.json");
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    }
+    // A transfer that nobody reads does not hold it up.
+    connections[0].write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let pid = nix::unistd::Pid::from_raw(server.child.id() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    // Until the signal has come through, whatever else this machine does.
+    std::thread::sleep(Duration::from_millis(300));
+    for connection in &mut connections[1..] {
+        let answer = ask_again(connection, "/metadata/timestamp.json");
+        assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
+    }
+    let later = connect().map(|mut connection| ask_again(&mut connection, "/metadata/timestamp.json"));
+    assert!(later.is_ok_and(|answer| answer.is_empty()) || connect().is_err());
+    assert_eq!(server.stop(), Some(0));
 }

@@ -201,6 +201,13 @@ fn one_publishes_at_a_time() {
     lock.lock().unwrap();
     press.try_publish(2, &[]).refused(8);
     press.verb(&["unpublish", "1", "--from", &press.text("reference")]).refused(8);
+    let signed = press.names("metadata");
+    let reference = press.text("reference");
+    for verb in [&["rotate", "--days", "root=30"][..], &["renew"]] {
+        let all = [&["key"], verb, &["--reference", &reference]].concat();
+        press.verb(&all).refused(8);
+    }
+    assert_eq!(press.names("metadata"), signed);
     drop(lock);
     press.publish(2, &[]);
 }

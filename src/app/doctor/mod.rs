@@ -8,6 +8,7 @@ mod outlook;
 mod past;
 mod room;
 mod settings;
+mod source;
 mod tree;
 mod unattended;
 mod web;
@@ -78,6 +79,7 @@ fn all(state: State, depth: Depth) -> Vec<Check> {
     checks.extend(tree::checks(&patient));
     checks.extend(room::checks(&patient));
     checks.extend(outlook::checks(&patient));
+    checks.extend(source::checks(&patient));
     checks.extend(unattended::checks(&site));
     checks
 }

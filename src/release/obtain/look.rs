@@ -34,7 +34,8 @@ use crate::sys::fs;
 pub struct Look {
     place: Place,
     release: Release,
-    warnings: Vec<String>,
+    /// What people should know of its signatures.
+    pub warnings: Vec<String>,
     pub manifest: Manifest,
     pub pinned: Pinned,
     pub signed: Signed,

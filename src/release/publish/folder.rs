@@ -55,12 +55,17 @@ impl Reference {
             }
         }
         fs::create_folders(folder, SERVED_FOLDER)?;
-        fs::create_folders(&publisher, 0o700)?;
-        let lock = Lock::take(&publisher.join("lock"), "publish").map_err(PublishError::Locked)?;
+        let lock = lock(&publisher, "publish")?;
         for name in [names::METADATA, names::TARGETS, names::OBJECTS] {
             fs::create_folders(&folder.join(name), SERVED_FOLDER)?;
         }
         Ok(Reference { folder: folder.to_owned(), _lock: Some(lock) })
+    }
+
+    /// Nobody else changes the reference for as long as what is returned lives.
+    pub fn alone(folder: &Path, verb: &str) -> Result<Lock, PublishError> {
+        Reference::look(folder)?;
+        lock(&folder.join(names::PUBLISHER), verb)
     }
 
     pub fn folder(&self) -> &Path {
@@ -158,6 +163,11 @@ impl Reference {
         let failed = |source| PublishError::Record { path: fs::shown(path), source };
         Ok(fs::write_durable(path, &json::pretty(record).map_err(failed)?)?)
     }
+}
+
+fn lock(publisher: &Path, verb: &str) -> Result<Lock, PublishError> {
+    fs::create_folders(publisher, 0o700)?;
+    Lock::take(&publisher.join("lock"), verb).map_err(PublishError::Locked)
 }
 
 /// A folder may become a reference only when nothing is in it.

@@ -38,6 +38,7 @@ pub use self::hooks::Hook;
 pub use self::hooks::Hooks;
 pub use self::hooks::Part;
 pub use self::network::NetworkSettings;
+pub use self::network::Seconds;
 pub use self::notify::CommandSettings;
 pub use self::notify::Endpoint;
 pub use self::notify::HeartbeatSettings;
