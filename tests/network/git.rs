@@ -8,9 +8,7 @@ use std::io::Read;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpListener;
-use std::net::TcpStream;
 use std::path::Path;
-use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -23,13 +21,13 @@ use tempfile::TempDir;
 use crate::bench::Bench;
 
 /// A repository with a work tree.
-struct Origin {
+pub struct Origin {
     folder: TempDir,
 }
 
 impl Origin {
     /// A branch `main` with release 2, tagged `v2`.
-    fn of(bench: &Bench) -> Origin {
+    pub fn of(bench: &Bench) -> Origin {
         let origin = Origin::empty();
         copy(&bench.small.release(2), origin.path());
         origin.commit("two");
@@ -43,7 +41,7 @@ impl Origin {
         origin
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -105,7 +103,7 @@ fn copy(from: &Path, to: &Path) {
     assert!(status.success());
 }
 
-fn stage(bench: &Bench, source: &str) -> crate::support::run::Answered {
+pub fn stage(bench: &Bench, source: &str) -> crate::support::run::Answered {
     bench.entracte.json(&["stage", "--from", source])
 }
 
@@ -123,7 +121,7 @@ fn said(error: &Value) -> String {
 
 /// Fails with that code, says so, and leaves what was staged before.
 #[track_caller]
-fn refused(bench: &Bench, source: &str, code: i32, words: &str) -> String {
+pub fn refused(bench: &Bench, source: &str, code: i32, words: &str) -> String {
     let staged = || (bench.staging().0, objects(bench));
     let before = staged();
     let answered = stage(bench, source);
@@ -246,7 +244,7 @@ struct Web {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Manner {
+pub enum Manner {
     Good,
     /// The first so many answers break off.
     Cut(usize),
@@ -264,7 +262,7 @@ impl Web {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (root, noted) = (root.clone(), Arc::clone(&noted));
                 // A client that goes away is no failure of the server's.
-                thread::spawn(move || drop(answer(stream, &root, manner, &noted)));
+                thread::spawn(move || drop(answer(&mut &stream, &root, manner, &noted)));
             }
         });
         Web { address, asked }
@@ -275,13 +273,13 @@ impl Web {
     }
 }
 
-fn answer(
-    mut stream: TcpStream,
-    root: &PathBuf,
+pub fn answer<S: Read + Write>(
+    stream: &mut S,
+    root: &Path,
     manner: Manner,
     noted: &Mutex<Vec<String>>,
 ) -> io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut reader = BufReader::new(&mut *stream);
     let (mut first, mut headers) = (String::new(), Vec::new());
     reader.read_line(&mut first)?;
     loop {

@@ -6,6 +6,7 @@ mod bench;
 mod broken;
 mod edges;
 mod git;
+mod git_doors;
 mod host;
 mod misbehaves;
 mod old_server;

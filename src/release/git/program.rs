@@ -221,7 +221,15 @@ fn last_words(complaint: &[u8]) -> String {
     let lines: Vec<&str> = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
     let telling =
         |line: &&&str| line.starts_with("fatal:") || line.starts_with("error:") || line.contains("denied");
-    let first = lines.iter().find(telling).or(lines.last()).copied().unwrap_or("it says nothing");
+    // ssh says it before git says that it could not read.
+    let by_ssh = |line: &&&str| line.contains("denied (") || line.contains("verification failed");
+    let first = lines
+        .iter()
+        .find(by_ssh)
+        .or_else(|| lines.iter().find(telling))
+        .or(lines.last())
+        .copied()
+        .unwrap_or("it says nothing");
     let line = first.trim_start_matches("fatal: ").trim_start_matches("error: ");
     escape::text(line).chars().take(300).collect()
 }
@@ -237,6 +245,10 @@ mod tests {
             (
                 "git@x: Permission denied (publickey).\r\nfatal: Could not read",
                 "git@x: Permission denied (publickey).",
+            ),
+            (
+                "Host key verification failed.\r\nfatal: Could not read from remote repository.\n",
+                "Host key verification failed.",
             ),
             ("warning: only this", "warning: only this"),
             ("fatal: \x1b[31mred", "\\x1b[31mred"),
