@@ -62,10 +62,13 @@ impl Reference {
         Ok(Reference { folder: folder.to_owned(), _lock: Some(lock) })
     }
 
-    /// Nobody else changes the reference for as long as what is returned lives.
-    pub fn alone(folder: &Path, verb: &str) -> Result<Lock, PublishError> {
-        Reference::look(folder)?;
-        lock(&folder.join(names::PUBLISHER), verb)
+    /// Nobody else changes the reference for as long as what is returned lives;
+    /// `None` where there is none.
+    pub fn alone(folder: &Path, verb: &str) -> Result<Option<Lock>, PublishError> {
+        match fs::is_folder(&folder.join(names::METADATA)) {
+            true => lock(&folder.join(names::PUBLISHER), verb).map(Some),
+            false => Ok(None),
+        }
     }
 
     pub fn folder(&self) -> &Path {

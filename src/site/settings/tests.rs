@@ -19,11 +19,15 @@ fn what_init_writes_is_understood() {
         database_url: Some("mysql://u@h/n"),
         password_file: None,
         gate: "apache",
+        from: Some("https://example.org/r\"/"),
+        product: Some("sh\"op"),
     };
     let settings = settings(&render(&new)).unwrap();
     assert_eq!(settings.root, Path::new("/srv/we\"b\\x"));
     assert_eq!(settings.url, Some(url));
     assert_eq!(settings.gate.kind, "apache");
+    assert_eq!(settings.policy.from, "https://example.org/r\"/");
+    assert_eq!(settings.product.as_deref(), Some("sh\"op"));
     assert_eq!(settings.database.url.as_deref(), Some("mysql://u@h/n"));
 }
 
