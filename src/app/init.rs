@@ -313,6 +313,7 @@ fn report(survey: &Survey, state: &State, gate: &str, dry_run: bool) -> Init {
         modified: shown(&survey.findings.modified),
         missing: shown(&survey.findings.missing),
         gate: gate.into(),
+        follows: survey.published.as_ref().filter(|one| one.is_followed).map(|one| one.source.clone()),
         dry_run,
         notes,
     }

@@ -24,6 +24,10 @@ use crate::site::profile::Profile;
 use crate::site::settings::Policy;
 use crate::sys::beneath::Root;
 use crate::sys::fs;
+use crate::sys::fs::IoError;
+
+/// A folder that changes is copied so often.
+const MOST_COPIES: usize = 4;
 
 /// What is asked for, and who asks.
 #[derive(Clone)]
@@ -62,13 +66,18 @@ impl Published {
         let scratch = Scratch::new()?;
         let store = Store::open(&trust(&scratch));
         if let Some(trust) = wish.trust.filter(|trust| fs::is_folder(trust)) {
-            fs::copy_folder(trust, &self::trust(&scratch))?;
+            copy(trust, &self::trust(&scratch))?;
         }
         let source = believe::source(wish.text, &store, wish.belief)?;
-        let Some(place) = believe::reference(&source)? else { return Ok(None) };
-        if let Some(belief) = wish.belief {
-            believe::pin(&store, &place, belief, &wish.network)?;
-        }
+        let place = match wish.belief {
+            None => believe::reference(&source)?,
+            Some(belief) => {
+                let place = believe::expected(&source)?;
+                believe::pin(&store, &place, belief, &wish.network)?;
+                Some(place)
+            }
+        };
+        let Some(place) = place else { return Ok(None) };
         let look = wish.asked(&place, &scratch, listener);
         let Look { manifest, signed, warnings, .. } =
             look.map_err(|error| believe::untrusted(error, wish.command))?;
@@ -135,6 +144,14 @@ impl Wish<'_> {
         let downloads = scratch.path().join("download");
         Look::at(place, &home, &options, &downloads, &mut |step, event| listener(None, step, event))
     }
+}
+
+/// Whoever writes there meanwhile gives files their names when they are whole;
+/// what was on its way to one may be gone.
+fn copy(trust: &Path, to: &Path) -> Result<(), IoError> {
+    let copied = (0..MOST_COPIES).map(|_| fs::copy_folder(trust, to));
+    let mut whole = copied.skip_while(|copied| copied.as_ref().is_err_and(IoError::is_not_found));
+    whole.next().unwrap_or_else(|| fs::copy_folder(trust, to))
 }
 
 fn trust(scratch: &Scratch) -> PathBuf {

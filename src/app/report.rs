@@ -51,6 +51,8 @@ pub struct Init {
     pub modified: Vec<String>,
     pub missing: Vec<String>,
     pub gate: String,
+    /// Where newer releases come from from now on.
+    pub follows: Option<String>,
     pub dry_run: bool,
     pub notes: Vec<String>,
 }

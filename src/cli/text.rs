@@ -34,7 +34,10 @@ pub fn init(init: &Init, manner: &Manner) -> String {
     text.list("missing", &init.missing);
     text.notes(&init.notes);
     if !init.dry_run {
-        text.next("entracte stage --from ARCHIVE", "bring a release");
+        match &init.follows {
+            Some(_) => text.next("entracte update", "go to its newest release"),
+            None => text.next("entracte stage --from ARCHIVE", "bring a release"),
+        }
     }
     text.into_text()
 }

@@ -71,6 +71,7 @@ fn a_site_is_adopted_from_a_reference_and_follows_it() {
     let init = ["init", &scene.root, "--release", &url, "--digest", &scene.digest, "--version", "2"];
     let found = scene.entracte.json(&init).code(0);
     assert_eq!((&found["baseline"], &found["version"]), (&"release".into(), &"2".into()), "{found:#}");
+    assert_eq!(found["follows"], url);
     let counts = &found["counts"];
     assert_eq!((&counts["exact"], &counts["modified"]), (&files(2).len().into(), &0.into()), "{found:#}");
     let asked = &scene.server.asked()[asked..];
@@ -99,6 +100,9 @@ fn the_newest_release_is_the_baseline_where_nothing_else_is_known() {
         ["init", &scene.root, "--release", &scene.url(), "--digest", &scene.digest, "--version", "9"];
     scene.entracte.json(&unknown).refused(5);
     scene.entracte.json(&["init", &scene.root, "--digest", &scene.digest]).refused(2);
+    let folder = ["init", &scene.root, "--release", &scene.root, "--digest", &scene.digest];
+    scene.entracte.json(&folder).refused(2);
+    assert!(!scene.bed.path(".entracte-site").exists(), "what was refused left something");
 }
 
 #[test]
