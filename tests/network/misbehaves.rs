@@ -49,6 +49,12 @@ const ROWS: &[Row] = &[
         Staged(0),
         9,
     ),
+    (
+        "cut again and again, only a little further each time",
+        |asked, stream, thing| thing.send_up_to(20_000, asked, stream),
+        Staged(0),
+        31,
+    ),
     ("cut before anything", |_, _, _| Ok(()), Refused(1, &["connection to http", "broke after 0 bytes"]), 2),
     (
         "cut at the same place",

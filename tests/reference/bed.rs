@@ -40,6 +40,9 @@ use tempfile::TempDir;
 
 pub type Files = BTreeMap<String, Vec<u8>>;
 
+/// Attempts in a row that may bring nothing.
+pub const TRIES: usize = 3;
+
 /// What is published, beside the site.
 pub struct Bed {
     pub folder: TempDir,
@@ -64,7 +67,7 @@ impl Bed {
         let keys = folder.path().join("keys");
         Keyring::make(&keys, None, None).unwrap();
         let settings = NetworkSettings {
-            tries: 3,
+            tries: TRIES as u32,
             backoff_seconds: 0.02.try_into().unwrap(),
             stall_seconds: 5.0.try_into().unwrap(),
             ..NetworkSettings::default()

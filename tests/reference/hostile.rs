@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
@@ -12,6 +13,7 @@ use entracte::base::exit::Fault;
 use crate::bed::ALL;
 use crate::bed::Also;
 use crate::bed::Bed;
+use crate::bed::TRIES;
 use crate::bed::all;
 use crate::server::Sent;
 use crate::server::Server;
@@ -58,11 +60,12 @@ fn one_wrong_byte_anywhere_is_refused() {
             let length = fs::metadata(bed.reference().join(name)).unwrap().len();
             for place in effort::spread(length, effort::points(2, 12)) {
                 let (place, wrong) = (place as usize - 1, name.clone());
+                let wrong_bit = [0x20, 0x01, 0x80][tried as usize % 3];
                 let server = Server::serve(
                     &bed.reference(),
                     Box::new(move |name, _, mut content| {
                         if name == wrong {
-                            content[place] ^= 0x20;
+                            content[place] ^= wrong_bit;
                         }
                         Sent::Whole(content)
                     }),
@@ -152,6 +155,39 @@ fn cut_connections_are_gone_on_with() {
         let bytes: u64 = sizes.map(|file| file.len()).sum();
         assert_eq!(staged.origin.fetched_bytes, bytes, "{what}: no byte came twice");
     }
+}
+
+/// On a line on which everything breaks now and then, one that breaks often is no reason to give up.
+#[test]
+fn one_object_that_breaks_is_tried_for_as_long_as_others_come() {
+    let bed = Bed::new();
+    bed.publish(3, Also { archive: false, packs: 0 });
+    let victim = OnceLock::new();
+    let others = Arc::new(AtomicUsize::new(0));
+    let server = Server::serve(
+        &bed.reference(),
+        Box::new(move |name, before, content| {
+            if !name.starts_with("objects/") {
+                return Sent::Whole(content);
+            }
+            if name != victim.get_or_init(|| name.to_owned()) {
+                others.fetch_add(1, Ordering::SeqCst);
+                return Sent::Whole(content);
+            }
+            if before >= 2 * TRIES {
+                return Sent::Whole(content);
+            }
+            // Each of its answers breaks after five others, of 6 KB each, have come; three may be on the way.
+            while others.load(Ordering::SeqCst) < 8 * (before + 1) {
+                std::thread::yield_now();
+            }
+            Sent::Cut(content, 0)
+        }),
+    );
+    bed.trust(&server.url());
+    bed.staged(&server.url(), 3);
+    let asked = server.asked();
+    assert_eq!(asked.len(), asked.iter().collect::<std::collections::BTreeSet<_>>().len() + 2 * TRIES);
 }
 
 /// A stage that broke off leaves what it has; the next one fetches the rest.

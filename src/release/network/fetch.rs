@@ -33,8 +33,9 @@ use crate::release::network::session::Session;
 use crate::release::network::store::Store;
 use crate::release::network::waiting::Waiting;
 
-/// An attempt that came so much farther was worth it.
-const WORTH: u64 = 64 << 10;
+/// Attempts were worth it when so much came that had not been here, of this or of what is fetched
+/// beside it: a line on which each of them brings a little is no line that brings nothing.
+const WORTH: u64 = 16 << 10;
 /// After so many bytes of a body without end the disk is looked at.
 const LOOK_EVERY: u64 = 1 << 20;
 /// How often progress is told.
@@ -121,12 +122,12 @@ impl<'a, S: Store> Fetch<'a, S> {
         let settings = &self.session.network.settings;
         let mut tries = Tries { most: settings.tries, backoff: settings.backoff_seconds.get(), failed: 0 };
         let mut failures = Failures::default();
+        let mut mark = self.session.farther();
         loop {
             self.which = match self.mirrors.next(&failures.out()) {
                 Some(which) => which,
                 None => return Err(failures.last()),
             };
-            let before = self.farthest;
             let error = match self.attempt(watch) {
                 Ok(is_page) => return Ok(Got { is_page, is_safe: self.way.is_safe() }),
                 Err(error) => error,
@@ -137,7 +138,9 @@ impl<'a, S: Store> Fetch<'a, S> {
             if is_ours(&error) || (self.wanted.may_be_missing && is_missing(&error)) {
                 return Err(error);
             }
-            let brought = self.farthest - before >= WORTH;
+            let farther = self.session.farther();
+            let brought = farther - mark >= WORTH;
+            mark = if brought { farther } else { mark };
             self.mirrors.blame(self.which, &error, is_lie(&error));
             let message = self.told(&error);
             failures.add(self.which, error);
@@ -208,6 +211,7 @@ impl<'a, S: Store> Fetch<'a, S> {
         // Nobody can be asked for no bytes at all.
         let last = record.version.length.map_or(u64::MAX, |length| length.saturating_sub(1));
         let from = self.store.go_on(bytes.min(last))?;
+        self.farthest = self.farthest.max(from);
         let got = self.ask(&Ask::Rest { from, version: record.version.clone() })?;
         match got.verdict {
             Verdict::Rest(length) => {
@@ -274,8 +278,9 @@ impl<'a, S: Store> Fetch<'a, S> {
         while let Some(piece) = self.next(&mut got, length)? {
             self.check_growth(self.store.bytes(), piece.len() as u64, length)?;
             self.store.add(&piece)?;
-            self.session.came(piece.len() as u64);
-            self.farthest = self.farthest.max(self.store.bytes());
+            let farther = self.store.bytes().saturating_sub(self.farthest);
+            self.farthest += farther;
+            self.session.came(piece.len() as u64, farther);
             got.waiting.came(piece.len() as u64);
             got.waiting.check()?;
             said.progress(self.session.clock.elapsed(), self.store.bytes(), length, watch);

@@ -16,7 +16,7 @@ pub(super) struct Tries {
 }
 
 impl Tries {
-    /// Counts a failure; `progress` says that the attempt came farther than those before.
+    /// Counts a failure; `progress` says that the attempts since the last count brought something.
     /// How long to wait before the next one, if there shall be one; `chance`
     /// is from 0 to 1.
     pub fn after(&mut self, error: &NetworkError, progress: bool, chance: f64) -> Option<Duration> {

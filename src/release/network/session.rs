@@ -44,6 +44,7 @@ pub struct Session {
     pub(super) clock: Stopwatch,
     requests: AtomicU64,
     bytes: AtomicU64,
+    farther: AtomicU64,
     /// A server has shown that it answers many requests on one connection.
     shares: AtomicBool,
     /// How many requests share the line now.
@@ -60,6 +61,7 @@ impl Session {
             clock: Stopwatch::start(),
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            farther: AtomicU64::new(0),
             shares: AtomicBool::new(false),
             at_once: AtomicU64::new(1),
             is_over: AtomicBool::new(false),
@@ -75,6 +77,11 @@ impl Session {
         self.bytes.load(Relaxed)
     }
 
+    /// Bytes that no request had brought before, of everything that was asked for.
+    pub(super) fn farther(&self) -> u64 {
+        self.farther.load(Relaxed)
+    }
+
     pub(super) fn asked(&self) {
         self.requests.fetch_add(1, Relaxed);
     }
@@ -83,8 +90,10 @@ impl Session {
         self.shares.store(on_shared_connection, Relaxed);
     }
 
-    pub(super) fn came(&self, bytes: u64) {
+    /// So many bytes came, of which `farther` had not come before.
+    pub(super) fn came(&self, bytes: u64, farther: u64) {
         self.bytes.fetch_add(bytes, Relaxed);
+        self.farther.fetch_add(farther, Relaxed);
     }
 
     /// How many requests are best under way at once.

@@ -49,12 +49,18 @@ pub(super) fn role_of(name: &str) -> Option<Role> {
     role.parse().ok()
 }
 
-/// Whether this is JSON with one meaning that says of itself that it is of this
-/// role; tough signs the role's name, but passes over what stands in its place.
+/// Whether this is JSON with one meaning, and one spelling of its signatures, that says of itself that it
+/// is of this role; tough signs the role's name, but passes over what stands in its place.
 pub(super) fn of_kind(bytes: &[u8], role: Role) -> Result<(), serde_json::Error> {
     #[derive(Deserialize)]
     struct Typed {
         signed: Kind,
+        signatures: Vec<Signature>,
+    }
+    #[derive(Deserialize)]
+    struct Signature {
+        keyid: String,
+        sig: String,
     }
     #[derive(Deserialize)]
     struct Kind {
@@ -62,10 +68,19 @@ pub(super) fn of_kind(bytes: &[u8], role: Role) -> Result<(), serde_json::Error>
         kind: String,
     }
     let typed: Typed = json::read(bytes)?;
-    match typed.signed.kind == role.name() {
-        true => Ok(()),
-        false => Err(serde_json::Error::custom(format!("it does not say that it is {role} metadata"))),
+    if typed.signed.kind != role.name() {
+        return Err(serde_json::Error::custom(format!("it does not say that it is {role} metadata")));
     }
+    match typed.signatures.iter().all(|one| is_lower_hex(&one.keyid) && is_lower_hex(&one.sig)) {
+        true => Ok(()),
+        false => {
+            Err(serde_json::Error::custom("a signature is not written in hexadecimal, in small letters"))
+        }
+    }
+}
+
+fn is_lower_hex(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 pub(super) fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {

@@ -39,7 +39,7 @@ impl Default for NetworkSettings {
             insecure_http: false,
             proxy: None,
             ca_file: None,
-            tries: 4,
+            tries: 6,
             backoff_seconds: Seconds::whole(1),
             connect_seconds: Seconds::whole(10),
             stall_seconds: Seconds::whole(30),
