@@ -319,6 +319,10 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).context("set the mode of", path)
 }
 
+pub fn set_mode_of(file: &File, path: &Path, mode: u32) -> Result<()> {
+    file.set_permissions(fs::Permissions::from_mode(mode)).context("set the mode of", path)
+}
+
 /// Owner and group of the path, links not followed.
 pub fn owner(path: &Path) -> Result<(u32, u32)> {
     let metadata = fs::symlink_metadata(path).context("look at", path)?;

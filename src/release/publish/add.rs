@@ -2,6 +2,8 @@
 //! disk, then the record of it, and only then a signature.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::thread;
 
 use crate::base::digest::Sha256;
 use crate::base::event::Event;
@@ -16,6 +18,8 @@ use crate::release::publish::folder::Reference;
 use crate::release::publish::folder::Workshop;
 use crate::release::publish::index;
 use crate::release::publish::objects;
+use crate::release::publish::objects::Objects;
+use crate::release::publish::objects::Piece;
 use crate::release::publish::packs;
 use crate::release::publish::sweep;
 use crate::release::publish::withdraw;
@@ -158,11 +162,7 @@ fn prepare(
     watch: Watch,
 ) -> Result<(Draft, u64), PublishError> {
     let workshop = reference.workshop()?;
-    let objects = objects::put(reference, &workshop, release, watch)?;
-    let archive = match options.archive {
-        true => Some(put_archive(reference, &workshop, release, watch)?),
-        false => None,
-    };
+    let (objects, archive) = put_content(reference, &workshop, release, options.archive, watch)?;
     let olds = packs::olds(there, &release.manifest, options.packs);
     let worth = archive.as_ref().map_or(objects.bytes, |(_, target)| target.length);
     let packs = packs::make(reference, &workshop, &olds, &release.manifest, worth, watch)?;
@@ -193,16 +193,39 @@ fn forget_drafts(reference: &Reference, manifest: &Manifest) -> Result<(), Publi
     Ok(())
 }
 
-fn put_archive(
+/// Objects, and the archive where it is wanted: what one thread read and packed, another one writes.
+fn put_content(
     reference: &Reference,
     workshop: &Workshop,
     release: &Release,
+    with_archive: bool,
     watch: Watch,
-) -> Result<(String, TargetInfo), PublishError> {
+) -> Result<(Objects, Option<(String, TargetInfo)>), PublishError> {
     let manifest = &release.manifest;
-    let finished = workshop.finished("archive", |out| archive::write(release, out, watch))?;
+    let (total, total_bytes) = (manifest.files.len() as u64, manifest.bytes());
+    let (mut done, mut bytes) = (0, 0);
+    let (sender, pieces) = mpsc::sync_channel::<Piece>(1);
+    let pieces = pieces.into_iter().inspect(|piece| {
+        done += piece.len() as u64;
+        bytes += piece.iter().map(|(entry, _)| entry.size()).sum::<u64>();
+        watch(None, Event::Progress { what: "compressing".into(), done, total, bytes, total_bytes });
+    });
+    let (objects, finished) = thread::scope(|scope| {
+        let objects = scope.spawn(move || objects::put(reference, workshop, release, with_archive, &sender));
+        let finished = match with_archive {
+            true => workshop.finished("archive", |out| archive::write(release, pieces, out)).map(Some),
+            false => {
+                pieces.for_each(drop);
+                Ok(None)
+            }
+        };
+        (objects.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), finished)
+    });
+    // An archive that ends too early does so because of the objects.
+    let objects = objects?;
+    let Some(finished) = finished? else { return Ok((objects, None)) };
     let name = names::archive_name(&manifest.product, &manifest.version, &manifest.digest());
-    reference.put_target(name, finished, &Kind::Archive)
+    Ok((objects, Some(reference.put_target(name, finished, &Kind::Archive)?)))
 }
 
 fn put_manifest(

@@ -208,7 +208,7 @@ impl Workshop {
     pub fn create(&self, name: &str) -> Result<(PathBuf, File), PublishError> {
         let path = self.path(name);
         let file = fs::create(&path)?;
-        fs::set_mode(&path, SERVED)?;
+        fs::set_mode_of(&file, &path, SERVED)?;
         Ok((path, file))
     }
 

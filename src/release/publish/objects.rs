@@ -1,19 +1,20 @@
-//! The content of a release, file by file, compressed, under its digest: only
-//! what is not there yet.
+//! The content of a release, read once: compressed under its digest where it is
+//! not there yet, and handed on, in the order of the manifest, for the archive.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::io::Read;
 use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
 
 use rayon::iter::IntoParallelRefIterator;
 use rayon::iter::ParallelIterator;
 use zstd::bulk::Compressor;
 
 use crate::base::digest::Sha256;
-use crate::base::event::Event;
-use crate::base::event::Watch;
 use crate::integrity::manifest::FileEntry;
 use crate::release::publish::Release;
 use crate::release::publish::error::PublishError;
@@ -26,8 +27,9 @@ use crate::sys::fs::IoError;
 
 /// Objects are many, and packs save more than a higher level would.
 const LEVEL: i32 = 3;
-/// What is compressed in memory at once.
+/// What is in memory at once, of one file or of several.
 const AT_ONCE: u64 = 8 << 20;
+const FILES_AT_ONCE: usize = 4096;
 /// After so many bytes or files what is done gets its names. Each time everything
 /// of the file system goes to the disk, so they are few.
 const BATCH_BYTES: u64 = 1 << 30;
@@ -41,99 +43,189 @@ pub(super) struct Objects {
     pub bytes: u64,
 }
 
-/// Puts everything that `release` holds in place. A name stands for whole
-/// content, so it is given only when that is on the disk.
-pub(super) fn put(
+/// Files that follow each other in the manifest, with their content where it is
+/// wanted; who wants a file that is larger than a piece reads it by himself.
+pub(super) type Piece<'m> = Vec<(&'m FileEntry, Option<Vec<u8>>)>;
+
+/// Puts everything that `release` holds in place and hands it on. A name stands
+/// for whole content, so it is given only when that is on the disk.
+pub(super) fn put<'m>(
     reference: &Reference,
     workshop: &Workshop,
-    release: &Release,
-    watch: Watch,
+    release: &'m Release,
+    keeps_content: bool,
+    next: &SyncSender<Piece<'m>>,
 ) -> Result<Objects, PublishError> {
-    let entries: BTreeMap<Sha256, &FileEntry> =
-        release.manifest.files.iter().filter_map(|entry| Some((entry.sha256()?, entry))).collect();
-    let missing: Vec<(Sha256, &FileEntry)> = entries
-        .iter()
-        .filter(|(digest, _)| !fs::is_file(&reference.object(digest)))
-        .map(|(digest, entry)| (*digest, *entry))
-        .collect();
-    let total_bytes = missing.iter().map(|(_, entry)| entry.size()).sum();
-    let (mut done, mut bytes) = (0, 0);
-    for batch in batches(&missing) {
-        let press = |press: &mut Press, one: &_| write(workshop, release, one, press);
-        batch.par_iter().map_init(Press::default, press).collect::<Result<(), _>>()?;
-        reference.sync()?;
-        for (digest, _) in batch {
-            give_name(reference, workshop, digest)?;
+    let mut shelves = Shelves::new(reference, workshop);
+    let press = |press: &mut Press, job: &Job| press.make(workshop, release, job, keeps_content);
+    for files in pieces(&release.manifest.files) {
+        let jobs = files.iter().map(|entry| shelves.job(entry)).collect::<Result<Vec<Job>, _>>()?;
+        let made: Vec<Made> = jobs.par_iter().map_init(Press::default, press).collect::<Result<_, _>>()?;
+        let mut piece = Vec::with_capacity(made.len());
+        for (job, made) in jobs.iter().zip(made) {
+            shelves.made(job, made.packed)?;
+            piece.push((job.entry, made.content));
         }
-        done += batch.len() as u64;
-        bytes += batch.iter().map(|(_, entry)| entry.size()).sum::<u64>();
-        let (what, total) = ("compressing".into(), missing.len() as u64);
-        watch(None, Event::Progress { what, done, total, bytes, total_bytes });
+        // Who takes it no more has failed, and says why.
+        if next.send(piece).is_err() {
+            break;
+        }
     }
-    let mut sizes = 0;
-    for digest in entries.keys() {
-        let path = reference.object(digest);
-        let file = fs::metadata(&path)?;
-        sizes += file.ok_or_else(|| PublishError::Damaged { path: fs::shown(&path), source: None })?.len();
-    }
-    Ok(Objects { new: done, bytes: sizes })
+    shelves.give_names()?;
+    Ok(shelves.done)
 }
 
-fn batches<'m, 'e>(missing: &'m [(Sha256, &'e FileEntry)]) -> Vec<&'m [(Sha256, &'e FileEntry)]> {
-    let (mut batches, mut start, mut bytes) = (Vec::new(), 0, 0);
-    for (at, (_, entry)) in missing.iter().enumerate() {
-        bytes += entry.size();
-        if bytes >= BATCH_BYTES || at + 1 - start >= BATCH_FILES {
-            batches.push(&missing[start..=at]);
-            (start, bytes) = (at + 1, 0);
+fn pieces(files: &[FileEntry]) -> impl Iterator<Item = &[FileEntry]> {
+    let mut rest = files;
+    std::iter::from_fn(move || {
+        let mut bytes = 0u64;
+        let fits = |entry: &&FileEntry| {
+            bytes = bytes.saturating_add(entry.size());
+            bytes <= AT_ONCE
+        };
+        let many = rest.iter().take(FILES_AT_ONCE).take_while(fits).count();
+        let (piece, behind) = rest.split_at(many.max(1).min(rest.len()));
+        rest = behind;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// A file, and the object that is to be made of it.
+struct Job<'m> {
+    entry: &'m FileEntry,
+    object: Option<Sha256>,
+}
+
+struct Made {
+    content: Option<Vec<u8>>,
+    /// Bytes of the object that was made.
+    packed: u64,
+}
+
+/// The names of objects: which are taken, and which are to be given.
+struct Shelves<'r> {
+    reference: &'r Reference,
+    workshop: &'r Workshop,
+    seen: BTreeSet<Sha256>,
+    folders: BTreeSet<PathBuf>,
+    nameless: Vec<Sha256>,
+    bytes: u64,
+    done: Objects,
+}
+
+impl<'r> Shelves<'r> {
+    fn new(reference: &'r Reference, workshop: &'r Workshop) -> Shelves<'r> {
+        let (seen, folders, nameless) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        Shelves { reference, workshop, seen, folders, nameless, bytes: 0, done: Objects::default() }
+    }
+
+    fn job<'m>(&mut self, entry: &'m FileEntry) -> Result<Job<'m>, PublishError> {
+        let digest = entry.sha256().filter(|digest| self.seen.insert(*digest));
+        let Some(digest) = digest else { return Ok(Job { entry, object: None }) };
+        match fs::metadata(&self.reference.object(&digest))?.filter(|file| file.is_file()) {
+            Some(file) => {
+                self.done.bytes += file.len();
+                Ok(Job { entry, object: None })
+            }
+            None => Ok(Job { entry, object: Some(digest) }),
         }
     }
-    if start < missing.len() {
-        batches.push(&missing[start..]);
+
+    fn made(&mut self, job: &Job, packed: u64) -> Result<(), PublishError> {
+        let Some(digest) = job.object else { return Ok(()) };
+        self.nameless.push(digest);
+        self.bytes += packed;
+        self.done.new += 1;
+        self.done.bytes += packed;
+        match self.bytes >= BATCH_BYTES || self.nameless.len() >= BATCH_FILES {
+            true => self.give_names(),
+            false => Ok(()),
+        }
     }
-    batches
+
+    fn give_names(&mut self) -> Result<(), PublishError> {
+        if self.nameless.is_empty() {
+            return Ok(());
+        }
+        self.reference.sync()?;
+        for digest in std::mem::take(&mut self.nameless) {
+            let path = self.reference.object(&digest);
+            self.make_folder(path.parent().unwrap_or(self.reference.folder()))?;
+            fs::rename(&self.workshop.path(&digest.to_string()), &path)?;
+        }
+        self.bytes = 0;
+        Ok(())
+    }
+
+    fn make_folder(&mut self, folder: &Path) -> Result<(), PublishError> {
+        if !self.folders.contains(folder) {
+            fs::create_folders(folder, 0o755)?;
+            self.folders.insert(folder.to_owned());
+        }
+        Ok(())
+    }
 }
 
 /// What a thread keeps from file to file: making it anew takes longer than a small file.
 #[derive(Default)]
 struct Press {
-    content: Vec<u8>,
     packed: Vec<u8>,
     compressor: Option<Compressor<'static>>,
 }
 
 impl Press {
-    /// What `content` holds, as one frame in `packed`.
-    fn compress(&mut self) -> io::Result<&[u8]> {
+    fn make(
+        &mut self,
+        workshop: &Workshop,
+        release: &Release,
+        job: &Job,
+        keeps_content: bool,
+    ) -> Result<Made, PublishError> {
+        let (entry, size) = (job.entry, job.entry.size());
+        let Some(digest) = entry.sha256() else { return Ok(Made { content: None, packed: 0 }) };
+        let is_large = size > AT_ONCE;
+        if job.object.is_none() && (is_large || !keeps_content) {
+            return Ok(Made { content: None, packed: 0 });
+        }
+        let failed = |source| PublishError::Content { path: entry.path.clone(), source };
+        let content = (release.open)(entry).map_err(failed)?;
+        let mut content = Exactly::new(content, size, Some(digest));
+        if is_large {
+            let (path, file) = object(workshop, &digest)?;
+            stream(&mut content, &file, size).map_err(failed)?;
+            let file = file.metadata().map_err(|source| IoError::new("look at", path, source))?;
+            return Ok(Made { content: None, packed: file.len() });
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        content.read_to_end(&mut bytes).map_err(failed)?;
+        let mut packed = 0;
+        if job.object.is_some() {
+            let (path, mut file) = object(workshop, &digest)?;
+            let compressed = self.compress(&bytes).map_err(failed)?;
+            file.write_all(compressed).map_err(|source| IoError::new("write", path, source))?;
+            packed = compressed.len() as u64;
+        }
+        Ok(Made { content: keeps_content.then_some(bytes), packed })
+    }
+
+    /// What `content` holds, as one frame.
+    fn compress(&mut self, content: &[u8]) -> io::Result<&[u8]> {
         let compressor = match &mut self.compressor {
             Some(compressor) => compressor,
             none => none.insert(Compressor::new(LEVEL)?),
         };
         self.packed.clear();
-        self.packed.reserve(zstd::zstd_safe::compress_bound(self.content.len()));
-        compressor.compress_to_buffer(&self.content, &mut self.packed)?;
+        self.packed.reserve(zstd::zstd_safe::compress_bound(content.len()));
+        compressor.compress_to_buffer(content, &mut self.packed)?;
         Ok(&self.packed)
     }
 }
 
-fn write(
-    workshop: &Workshop,
-    release: &Release,
-    (digest, entry): &(Sha256, &FileEntry),
-    press: &mut Press,
-) -> Result<(), PublishError> {
-    let failed = |source| PublishError::Content { path: entry.path.clone(), source };
-    let content = (release.open)(entry).map_err(failed)?;
-    let mut content = Exactly::new(content, entry.size(), Some(*digest));
-    let (path, mut file) = workshop.create(&digest.to_string())?;
+/// A file for an object, which gets its name later.
+fn object(workshop: &Workshop, digest: &Sha256) -> Result<(PathBuf, File), PublishError> {
+    let (path, file) = workshop.create(&digest.to_string())?;
     fault::point("publish.object").map_err(|source| IoError::new("write", &path, source))?;
-    if entry.size() > AT_ONCE {
-        return stream(&mut content, &file, entry.size()).map_err(failed);
-    }
-    press.content.clear();
-    content.read_to_end(&mut press.content).map_err(failed)?;
-    let packed = press.compress().map_err(failed)?;
-    Ok(file.write_all(packed).map_err(|source| IoError::new("write", path, source))?)
+    Ok((path, file))
 }
 
 fn stream(content: &mut impl Read, file: &File, size: u64) -> io::Result<()> {
@@ -143,10 +235,28 @@ fn stream(content: &mut impl Read, file: &File, size: u64) -> io::Result<()> {
     encoder.finish()?.flush()
 }
 
-fn give_name(reference: &Reference, workshop: &Workshop, digest: &Sha256) -> Result<(), PublishError> {
-    let path = reference.object(digest);
-    if let Some(shelf) = path.parent() {
-        fs::create_folders(shelf, 0o755)?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::path::SitePath;
+    use crate::integrity::manifest::Content;
+
+    fn file(size: u64) -> FileEntry {
+        let content = Content::File { size, sha256: Sha256::of(b""), md5: None };
+        FileEntry { path: SitePath::parse("x").unwrap(), content, mode: None }
     }
-    Ok(fs::rename(&workshop.path(&digest.to_string()), &path)?)
+
+    #[test]
+    fn pieces_are_bounded_and_hold_everything_once() {
+        for (what, sizes, expected) in [
+            ("nothing", vec![], vec![]),
+            ("small ones go together", vec![1, 0, AT_ONCE - 1], vec![3]),
+            ("a byte too many begins another", vec![1, AT_ONCE], vec![1, 1]),
+            ("a large one stands alone", vec![1, AT_ONCE + 1, u64::MAX, 1], vec![1, 1, 1, 1]),
+            ("many empty ones", vec![0; FILES_AT_ONCE + 1], vec![FILES_AT_ONCE, 1]),
+        ] {
+            let files: Vec<FileEntry> = sizes.into_iter().map(file).collect();
+            assert_eq!(pieces(&files).map(<[FileEntry]>::len).collect::<Vec<_>>(), expected, "{what}");
+        }
+    }
 }
