@@ -65,11 +65,11 @@ echo "medians: theirs $theirs s, ours $(median publish) s ($(median publish_no_a
 together() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 cat) >"$2"; }
 together "$1" "$place/old"
 together "$2" "$place/new"
-for level in 3 19; do
+for level in 3 12; do
   timed "patch_$level" zstd -q -f -$level --long=31 --patch-from="$place/old" "$place/new" -o "$place/patch"
   echo "zstd -$level --patch-from: $(stat -c %s "$place/patch") bytes"
 done
-for size in 4 16 64; do
+for size in 1 2 4 8 16; do
   timed "pack_$size" "$bench" pack "$1" "$2" $size
   echo "groups of $size MiB: bytes, content, memory: $(cat "$place/out")"
 done

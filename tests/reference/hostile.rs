@@ -162,8 +162,9 @@ fn cut_connections_are_gone_on_with() {
 fn one_object_that_breaks_is_tried_for_as_long_as_others_come() {
     let bed = Bed::new();
     bed.publish(3, Also { archive: false, packs: 0 });
-    let victim = OnceLock::new();
-    let others = Arc::new(AtomicUsize::new(0));
+    // How many others may be answered now.
+    let (victim, others) = (OnceLock::new(), AtomicUsize::new(0));
+    let take = |left: usize| left.checked_sub(1);
     let server = Server::serve(
         &bed.reference(),
         Box::new(move |name, before, content| {
@@ -171,15 +172,19 @@ fn one_object_that_breaks_is_tried_for_as_long_as_others_come() {
                 return Sent::Whole(content);
             }
             if name != victim.get_or_init(|| name.to_owned()) {
-                others.fetch_add(1, Ordering::SeqCst);
+                while others.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_err() {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
                 return Sent::Whole(content);
             }
             if before >= 2 * TRIES {
+                others.store(usize::MAX, Ordering::SeqCst);
                 return Sent::Whole(content);
             }
-            // Each of its answers breaks after five others, of 6 KB each, have come; three may be on the way.
-            while others.load(Ordering::SeqCst) < 8 * (before + 1) {
-                std::thread::yield_now();
+            // Each of its answers breaks after five others, of 6 KB each, have come: three may be on the way.
+            others.store(8, Ordering::SeqCst);
+            while others.load(Ordering::SeqCst) > 0 {
+                std::thread::sleep(std::time::Duration::from_millis(1));
             }
             Sent::Cut(content, 0)
         }),

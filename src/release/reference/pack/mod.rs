@@ -30,8 +30,9 @@ pub const FORMAT: u32 = 1;
 const MAGIC: &[u8; 16] = b"entracte pack 1\n";
 /// Largest head, packed and unpacked.
 const MAX_HEAD: u64 = 16 << 20;
-/// Prefix and content of a group, each, where they are several files.
-pub const GROUP: u64 = 16 << 20;
+/// Prefix and content of a group, each, where they are several files. Twice as much makes packs of real
+/// releases smaller by a thousandth, and takes twice the memory (`benches/publish.sh`).
+pub const GROUP: u64 = 8 << 20;
 /// The same where it is one file; larger ones are packed without a prefix.
 pub const LARGEST: u64 = 32 << 20;
 /// Window of a frame that holds one still larger file, as a power of two.
