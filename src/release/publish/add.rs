@@ -35,8 +35,8 @@ use crate::release::trust::TargetInfo;
 use crate::sys::fault;
 use crate::sys::fs::IoError;
 
-/// Manifests are made of digests, of which no level makes less.
-const MANIFEST_LEVEL: i32 = 12;
+/// Manifests are made of digests: the more is looked for in them, the more is made of what is found by chance.
+const MANIFEST_LEVEL: i32 = 1;
 
 /// How a release is published.
 #[derive(Clone, Debug)]
@@ -162,16 +162,23 @@ fn prepare(
     watch: Watch,
 ) -> Result<(Draft, u64), PublishError> {
     let workshop = reference.workshop()?;
-    let (objects, archive) = put_content(reference, &workshop, release, options.archive, watch)?;
+    let json = release.manifest.to_json();
+    let (objects, archive) = put_content(reference, &workshop, release, &json, options.archive, watch)?;
     let olds = packs::olds(there, &release.manifest, options.packs);
     let worth = archive.as_ref().map_or(objects.bytes, |(_, target)| target.length);
     let packs = packs::make(reference, &workshop, &olds, &release.manifest, worth, watch)?;
     let archive_name = archive.as_ref().map(|(name, _)| name.clone());
     let pack_names = packs.keys().cloned().collect();
-    let about = about(&release.manifest, objects.bytes, &options.notes, archive_name, pack_names);
+    let about = ManifestTarget {
+        objects_bytes: objects.bytes,
+        notes: options.notes.clone(),
+        archive: archive_name,
+        packs: pack_names,
+        ..about(&release.manifest, &json)
+    };
     let mut targets = packs;
     targets.extend(archive);
-    targets.extend([put_manifest(reference, &workshop, &release.manifest, about)?]);
+    targets.extend([put_manifest(reference, &workshop, &json, about)?]);
     reference.sync()?;
     fault::point("publish.draft").map_err(|source| IoError::new("write", reference.publisher(), source))?;
     let draft = Draft { targets };
@@ -198,6 +205,7 @@ fn put_content(
     reference: &Reference,
     workshop: &Workshop,
     release: &Release,
+    json: &[u8],
     with_archive: bool,
     watch: Watch,
 ) -> Result<(Objects, Option<(String, TargetInfo)>), PublishError> {
@@ -213,7 +221,7 @@ fn put_content(
     let (objects, finished) = thread::scope(|scope| {
         let objects = scope.spawn(move || objects::put(reference, workshop, release, with_archive, &sender));
         let finished = match with_archive {
-            true => workshop.finished("archive", |out| archive::write(release, pieces, out)).map(Some),
+            true => workshop.finished("archive", |out| archive::write(release, json, pieces, out)).map(Some),
             false => {
                 pieces.for_each(drop);
                 Ok(None)
@@ -224,45 +232,39 @@ fn put_content(
     // An archive that ends too early does so because of the objects.
     let objects = objects?;
     let Some(finished) = finished? else { return Ok((objects, None)) };
-    let name = names::archive_name(&manifest.product, &manifest.version, &manifest.digest());
+    let name = names::archive_name(&manifest.product, &manifest.version, &Sha256::of(json));
     Ok((objects, Some(reference.put_target(name, finished, &Kind::Archive)?)))
 }
 
 fn put_manifest(
     reference: &Reference,
     workshop: &Workshop,
-    manifest: &Manifest,
+    json: &[u8],
     about: ManifestTarget,
 ) -> Result<(String, TargetInfo), PublishError> {
     let finished = workshop.finished("manifest", |out| {
-        let packed = zstd::bulk::compress(&manifest.to_json(), MANIFEST_LEVEL);
+        let packed = zstd::bulk::compress(json, MANIFEST_LEVEL);
         let written = packed.and_then(|packed| out.write_all(&packed));
         Ok(written.map_err(|source| IoError::new("write", "the manifest", source))?)
     })?;
-    let name = names::manifest_name(&manifest.product, &manifest.version, &about.digest);
+    let name = names::manifest_name(&about.product, &about.version, &about.digest);
     reference.put_target(name, finished, &Kind::Manifest(about))
 }
 
-fn about(
-    manifest: &Manifest,
-    objects_bytes: u64,
-    notes: &str,
-    archive: Option<String>,
-    packs: Vec<String>,
-) -> ManifestTarget {
-    let json = manifest.to_json();
+/// What the manifest itself says.
+fn about(manifest: &Manifest, json: &[u8]) -> ManifestTarget {
     ManifestTarget {
         product: manifest.product.clone(),
         version: manifest.version.clone(),
         time: manifest.time,
-        digest: Sha256::of(&json),
+        digest: Sha256::of(json),
         manifest_bytes: json.len() as u64,
         files: manifest.files.len() as u64,
         content_bytes: manifest.bytes(),
-        objects_bytes,
-        notes: notes.to_owned(),
-        archive,
-        packs,
+        objects_bytes: 0,
+        notes: String::new(),
+        archive: None,
+        packs: Vec::new(),
     }
 }
 

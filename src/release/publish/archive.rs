@@ -25,6 +25,7 @@ const THREADS: u32 = 4;
 /// the archive, and who brought them says why.
 pub(super) fn write<'m>(
     release: &'m Release,
+    json: &[u8],
     pieces: impl Iterator<Item = Piece<'m>>,
     out: &mut dyn Write,
 ) -> Result<(), PublishError> {
@@ -33,10 +34,9 @@ pub(super) fn write<'m>(
     let threads = u32::try_from(rayon::current_num_threads()).unwrap_or(THREADS);
     encoder.multithread(threads.min(THREADS)).map_err(unwritten)?;
     let mut tar = Builder::new(encoder);
-    let json = manifest.to_json();
     let mut header = header(manifest, EntryType::Regular, 0o644);
     header.set_size(json.len() as u64);
-    tar.append_data(&mut header, MANIFEST_NAME, &json[..]).map_err(unwritten)?;
+    tar.append_data(&mut header, MANIFEST_NAME, json).map_err(unwritten)?;
     for (entry, content) in pieces.flatten() {
         append(&mut tar, release, entry, content)?;
     }
