@@ -29,6 +29,8 @@ class Carried:
         self.bytes = self.answers = self.connections = self.cuts = 0
 
     def body(self, name, begin, end):
+        if name is None:
+            return
         with self.lock:
             self.bytes += end - begin
             self.ranges.setdefault(name, []).append((begin, end))
@@ -74,7 +76,7 @@ class Answers:
         status = head.split(b" ")[1]
         # What is said instead of a file is no part of one.
         if status not in (b"200", b"206"):
-            self.name = f"{status.decode()} {self.name}"
+            self.name = None
         begin = re.search(rb"(?i)\r\ncontent-range: *bytes (\d+)-", head)
         self.left = int(length[1]) if length and status != b"304" else 0
         self.at = int(begin[1]) if begin and status == b"206" else 0

@@ -58,7 +58,7 @@ fn one_wrong_byte_anywhere_is_refused() {
         };
         for name in names.iter().filter(|name| bed.reference().join(name).is_file()) {
             let length = fs::metadata(bed.reference().join(name)).unwrap().len();
-            for place in effort::spread(length, effort::points(2, 12)) {
+            for place in effort::spread(length, effort::points(5, 12)) {
                 let (place, wrong) = (place as usize - 1, name.clone());
                 let wrong_bit = [0x20, 0x01, 0x80][tried as usize % 3];
                 let server = Server::serve(
