@@ -3,6 +3,7 @@
 
 pub mod cache;
 pub mod manifest;
+mod progress;
 pub mod scan;
 pub mod three_way;
 pub mod verify;

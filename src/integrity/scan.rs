@@ -4,6 +4,7 @@
 //! never a missing one, and a read that failed never yields a digest.
 
 use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -12,8 +13,6 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use rayon::iter::IntoParallelRefIterator;
@@ -23,7 +22,6 @@ use crate::base::digest::Algorithms;
 use crate::base::digest::Hasher;
 use crate::base::digest::Md5;
 use crate::base::digest::Sha256;
-use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::exit::Fault;
 use crate::base::path::RESERVED;
@@ -33,6 +31,7 @@ use crate::base::tree::Kind;
 use crate::base::tree::Node;
 use crate::base::tree::Tree;
 use crate::integrity::cache::StatCache;
+use crate::integrity::progress;
 use crate::sys::beneath;
 use crate::sys::beneath::Beneath;
 use crate::sys::beneath::Root;
@@ -42,8 +41,6 @@ use crate::sys::clock;
 use crate::sys::fs::IoError;
 
 const BUFFER_BYTES: usize = 256 * 1024;
-/// How often progress is told.
-const TICK: Duration = Duration::from_millis(100);
 
 pub struct Options<'a> {
     pub algorithms: Algorithms,
@@ -80,26 +77,40 @@ impl Fault for ScanError {}
 
 /// Everything below `root`.
 pub fn scan(root: &Root, options: &Options, watch: Watch) -> Result<Scan, ScanError> {
+    scan_as(root, &TreePath::root(), options, watch)
+}
+
+/// The same, as if it stood at `at`.
+pub fn scan_as(root: &Root, at: &TreePath, options: &Options, watch: Watch) -> Result<Scan, ScanError> {
+    let top = Arc::new(Root::open(root.path())?);
+    work_through(options, watch, |work, scope| work.folder(scope, top, at.clone()))
+}
+
+/// One entry of `folder`, as if it stood at `at`.
+pub fn scan_entry(
+    folder: &Root,
+    name: &OsStr,
+    at: &TreePath,
+    options: &Options,
+    watch: Watch,
+) -> Result<Scan, ScanError> {
+    let Some(stat) = folder.stat(&TreePath::root().child(name))? else {
+        return work_through(options, watch, |_, _| {});
+    };
+    work_through(options, watch, |work, _| work.keep(vec![work.entry(folder, at, name, &Ok(stat))]))
+}
+
+/// Lets `begin` start the work on threads of its own, and tells how far it is.
+fn work_through<'a>(
+    options: &'a Options<'a>,
+    watch: Watch,
+    begin: impl for<'s> FnOnce(&'s Work<'a>, &rayon::Scope<'s>) + Send,
+) -> Result<Scan, ScanError> {
     let started = clock::now();
     let pool = rayon::ThreadPoolBuilder::new().build().map_err(ScanError::Threads)?;
     let work =
         Work { options, known: Mutex::default(), checked: 0.into(), bytes: 0.into(), rehashed: 0.into() };
-    let top = Arc::new(Root::open(root.path())?);
-    std::thread::scope(|threads| {
-        let (done, waiting) = mpsc::channel::<()>();
-        threads.spawn(|| {
-            // Dropped at the end of the work, which ends the waiting below.
-            let _done = done;
-            pool.scope(|scope| work.folder(scope, top, TreePath::root()));
-        });
-        while waiting.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let (done, bytes) = (work.checked.load(Ordering::Relaxed), work.bytes.load(Ordering::Relaxed));
-            watch(
-                None,
-                Event::Progress { what: "reading files".into(), done, total: 0, bytes, total_bytes: 0 },
-            );
-        }
-    });
+    progress::while_working(&work.checked, &work.bytes, watch, || pool.scope(|scope| begin(&work, scope)));
     let Known { tree, ctimes } = work.known.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     Ok(Scan {
         tree,
@@ -189,7 +200,7 @@ impl<'a> Work<'a> {
         self.keep(vec![(path.clone(), node, (0, 0))]);
     }
 
-    fn entry(&self, folder: &Root, path: &TreePath, name: &OsString, stat: &io::Result<Stat>) -> Found {
+    fn entry(&self, folder: &Root, path: &TreePath, name: &OsStr, stat: &io::Result<Stat>) -> Found {
         let stat = match stat {
             Ok(stat) => stat,
             Err(error) => {
@@ -297,6 +308,7 @@ mod tests {
     use super::*;
     use crate::base::tree::Special;
     use std::os::unix::ffi::OsStrExt;
+    use std::time::Duration;
 
     fn scanned(folder: &std::path::Path, cache: Option<&StatCache>) -> Scan {
         let nothing = Patterns::new(["skipped"]).unwrap();

@@ -17,6 +17,7 @@ pub mod installed;
 pub mod maintenance;
 mod misunderstood;
 pub mod opcache;
+pub mod outside;
 pub mod php;
 pub mod php_programs;
 pub mod probe;

@@ -99,6 +99,9 @@ pub struct Settings {
     pub keep: Patterns,
     #[serde(default)]
     pub volatile: Patterns,
+    /// What belongs to the site and stands elsewhere: absolute, or from its root.
+    #[serde(default)]
+    pub outside: Vec<String>,
     pub inbox: Option<PathBuf>,
     pub incoming: Option<PathBuf>,
     #[serde(default)]
