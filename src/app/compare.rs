@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::app::compare_files;
 use crate::app::compare_side::Side;
 use crate::app::desk;
 use crate::app::desk::Listener;
@@ -15,10 +16,12 @@ use crate::app::reference_side;
 use crate::app::report::Answer;
 use crate::app::trust::Belief;
 use crate::base::exit::Exit;
-use crate::base::pattern::Patterns;
-use crate::compare::files;
-use crate::compare::files::Files;
+use crate::compare::diffs::Diff;
+pub use crate::compare::diffs::Wanted;
+pub use crate::compare::files::Files;
+pub use crate::compare::files::MovedFolder;
 use crate::compare::html;
+pub use crate::compare::renamed::folders_of;
 use crate::database::address::Address;
 use crate::database::compare as rows;
 pub use crate::database::compare::Comparison;
@@ -47,6 +50,11 @@ pub struct Request {
     pub html: Option<PathBuf>,
     /// Whom to believe of a reference that no site here trusts.
     pub belief: Option<Belief>,
+    /// Whose lines are shown.
+    pub diff: Wanted,
+    /// Owners and times count, too.
+    pub owners: bool,
+    pub times: bool,
 }
 
 /// A site, folder, archive, manifest or database address, as it was typed.
@@ -84,6 +92,9 @@ pub struct CompareView {
     pub b: String,
     pub files: Files,
     pub database: Option<Comparison>,
+    /// Lines that differ, where they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub diffs: Vec<Diff>,
     /// What was not compared, and why.
     pub notes: Vec<String>,
     #[serde(skip)]
@@ -107,7 +118,7 @@ pub fn compare(request: &Request, listener: Listener) -> Result<Answer<CompareVi
     let mut notes = Vec::new();
     let found = match request.part {
         Part::Database => None,
-        part => compared_files(&sides, part, &mut notes, listener)?,
+        _ => compare_files::compared(&sides, request, &mut notes, listener)?,
     };
     let database = match request.part {
         Part::Files => None,
@@ -121,48 +132,14 @@ pub fn compare(request: &Request, listener: Listener) -> Result<Answer<CompareVi
         .hint("give two trees of files, two databases, or two sites"));
     }
     let has_files = found.is_some();
+    let (files, diffs) = found.map(|found| (found.files, found.diffs)).unwrap_or_default();
     let [a, b] = sides.map(|side| side.shown());
-    let view = CompareView {
-        a,
-        b,
-        files: found.unwrap_or_default(),
-        database,
-        notes,
-        has_files,
-        html: request.html.clone(),
-    };
+    let view = CompareView { a, b, files, diffs, database, notes, has_files, html: request.html.clone() };
     let same = view.files.is_same() && view.database.as_ref().is_none_or(Comparison::is_same);
     if let Some(path) = &request.html {
         write_report(path, &view, same)?;
     }
     Ok(Answer::ending(if same { Exit::Done } else { Exit::Differs }, view))
-}
-
-fn compared_files(
-    sides: &[Side; 2],
-    part: Part,
-    notes: &mut Vec<String>,
-    listener: Listener,
-) -> Result<Option<Files>, Failure> {
-    if let Some(side) = sides.iter().find(|side| !side.has_files()) {
-        let message = format!("{} is a database: there are no files to compare", side.shown());
-        return match part {
-            Part::Files => Err(Failure::new(Exit::Usage, message)),
-            _ => Ok(None),
-        };
-    }
-    let skip = sides[0].volatile().and(&sides[1].volatile());
-    notes.extend((!skip.is_empty()).then(|| format!("left out of the files: {}", listed(&skip))));
-    let watch = &mut |step, event| listener(None, step, event);
-    let [a, b] = [sides[0].listing(&skip, watch)?, sides[1].listing(&skip, watch)?];
-    Ok(Some(files::compare(&a, &b)))
-}
-
-fn listed(patterns: &Patterns) -> String {
-    let mut words = patterns.words().to_vec();
-    words.sort();
-    words.dedup();
-    words.join(", ")
 }
 
 fn compared_databases(
@@ -262,6 +239,7 @@ fn write_report(path: &Path, view: &CompareView, same: bool) -> Result<(), Failu
         made: &made,
         same,
         files: view.has_files.then_some(&view.files),
+        diffs: &view.diffs,
         database: view.database.as_ref(),
         notes: &view.notes,
     };

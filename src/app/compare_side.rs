@@ -12,6 +12,8 @@ use crate::base::event::Watch;
 use crate::base::exit::Exit;
 use crate::base::json;
 use crate::base::pattern::Patterns;
+use crate::compare::content::Contents;
+use crate::compare::content::Elsewhere;
 use crate::compare::listing::Listing;
 use crate::database::address::Address;
 use crate::database::dump;
@@ -20,8 +22,10 @@ use crate::database::dump::aside::Aside;
 use crate::site::Site;
 use crate::site::config;
 use crate::site::config::Found;
+use crate::site::detect;
 use crate::site::profile::Profile;
 use crate::site::state::State;
+use crate::sys::beneath::Root;
 use crate::sys::env;
 use crate::sys::fs;
 use crate::update::sealed;
@@ -116,6 +120,33 @@ impl Side {
             Side::Site(site) => site.volatile(),
             _ => Patterns::default(),
         }
+    }
+
+    /// The folder, where it is one.
+    pub fn live(&self) -> Option<&Path> {
+        match self {
+            Side::Site(site) => Some(&site.root),
+            Side::Folder(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The owner's files, as far as the application is known.
+    pub fn keep(&self) -> Option<Patterns> {
+        match self {
+            Side::Site(site) => Some(site.keep()),
+            Side::Folder(path) => detect::profile(path, None).ok().map(|profile| profile.keep),
+            _ => None,
+        }
+    }
+
+    /// Where files can be read again; `elsewhere` is outside the site.
+    pub fn contents(&self, elsewhere: Vec<Elsewhere>) -> Result<Contents, Failure> {
+        Ok(match (self, self.live()) {
+            (_, Some(folder)) => Contents::Folder(Root::open(folder)?, elsewhere),
+            (Side::File(path), _) => Contents::of_file(path)?,
+            _ => Contents::Nowhere,
+        })
     }
 
     pub fn listing(&self, skip: &Patterns, watch: Watch) -> Result<Listing, Failure> {

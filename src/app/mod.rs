@@ -10,6 +10,7 @@ pub mod blocklist;
 pub mod bundle;
 pub mod check;
 pub mod compare;
+mod compare_files;
 mod compare_side;
 pub mod desk;
 pub mod doctor;

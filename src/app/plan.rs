@@ -2,8 +2,6 @@
 
 use std::io::Read;
 
-use similar::TextDiff;
-
 use crate::app::desk::Held;
 use crate::app::desk::Listener;
 use crate::app::desk::Place;
@@ -16,6 +14,7 @@ use crate::app::report::PlanView;
 use crate::app::report::SourceView;
 use crate::app::report::Version;
 use crate::app::schema::TableStepView;
+use crate::base::diff;
 use crate::base::exit::Exit;
 use crate::base::path::SitePath;
 use crate::release::at_hand::AtHand;
@@ -34,9 +33,6 @@ use crate::update::plan::Plan;
 use crate::update::plan::Resolution;
 use crate::update::plan::Thing;
 use crate::update::review;
-
-/// Text files larger than this are compared by size and digest only, in bytes.
-const MAX_DIFF: u64 = 2 << 20;
 
 /// Of what the content is to be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,26 +183,24 @@ fn diff_view(site: &Site, at_hand: &AtHand, change: &Change) -> DiffView {
     let new = change.new.as_ref().and_then(|thing| text(thing, at_hand.open(&thing.sha256()?).ok()?));
     let text = match (old, new, &change.old, &change.new) {
         (Some(old), Some(new), _, _) => unified(&path, &old, &new),
-        (None, Some(new), None, _) => unified(&path, "", &new),
-        (Some(old), None, _, None) => unified(&path, &old, ""),
+        (None, Some(new), None, _) => unified(&path, b"", &new),
+        (Some(old), None, _, None) => unified(&path, &old, b""),
         (_, _, old, new) => format!("{path}: {} -> {}\n", summary(old.as_ref()), summary(new.as_ref())),
     };
     DiffView { path, text }
 }
 
-fn unified(path: &str, old: &str, new: &str) -> String {
-    let diff = TextDiff::from_lines(old, new);
-    diff.unified_diff().context_radius(3).header(&format!("a/{path}"), &format!("b/{path}")).to_string()
+fn unified(path: &str, old: &[u8], new: &[u8]) -> String {
+    diff::unified(&format!("a/{path}"), &format!("b/{path}"), old, new)
 }
 
 /// The content, where it is text and not too long.
-fn text(thing: &Thing, mut file: std::fs::File) -> Option<String> {
-    if thing.size() > MAX_DIFF {
-        return None;
+fn text(thing: &Thing, file: std::fs::File) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if thing.size() <= diff::MAX_BYTES {
+        file.take(diff::MAX_BYTES + 1).read_to_end(&mut bytes).ok()?;
     }
-    let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
-    (!text.contains('\0')).then_some(text)
+    (thing.size() <= diff::MAX_BYTES && diff::is_text(&bytes)).then_some(bytes)
 }
 
 fn summary(thing: Option<&Thing>) -> String {

@@ -3,6 +3,7 @@
 //! Nothing here touches disk, clock, network or environment.
 
 pub mod check;
+pub mod diff;
 pub mod digest;
 pub mod escape;
 pub mod event;

@@ -1,5 +1,9 @@
 //! `compare`, typed and told: counts first, then lists that are cut.
 
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Component;
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,18 +11,23 @@ use clap::Args;
 use crate::app::compare;
 use crate::app::compare::CompareView;
 use crate::app::compare::Exact;
+use crate::app::compare::Files;
+use crate::app::compare::MovedFolder;
 use crate::app::compare::Part;
 use crate::app::compare::Request;
 use crate::app::compare::Show;
 use crate::app::compare::Subject;
+use crate::app::compare::Wanted;
 use crate::base::escape;
 use crate::base::exit::Exit;
+use crate::base::path::TreePath;
 use crate::cli::dispatch::Session;
 use crate::cli::output::Manner;
 use crate::cli::output::Paint;
 use crate::cli::page;
 use crate::cli::page::Page;
 use crate::cli::trust::PinArgs;
+use crate::cli::text::coloured_diff;
 
 #[derive(Args, Debug)]
 pub struct CompareArgs {
@@ -39,6 +48,16 @@ pub struct CompareArgs {
     /// Write a report as one HTML page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Show the lines that differ, of all files or of some. Settings files of the owner, which hold
+    /// passwords, are shown only where they are named
+    #[arg(long, value_name = "PATH", num_args = 0..)]
+    pub diff: Option<Vec<PathBuf>>,
+    /// Owners of files count, too (between folders)
+    #[arg(long)]
+    pub owners: bool,
+    /// Times of files count, too, in whole seconds (between folders)
+    #[arg(long)]
+    pub times: bool,
     /// Show values of rows that differ; they may be what people wrote
     #[arg(long)]
     pub show_values: bool,
@@ -76,9 +95,26 @@ pub(super) fn compare(session: &mut Session, args: CompareArgs) -> Exit {
         values: if args.show_values { Show::Values } else { Show::Keys },
         html: args.html,
         belief: args.pin.belief(),
+        diff: wanted(args.diff),
+        owners: args.owners,
+        times: args.times,
     };
     let answer = compare::compare(&request, &mut session.listener());
     session.show("compare", answer, text)
+}
+
+fn wanted(paths: Option<Vec<PathBuf>>) -> Wanted {
+    match paths {
+        None => Wanted::Nothing,
+        Some(paths) if paths.is_empty() => Wanted::All,
+        Some(paths) => Wanted::These(paths.iter().map(|path| tree_path(path)).collect()),
+    }
+}
+
+/// A name of any bytes; `./lib/` is `lib`.
+fn tree_path(path: &Path) -> TreePath {
+    let parts = path.components().filter(|part| *part != Component::CurDir);
+    TreePath::from_bytes(parts.collect::<PathBuf>().as_os_str().as_bytes())
 }
 
 fn text(view: &CompareView, manner: &Manner) -> String {
@@ -102,6 +138,14 @@ fn text(view: &CompareView, manner: &Manner) -> String {
         rows(&mut page, database, manner);
     }
     page.notes(&view.notes);
+    for diff in &view.diffs {
+        if let Some(from) = &diff.from {
+            page.line(&format!("\n{from} -> {}", diff.path));
+        } else {
+            page.line(&format!("\n{}", diff.path));
+        }
+        page.line(&coloured_diff(&diff.text, manner));
+    }
     match &view.html {
         Some(path) => page.row("report", &path.to_string_lossy()),
         None if is_long(view) => {
@@ -125,7 +169,7 @@ fn files(page: &mut Page, view: &CompareView, manner: &Manner) {
     page.raw_row(
         "files",
         &format!(
-            "{} only in A, {} only in B, {} different, {} unreadable; {} read ({})",
+            "{} only in A, {} only in B, {} different, {} unreadable; {} looked at ({})",
             files.only_a.len(),
             files.only_b.len(),
             files.different.len(),
@@ -138,18 +182,15 @@ fn files(page: &mut Page, view: &CompareView, manner: &Manner) {
         true => page.whole_list(name, &rows),
         false => page.list(name, &rows),
     };
-    let moved = |path: &crate::base::path::TreePath| {
-        files.moved.iter().any(|moved| moved.from == *path || moved.to == *path)
-    };
-    let shown = |paths: &[crate::base::path::TreePath]| -> Vec<String> {
-        paths.iter().filter(|path| !moved(path)).map(ToString::to_string).collect()
+    let moved: BTreeSet<&TreePath> = files.moved_or_renamed().flat_map(|(from, to)| [from, to]).collect();
+    let shown = |paths: &[TreePath]| -> Vec<String> {
+        paths.iter().filter(|path| !moved.contains(path)).map(ToString::to_string).collect()
     };
     list(page, "only in A", shown(&files.only_a));
     list(page, "only in B", shown(&files.only_b));
     let details = files.details.iter().map(|detail| format!("{}  {}", detail.path, detail.what.join("; ")));
     list(page, "different", details.collect());
-    let moved = files.moved.iter().map(|moved| format!("{} -> {}", moved.from, moved.to));
-    list(page, "moved or renamed", moved.collect());
+    list(page, "moved or renamed", moved_lines(&files, manner.verbose));
     let alike = files.alike.iter().map(|alike| format!("{} and {}", alike.a, alike.b));
     list(page, "the same name on some disks", alike.collect());
     let unreadable = files
@@ -157,6 +198,34 @@ fn files(page: &mut Page, view: &CompareView, manner: &Manner) {
         .iter()
         .map(|one| format!("{}  in {}: {}", one.path, one.side.to_uppercase(), one.reason));
     list(page, "could not be read", unreadable.collect());
+}
+
+/// A folder that moved is one line, unless all are wanted.
+fn moved_lines(files: &Files, all: bool) -> Vec<String> {
+    let folders: BTreeSet<(&TreePath, &TreePath)> =
+        files.moved_folders.iter().map(|moved| (&moved.from, &moved.to)).collect();
+    let is_told = |from: &TreePath, to: &TreePath| {
+        let of = compare::folders_of(from, to);
+        !all && of.is_some_and(|(from, to)| folders.contains(&(&from, &to)))
+    };
+    let mut lines: Vec<String> = match all {
+        true => Vec::new(),
+        false => files.moved_folders.iter().map(folder_line).collect(),
+    };
+    let moved = files.moved.iter().filter(|moved| !is_told(&moved.from, &moved.to));
+    lines.extend(moved.map(|moved| format!("{} -> {}", moved.from, moved.to)));
+    // What changed on the way is told by itself.
+    let renamed = files.renamed.iter();
+    lines.extend(renamed.map(|one| format!("{} -> {}  {} % the same", one.from, one.to, one.percent)));
+    lines
+}
+
+fn folder_line(moved: &MovedFolder) -> String {
+    let shown = |folder: &TreePath| match folder.as_bytes() {
+        b"" => "./".to_owned(),
+        _ => format!("{folder}/"),
+    };
+    format!("{} -> {}  {} files", shown(&moved.from), shown(&moved.to), moved.files)
 }
 
 fn rows(page: &mut Page, database: &compare::Comparison, manner: &Manner) {

@@ -162,13 +162,14 @@ fn checks(text: &mut Page, plan: &PlanView, manner: &Manner) {
     text.row("checks", &format!("{fine} of {} fine", plan.checks.len()));
 }
 
-fn coloured_diff(diff: &str, manner: &Manner) -> String {
+pub(super) fn coloured_diff(diff: &str, manner: &Manner) -> String {
     let line = |line: &str| {
         let shown = escape::block(line);
         match line.as_bytes().first() {
             Some(b'+') => manner.paint(Paint::Green, &shown),
             Some(b'-') => manner.paint(Paint::Red, &shown),
             Some(b'@') => manner.paint(Paint::Cyan, &shown),
+            Some(b'#') => manner.paint(Paint::Dim, &shown),
             _ => shown,
         }
     };

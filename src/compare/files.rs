@@ -1,18 +1,23 @@
 //! Two trees of files against each other. Pure: what was read decides.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::base::digest::Sha256;
+use crate::base::escape;
 use crate::base::path::TreePath;
-use crate::base::tree::Kind;
-use crate::base::tree::Node;
-use crate::base::tree::Tree;
-use crate::compare::listing::Listing;
+use crate::base::tree::Special;
 pub use crate::compare::names::Alike;
 use crate::compare::names::alike;
+pub use crate::compare::renamed::Moved;
+pub use crate::compare::renamed::MovedFolder;
+pub use crate::compare::renamed::Renamed;
+use crate::integrity::pair::Marks;
+use crate::integrity::pair::Pair;
+use crate::integrity::pair::Pairs;
+use crate::integrity::pair::Seen;
+use crate::integrity::pair::What;
+use crate::sys::user::Names;
 
 /// Paths in byte order; each stands in one of the first four lists at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -26,9 +31,13 @@ pub struct Files {
     pub details: Vec<Detail>,
     /// Files of `only_a` whose content stands elsewhere in B, among `only_b`.
     pub moved: Vec<Moved>,
+    /// The same for texts that changed on the way, but not much.
+    pub renamed: Vec<Renamed>,
+    /// What `moved` and `renamed` say, by folder.
+    pub moved_folders: Vec<MovedFolder>,
     /// Names among `only_a` and `only_b` that are the same on some disks.
     pub alike: Vec<Alike>,
-    /// Regular files looked at, and their sizes together.
+    /// Regular files looked at on both sides, and their sizes together.
     pub checked: u64,
     pub bytes: u64,
 }
@@ -44,14 +53,8 @@ pub struct Unreadable {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Detail {
     pub path: TreePath,
-    /// `content`, `permissions`, `target`, `kind`, each with both sides.
+    /// `content`, `permissions`, `owner`, `time`, `target`, `kind`, each with both sides.
     pub what: Vec<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Moved {
-    pub from: TreePath,
-    pub to: TreePath,
 }
 
 impl Files {
@@ -61,29 +64,45 @@ impl Files {
             && self.different.is_empty()
             && self.unreadable.is_empty()
     }
+
+    /// Every pair of names that a file has on either side.
+    pub fn moved_or_renamed(&self) -> impl Iterator<Item = (&TreePath, &TreePath)> {
+        let moved = self.moved.iter().map(|moved| (&moved.from, &moved.to));
+        moved.chain(self.renamed.iter().map(|renamed| (&renamed.from, &renamed.to)))
+    }
 }
 
-pub fn compare(a: &Listing, b: &Listing) -> Files {
-    let mut files = Files { checked: a.checked + b.checked, bytes: a.bytes + b.bytes, ..Files::default() };
-    let both_whole = a.is_whole && b.is_whole;
-    let paths: BTreeSet<&TreePath> = a.tree.keys().chain(b.tree.keys()).collect();
-    for path in paths {
-        match (a.tree.get(path), b.tree.get(path)) {
-            (Some(Node { kind: Kind::Unreadable { reason }, .. }), _) => files.unreadable(path, "a", reason),
-            (_, Some(Node { kind: Kind::Unreadable { reason }, .. })) => files.unreadable(path, "b", reason),
-            (Some(of_a), Some(of_b)) => {
-                let what = differences(of_a, of_b, both_whole);
+/// How two sides are held against each other.
+pub struct View<'a> {
+    pub marks: Marks,
+    /// Whether both tell of empty folders; archives and manifests often do not.
+    pub folders_count: bool,
+    pub names: &'a Names,
+}
+
+/// Sorts out what differs. What has another name on either side is not told yet.
+pub fn judge(pairs: &Pairs, view: &View) -> Files {
+    let mut files = Files { checked: pairs.checked, bytes: pairs.bytes, ..Files::default() };
+    for (path, pair) in &pairs.different {
+        match (&pair.a, &pair.b) {
+            (Some(Seen { what: What::Unreadable { reason }, .. }), _) => files.unreadable(path, "a", reason),
+            (_, Some(Seen { what: What::Unreadable { reason }, .. })) => files.unreadable(path, "b", reason),
+            (Some(a), Some(b)) => {
+                let what = differences(pair.other_content, a, b, view);
                 if !what.is_empty() {
                     files.different.push(path.clone());
                     files.details.push(Detail { path: path.clone(), what });
                 }
             }
-            (Some(node), None) if counts(path, node, a, b) => files.only_a.push(path.clone()),
-            (None, Some(node)) if counts(path, node, b, a) => files.only_b.push(path.clone()),
+            (Some(seen), None) if counts(path, seen, A, &pairs.different, view) => {
+                files.only_a.push(path.clone());
+            }
+            (None, Some(seen)) if counts(path, seen, B, &pairs.different, view) => {
+                files.only_b.push(path.clone());
+            }
             _ => {}
         }
     }
-    files.moved = moved(&files, &a.tree, &b.tree);
     files.alike = alike(&files.only_a, &files.only_b);
     files
 }
@@ -94,40 +113,53 @@ impl Files {
     }
 }
 
-/// Whether what only `here` has is a difference: not where nobody could look
+/// What a pair holds on one side.
+type Side = fn(&Pair) -> Option<&Seen>;
+const A: Side = |pair| pair.a.as_ref();
+const B: Side = |pair| pair.b.as_ref();
+
+/// Whether what only one side has is a difference: not where nobody could look
 /// on the other side, and a folder only where nothing in it tells of it.
-fn counts(path: &TreePath, node: &Node, here: &Listing, there: &Listing) -> bool {
-    if is_below_unreadable(path, &there.tree) {
+fn counts(
+    path: &TreePath,
+    seen: &Seen,
+    side: Side,
+    different: &BTreeMap<TreePath, Pair>,
+    view: &View,
+) -> bool {
+    if is_below_unreadable(path, different) {
         return false;
     }
-    !node.is_folder() || (here.is_whole && there.is_whole && !holds_something(path, &here.tree))
+    !seen.is_folder() || (view.folders_count && !holds_something(path, side, different))
 }
 
-fn is_below_unreadable(path: &TreePath, tree: &Tree) -> bool {
+fn is_below_unreadable(path: &TreePath, different: &BTreeMap<TreePath, Pair>) -> bool {
     let bytes = path.as_bytes();
     let slashes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-    slashes
-        .map(|(at, _)| TreePath::from_bytes(&bytes[..at]))
-        .any(|folder| tree.get(&folder).is_some_and(|node| matches!(node.kind, Kind::Unreadable { .. })))
+    let mut above = slashes.map(|(at, _)| TreePath::from_bytes(&bytes[..at]));
+    above.any(|folder| {
+        let pair = different.get(&folder);
+        pair.is_some_and(|pair| [A, B].iter().any(|side| side(pair).is_some_and(Seen::is_unreadable)))
+    })
 }
 
-fn holds_something(folder: &TreePath, tree: &Tree) -> bool {
+fn holds_something(folder: &TreePath, side: Side, different: &BTreeMap<TreePath, Pair>) -> bool {
     let below = [folder.as_bytes(), b"/"].concat();
-    let first = tree.range(TreePath::from_bytes(&below)..).next();
-    first.is_some_and(|(path, _)| path.as_bytes().starts_with(&below))
+    let mut inside = different
+        .range(TreePath::from_bytes(&below)..)
+        .take_while(|(path, _)| path.as_bytes().starts_with(&below));
+    inside.any(|(_, pair)| side(pair).is_some())
 }
 
 /// In what two entries of one name differ.
-fn differences(a: &Node, b: &Node, both_whole: bool) -> Vec<String> {
+fn differences(other_content: bool, a: &Seen, b: &Seen, view: &View) -> Vec<String> {
     let mut what = Vec::new();
-    match (&a.kind, &b.kind) {
-        (Kind::File { sha256, size, .. }, Kind::File { sha256: other, size: other_size, .. })
-            if sha256 != other =>
-        {
-            what.push(format!("content: {size} bytes in A, {other_size} in B"));
+    match (&a.what, &b.what) {
+        (What::File { size, .. }, What::File { size: other, .. }) if other_content => {
+            what.push(format!("content: {size} bytes in A, {other} in B"));
         }
-        (Kind::Link { target }, Kind::Link { target: other }) if target != other => {
-            let shown = |target: &[u8]| crate::base::escape::bytes(target);
+        (What::Link { target }, What::Link { target: other }) if target != other => {
+            let shown = |target: &[u8]| escape::bytes(target);
             what.push(format!("target: {} in A, {} in B", shown(target), shown(other)));
         }
         (one, other) if word(one) != word(other) => {
@@ -135,53 +167,54 @@ fn differences(a: &Node, b: &Node, both_whole: bool) -> Vec<String> {
         }
         _ => {}
     }
-    // A link has no permissions of its own.
-    let is_link = matches!(a.kind, Kind::Link { .. }) || matches!(b.kind, Kind::Link { .. });
-    if both_whole && !is_link && a.meta.mode != b.meta.mode {
+    if view.marks.permissions_differ(a, b) {
         what.push(format!("permissions: {:04o} in A, {:04o} in B", a.meta.mode, b.meta.mode));
+    }
+    if view.marks.owners_differ(a, b) {
+        let owner = |seen: &Seen| view.names.owner(seen.meta.uid, seen.meta.gid);
+        what.push(format!("owner: {} in A, {} in B", owner(a), owner(b)));
+    }
+    if view.marks.times_differ(a, b) {
+        let time = |seen: &Seen| seen.meta.modified().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        what.push(format!("time: {} in A, {} in B (UTC)", time(a), time(b)));
     }
     what
 }
 
-fn word(kind: &Kind) -> &'static str {
-    use crate::base::tree::Special;
-    match kind {
-        Kind::File { .. } => "a file",
-        Kind::Folder => "a folder",
-        Kind::Link { .. } => "a link",
-        Kind::Special(Special::Socket) => "a socket",
-        Kind::Special(Special::Fifo) => "a fifo",
-        Kind::Special(Special::BlockDevice | Special::CharacterDevice) => "a device",
-        Kind::Unreadable { .. } => "unreadable",
+fn word(what: &What) -> &'static str {
+    match what {
+        What::File { .. } => "a file",
+        What::Folder => "a folder",
+        What::Link { .. } => "a link",
+        What::Special(Special::Socket) => "a socket",
+        What::Special(Special::Fifo) => "a fifo",
+        What::Special(Special::BlockDevice | Special::CharacterDevice) => "a device",
+        What::Unreadable { .. } => "unreadable",
     }
-}
-
-/// Files that stand under another name in B; empty ones all look alike.
-fn moved(files: &Files, a: &Tree, b: &Tree) -> Vec<Moved> {
-    let content = |tree: &Tree, path: &TreePath| -> Option<Sha256> {
-        tree.get(path).filter(|node| node.size() > 0).and_then(Node::sha256)
-    };
-    let mut to: BTreeMap<Sha256, Vec<&TreePath>> = BTreeMap::new();
-    for path in files.only_b.iter().rev() {
-        if let Some(digest) = content(b, path) {
-            to.entry(digest).or_default().push(path);
-        }
-    }
-    let mut moved = Vec::new();
-    for path in &files.only_a {
-        let free = content(a, path).and_then(|digest| to.get_mut(&digest));
-        if let Some(to) = free.and_then(Vec::pop) {
-            moved.push(Moved { from: path.clone(), to: to.clone() });
-        }
-    }
-    moved
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::digest::Sha256;
+    use crate::base::tree::Kind;
     use crate::base::tree::Meta;
-    use crate::base::tree::Special;
+    use crate::base::tree::Node;
+    use crate::compare::content::Contents;
+    use crate::compare::listing::Listing;
+    use crate::compare::renamed;
+
+    const EVERYTHING: Marks = Marks { permissions: true, owners: true, times: true };
+
+    fn compare(a: &Listing, b: &Listing) -> Files {
+        let whole = a.is_whole && b.is_whole;
+        let marks = if whole { EVERYTHING } else { Marks::default() };
+        let pairs = Listing::pairs(a, b, marks);
+        let names = Names::read("web:x:33:33::/:/bin/sh\n", "web:x:33:\n");
+        let mut files = judge(&pairs, &View { marks, folders_count: whole, names: &names });
+        renamed::find(&mut files, &pairs.different, [&Contents::Nowhere, &Contents::Nowhere]);
+        files
+    }
 
     fn listing(entries: &[(&str, Kind, u32)]) -> Listing {
         let node = |(path, kind, mode): &(&str, Kind, u32)| {
@@ -321,6 +354,8 @@ mod tests {
               "to": "new/place.txt"
             }
           ],
+          "renamed": [],
+          "moved_folders": [],
           "alike": [
             {
               "a": "Read.me",
@@ -351,5 +386,41 @@ mod tests {
         let a = listing(&[("a", Kind::Folder, 0), ("a-b", file("x"), 0), ("a/b", file("y"), 0)]);
         let found = compare(&a, &Listing { is_whole: true, ..Listing::default() });
         assert_eq!(found.only_a.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a-b", "a/b"]);
+    }
+    #[test]
+    fn owners_and_times_are_told_with_names_where_there_are_any() {
+        let of = |uid, mtime| {
+            let meta = Meta { uid, gid: uid, mtime, ..Meta::default() };
+            let node = Node { kind: file("x"), meta };
+            Listing {
+                tree: [(TreePath::from_bytes(b"x"), node)].into(),
+                is_whole: true,
+                ..Listing::default()
+            }
+        };
+        let found = compare(&of(33, 0), &of(1001, 1));
+        assert_eq!(
+            found.details[0].what,
+            [
+                "owner: web:web in A, 1001:1001 in B",
+                "time: 1970-01-01 00:00:00 in A, 1970-01-01 00:00:01 in B (UTC)"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_folder_that_moved_is_told_in_one() {
+        let files = |folder: &str| -> Vec<(String, Kind, u32)> {
+            (0..3).map(|at| (format!("{folder}/{at}.php"), file(&format!("text {at}")), 0o644)).collect()
+        };
+        let listing_of = |files: &[(String, Kind, u32)]| {
+            let entries: Vec<(&str, Kind, u32)> =
+                files.iter().map(|(path, kind, mode)| (path.as_str(), kind.clone(), *mode)).collect();
+            listing(&entries)
+        };
+        let found = compare(&listing_of(&files("old/lib")), &listing_of(&files("new/lib")));
+        assert_eq!(found.moved.len(), 3);
+        let folder = |text: &str| TreePath::from_bytes(text.as_bytes());
+        assert_eq!(found.moved_folders, [MovedFolder { from: folder("old"), to: folder("new"), files: 3 }]);
     }
 }

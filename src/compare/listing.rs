@@ -1,5 +1,6 @@
 //! What is compared: the files of a folder, an archive or a manifest.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::base::digest::Algorithms;
@@ -15,6 +16,10 @@ use crate::base::tree::Tree;
 use crate::integrity::manifest::Content;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::ManifestError;
+use crate::integrity::pair::Marks;
+use crate::integrity::pair::Pair;
+use crate::integrity::pair::Pairs;
+use crate::integrity::pair::Seen;
 use crate::integrity::scan;
 use crate::integrity::scan::ScanError;
 use crate::release::archive::Archive;
@@ -102,7 +107,23 @@ impl Listing {
     }
 }
 
-fn beginning(path: &Path) -> Result<Vec<u8>, IoError> {
+impl Listing {
+    /// What the two do not share.
+    pub fn pairs(a: &Listing, b: &Listing, marks: Marks) -> Pairs {
+        let paths: BTreeSet<&TreePath> = a.tree.keys().chain(b.tree.keys()).collect();
+        let pair =
+            |path: &TreePath| Pair::of(a.tree.get(path).map(Seen::from), b.tree.get(path).map(Seen::from));
+        let different =
+            paths.into_iter().map(|path| (path, pair(path))).filter(|(_, pair)| pair.differs(marks));
+        Pairs {
+            different: different.map(|(path, pair)| (path.clone(), pair)).collect(),
+            checked: a.checked + b.checked,
+            bytes: a.bytes + b.bytes,
+        }
+    }
+}
+
+pub(super) fn beginning(path: &Path) -> Result<Vec<u8>, IoError> {
     use std::io::Read;
     let mut bytes = Vec::new();
     let read = fs::open(path)?.take(16).read_to_end(&mut bytes);

@@ -3,6 +3,7 @@
 
 pub mod cache;
 pub mod manifest;
+pub mod pair;
 mod progress;
 pub mod scan;
 pub mod three_way;

@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::io::Read;
@@ -77,16 +76,11 @@ impl Fault for ScanError {}
 
 /// Everything below `root`.
 pub fn scan(root: &Root, options: &Options, watch: Watch) -> Result<Scan, ScanError> {
-    scan_as(root, &TreePath::root(), options, watch)
-}
-
-/// The same, as if it stood at `at`.
-pub fn scan_as(root: &Root, at: &TreePath, options: &Options, watch: Watch) -> Result<Scan, ScanError> {
     let top = Arc::new(Root::open(root.path())?);
-    work_through(options, watch, |work, scope| work.folder(scope, top, at.clone()))
+    work_through(options, watch, |work, scope| work.folder(scope, top, TreePath::root()))
 }
 
-/// One entry of `folder`, as if it stood at `at`.
+/// One entry of `folder` with all that is below it, as if it stood at `at`.
 pub fn scan_entry(
     folder: &Root,
     name: &OsStr,
@@ -94,10 +88,17 @@ pub fn scan_entry(
     options: &Options,
     watch: Watch,
 ) -> Result<Scan, ScanError> {
-    let Some(stat) = folder.stat(&TreePath::root().child(name))? else {
-        return work_through(options, watch, |_, _| {});
-    };
-    work_through(options, watch, |work, _| work.keep(vec![work.entry(folder, at, name, &Ok(stat))]))
+    let stat = folder.stat(&TreePath::root().child(name))?;
+    work_through(options, watch, |work, scope| {
+        let Some(stat) = stat else { return };
+        work.keep(vec![work.entry(folder, at, name, &Ok(stat))]);
+        if stat.kind == StatKind::Folder {
+            match folder.child(name) {
+                Ok(child) => work.folder(scope, Arc::new(child), at.clone()),
+                Err(error) => work.cannot_read(at, &error.source),
+            }
+        }
+    })
 }
 
 /// Lets `begin` start the work on threads of its own, and tells how far it is.
@@ -183,10 +184,8 @@ impl<'a> Work<'a> {
         self.keep(read);
     }
 
-    fn is_skipped(&self, path: &TreePath, name: &OsString) -> bool {
-        let top = path.as_bytes().len() == name.len();
-        let reserved = top && (name == RESERVED || path.as_bytes().starts_with(b".entracte-"));
-        reserved || self.options.skip.matches_bytes(path.as_bytes())
+    fn is_skipped(&self, path: &TreePath, name: &OsStr) -> bool {
+        is_reserved(path, name) || self.options.skip.matches_bytes(path.as_bytes())
     }
 
     fn keep(&self, read: Vec<Found>) {
@@ -243,6 +242,12 @@ impl<'a> Work<'a> {
             }
         }
     }
+}
+
+/// Whether it stands at the top of a tree and is entracte's own.
+pub(super) fn is_reserved(path: &TreePath, name: &OsStr) -> bool {
+    let top = path.as_bytes().len() == name.len();
+    top && (name == RESERVED || path.as_bytes().starts_with(b".entracte-"))
 }
 
 /// Reads a file that stays the same from its first to its last byte.

@@ -1,5 +1,6 @@
 //! What belongs to a site outside its folder: `outside` of the settings.
 
+use std::ffi::OsStr;
 use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;
@@ -61,15 +62,12 @@ impl Fault for OutsideError {
     }
 }
 
-/// How an outside path stands on the disk.
-pub enum Standing {
-    Folder(Root),
-    /// Anything else, with the folder that holds it.
-    Entry(Root),
-    Missing,
-}
-
 impl Outside {
+    #[cfg(test)]
+    pub fn at(written: &str, path: PathBuf) -> Outside {
+        Outside { written: written.to_owned(), path }
+    }
+
     /// As the settings name it.
     pub fn written(&self) -> &str {
         &self.written
@@ -85,27 +83,18 @@ impl Outside {
         TreePath::from_bytes(&[PREFIX.as_bytes(), self.path.as_os_str().as_bytes()].concat())
     }
 
-    pub fn standing(&self) -> Result<Standing, IoError> {
-        if fs::is_real_folder(&self.path) {
-            return Ok(Standing::Folder(Root::open(&self.path)?));
-        }
-        match (fs::metadata(&self.path)?, self.path.parent()) {
-            (Some(_), Some(parent)) => Ok(Standing::Entry(Root::open(parent)?)),
-            _ => Ok(Standing::Missing),
-        }
+    /// The folder that holds it, and its name there; `None` where there is no such folder.
+    pub fn spot(&self) -> Result<Option<(Root, &OsStr)>, IoError> {
+        let (Some(parent), Some(name)) = (self.path.parent(), self.path.file_name()) else { return Ok(None) };
+        Ok(fs::is_folder(parent).then(|| Root::open(parent)).transpose()?.map(|parent| (parent, name)))
     }
 
     /// All that is there, each path behind [`Outside::shown_as`], which is also
     /// what `skip` is asked about; `None` when nothing is.
     pub fn scan(&self, options: &scan::Options, watch: Watch) -> Result<Option<Scan>, OutsideError> {
-        let at = self.shown_as();
-        Ok(match (self.standing()?, self.path.file_name()) {
-            (Standing::Folder(root), _) => Some(scan::scan_as(&root, &at, options, watch)?),
-            (Standing::Entry(parent), Some(name)) => {
-                Some(scan::scan_entry(&parent, name, &at, options, watch)?)
-            }
-            _ => None,
-        })
+        let Some((parent, name)) = self.spot()? else { return Ok(None) };
+        let scan = scan::scan_entry(&parent, name, &self.shown_as(), options, watch)?;
+        Ok((!scan.tree.is_empty()).then_some(scan))
     }
 }
 

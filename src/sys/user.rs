@@ -1,5 +1,6 @@
 //! Who this process works as, as the machine knows that user.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -35,6 +36,43 @@ fn find(users: &str, id: u32) -> Option<User> {
         let is_meant = fields.get(2)?.parse() == Ok(id);
         is_meant.then_some(User { name: fields.first()?.to_string(), home: PathBuf::from(fields.get(5)?) })
     })
+}
+
+/// What this machine calls its users and groups.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    users: BTreeMap<u32, String>,
+    groups: BTreeMap<u32, String>,
+}
+
+impl Names {
+    pub fn known() -> Names {
+        let text = |path: &str| {
+            let bytes = fs::read_if_present(Path::new(path)).ok().flatten().unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        Names::read(&text("/etc/passwd"), &text("/etc/group"))
+    }
+
+    /// From the texts of `/etc/passwd` and `/etc/group`.
+    pub fn read(users: &str, groups: &str) -> Names {
+        let names = |text: &str| {
+            let name = |line: &str| {
+                let mut fields = line.split(':');
+                let name = fields.next()?;
+                Some((fields.nth(1)?.parse().ok()?, crate::base::escape::text(name).into_owned()))
+            };
+            // The first of two names is the one that the system says.
+            text.lines().rev().filter_map(name).collect()
+        };
+        Names { users: names(users), groups: names(groups) }
+    }
+
+    /// `user:group`, by number where there is no name.
+    pub fn owner(&self, uid: u32, gid: u32) -> String {
+        let name = |names: &BTreeMap<u32, String>, id: u32| names.get(&id).cloned().unwrap_or(id.to_string());
+        format!("{}:{}", name(&self.users, uid), name(&self.groups, gid))
+    }
 }
 
 /// The user's home: what the environment says, unless that is the folder of

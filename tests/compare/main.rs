@@ -3,6 +3,9 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
+mod lines;
+mod outside;
+mod report;
 mod sites;
 mod trees;
 

@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod bed;
+pub mod browser;
 pub mod chance;
 pub mod database;
 pub mod dokuwiki;
