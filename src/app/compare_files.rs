@@ -106,15 +106,14 @@ fn idle_paths(wanted: &Wanted, pairs: &Pairs) -> Vec<String> {
 }
 
 /// The owners' own files, whose lines are shown to those only who name them.
+/// Where nobody knows the application, it may be any.
 fn withheld(sides: &[Side; 2]) -> Result<Patterns, Failure> {
-    let kept: Vec<Patterns> = sides.iter().filter_map(Side::keep).collect();
-    if !kept.is_empty() {
-        return Ok(kept.iter().fold(Patterns::default(), |all, keep| all.and(keep)));
-    }
-    // Whatever application it is.
-    let mut all = Patterns::default();
-    for name in profile::NAMES {
-        all = all.and(&Profile::named(name)?.keep);
+    let kept: Vec<(bool, Patterns)> = sides.iter().filter_map(Side::keep).collect();
+    let mut all = kept.iter().fold(Patterns::default(), |all, (_, keep)| all.and(keep));
+    if !kept.iter().any(|(is_known, _)| *is_known) {
+        for name in profile::NAMES {
+            all = all.and(&Profile::named(name)?.keep);
+        }
     }
     Ok(all)
 }

@@ -23,6 +23,7 @@ use crate::site::Site;
 use crate::site::config;
 use crate::site::config::Found;
 use crate::site::detect;
+use crate::site::profile;
 use crate::site::profile::Profile;
 use crate::site::state::State;
 use crate::sys::beneath::Root;
@@ -131,11 +132,14 @@ impl Side {
         }
     }
 
-    /// The owner's files, as far as the application is known.
-    pub fn keep(&self) -> Option<Patterns> {
+    /// The owner's files, and whether the application that says so is known.
+    pub fn keep(&self) -> Option<(bool, Patterns)> {
+        let is_known = |profile: &Profile| profile.name != profile::GENERIC;
         match self {
-            Side::Site(site) => Some(site.keep()),
-            Side::Folder(path) => detect::profile(path, None).ok().map(|profile| profile.keep),
+            Side::Site(site) => Some((is_known(&site.profile), site.keep())),
+            Side::Folder(path) => {
+                detect::profile(path, None).ok().map(|profile| (is_known(&profile), profile.keep))
+            }
             _ => None,
         }
     }

@@ -47,6 +47,9 @@ const EMBEDDED: [(&str, &str); 8] = [
 pub const NAMES: [&str; 8] =
     ["wordpress", "nextcloud", "mediawiki", "roundcube", "dokuwiki", "tiki", "yacs", "generic"];
 
+/// The one that fits where no other does.
+pub const GENERIC: &str = "generic";
+
 /// What is known of one application.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]

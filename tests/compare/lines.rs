@@ -28,7 +28,9 @@ fn differing() -> Twins {
     fs::write(a.join("lib/ends.php"), "one\ntwo\n").unwrap();
     fs::write(b.join("lib/ends.php"), "one\r\ntwo\r\n").unwrap();
     for (root, word) in [(&a, "hush"), (&b, "hush2")] {
-        fs::write(root.join(".env"), format!("PASSWORD={word}\n")).unwrap();
+        for name in [".env", "wp-config.php"] {
+            fs::write(root.join(name), format!("PASSWORD={word}\n")).unwrap();
+        }
     }
     fs::write(a.join("old.php"), numbered(0..50)).unwrap();
     fs::write(b.join("lib/new.php"), numbered(5..50)).unwrap();
@@ -63,7 +65,10 @@ fn lines_are_shown_on_demand_and_passwords_are_not() {
             json!([{"from": "old.php", "to": "lib/new.php", "percent": 90}])
         );
         assert!(!found.to_string().contains("hush"));
-        assert!(found["notes"].to_string().contains(".env (name the file behind --diff)"), "{found:#}");
+        assert!(
+            found["notes"].to_string().contains(".env, wp-config.php (name the file behind --diff)"),
+            "{found:#}"
+        );
         let named = twins.entracte.json(&["compare", &a, &b, "--diff", "./.env", "gone.txt", "none"]).code(7);
         let shown = diffs(&named);
         assert!(shown[0].1.ends_with("-PASSWORD=hush\n+PASSWORD=hush2\n"), "{named:#}");
