@@ -97,6 +97,10 @@ def main():
         compare("hash a tree into a manifest", build, hashing, folder, "0.5")
         verify = [entracte, "manifest", "verify", str(manifest), str(tree)]
         compare("hold a tree against a manifest", verify, hashing, folder, "0.5")
+        shutil.copytree(tree, folder / "twin", symlinks=True)
+        diff = {"diff -rq": ["diff", "-rq", str(tree), str(folder / "twin")]}
+        compare("compare two equal trees", [entracte, "compare", str(tree), str(folder / "twin"), "--files"], diff, folder, "0.8")
+        shutil.rmtree(folder / "twin")
         site, release = adopt(entracte, folder)
         plan = [entracte, "--site", str(site), "plan"]
         rsync = {"rsync -anc --delete": ["rsync", "-anc", "--delete", f"{release}/", f"{site}/"]}

@@ -181,6 +181,7 @@ pub enum Verb {
     /// Hold two sites, folders, archives, manifests or databases against each other
     #[command(
         after_help = "Examples: entracte compare /var/www/blog /var/www/blog-staging --html report.html\n          \
+                      entracte compare wordpress-6.9.tar.gz /var/www/blog --diff wp-includes\n          \
         entracte compare mysql://web@db1/shop mysql://web@db2/shop --password-file ~/.shop"
     )]
     Compare(CompareArgs),

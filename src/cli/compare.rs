@@ -190,7 +190,7 @@ fn files(page: &mut Page, view: &CompareView, manner: &Manner) {
     list(page, "only in B", shown(&files.only_b));
     let details = files.details.iter().map(|detail| format!("{}  {}", detail.path, detail.what.join("; ")));
     list(page, "different", details.collect());
-    list(page, "moved or renamed", moved_lines(&files, manner.verbose));
+    list(page, "moved or renamed", moved_lines(files, manner.verbose));
     let alike = files.alike.iter().map(|alike| format!("{} and {}", alike.a, alike.b));
     list(page, "the same name on some disks", alike.collect());
     let unreadable = files

@@ -126,9 +126,9 @@ impl<'f> Folder<'f> {
         let open = if unfolded { " open" } else { "" };
         let (name, count) = (HtmlEscape(name), self.count);
         // Writing to a string cannot fail.
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<li class=\"f\"><details{open}><summary><code>{name}&#x2f;</code><span class=\"count\">{count}</span></summary><ul>\n"
+            "<li class=\"f\"><details{open}><summary><code>{name}&#x2f;</code><span class=\"count\">{count}</span></summary><ul>"
         );
         self.write(html, unfolded);
         html.push_str("</ul></details></li>\n");

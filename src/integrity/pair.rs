@@ -162,6 +162,9 @@ impl Marks {
 /// An entry of a folder: the folder, and the name in it.
 pub type Spot<'s> = (&'s Root, &'s OsStr);
 
+/// The same, held, with what stands there.
+type Opened = (Arc<Root>, OsString, io::Result<Stat>);
+
 /// Everything below `a` against everything below `b`.
 pub fn read(a: &Root, b: &Root, options: &Options, watch: Watch) -> Result<Pairs, ScanError> {
     let tops = [Arc::new(Root::open(a.path())?), Arc::new(Root::open(b.path())?)];
@@ -179,7 +182,7 @@ pub fn read_entries(
     options: &Options,
     watch: Watch,
 ) -> Result<Pairs, ScanError> {
-    let spot = |spot: Option<Spot>| -> Result<Option<(Arc<Root>, OsString, io::Result<Stat>)>, ScanError> {
+    let spot = |spot: Option<Spot>| -> Result<Option<Opened>, ScanError> {
         let Some((folder, name)) = spot else { return Ok(None) };
         let Some(stat) = folder.stat(&TreePath::root().child(name))? else { return Ok(None) };
         Ok(Some((Arc::new(Root::open(folder.path())?), name.to_owned(), Ok(stat))))
