@@ -86,6 +86,17 @@ digest!(
     16
 );
 
+digest!(
+    /// A SHA-1 digest, as lists of others have it; never a trust decision.
+    Sha1,
+    20
+);
+digest!(
+    /// A SHA-512 digest, as lists of others have it.
+    Sha512,
+    64
+);
+
 impl Sha256 {
     /// The digest of bytes held in memory.
     pub fn of(bytes: &[u8]) -> Sha256 {

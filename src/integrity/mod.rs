@@ -2,6 +2,7 @@
 //! and what to do about the difference.
 
 pub mod cache;
+pub mod list;
 pub mod manifest;
 pub mod pair;
 mod progress;

@@ -57,7 +57,7 @@ pub fn verify(manifest: &Manifest, tree: &Tree, ignore: &Patterns) -> Findings {
 }
 
 /// What lies below a folder that cannot be read is not known to be missing.
-fn below_unreadable(tree: &Tree, path: &SitePath) -> bool {
+pub(super) fn below_unreadable(tree: &Tree, path: &SitePath) -> bool {
     path.ancestors().any(|folder| {
         tree.get(&(&folder).into()).is_some_and(|node| matches!(node.kind, Kind::Unreadable { .. }))
     })
