@@ -9,6 +9,9 @@ use entracte::base::path::SitePath;
 use entracte::base::pattern::Patterns;
 use entracte::database::lexer;
 use entracte::database::lexer::Dialect;
+use entracte::integrity::list;
+use entracte::integrity::list::Format;
+use entracte::integrity::list::certificate;
 use entracte::integrity::manifest::Manifest;
 use entracte::release::archive::Archive;
 use entracte::release::archive::Limits;
@@ -23,7 +26,7 @@ use entracte::update::journal;
 pub type Target = fn(&[u8]) -> bool;
 
 #[allow(dead_code, reason = "cargo fuzz names the one that it runs")]
-pub const ALL: [(&str, Target); 15] = [
+pub const ALL: [(&str, Target); 20] = [
     ("manifest", manifest),
     ("journal", journal),
     ("archive", archive),
@@ -33,6 +36,11 @@ pub const ALL: [(&str, Target); 15] = [
     ("extension", extension_file),
     ("settings", settings),
     ("footprints", footprints),
+    ("list_footprints", list_footprints),
+    ("list_secdb", list_secdb),
+    ("list_signature", list_signature),
+    ("list_sums", list_sums),
+    ("list_wordpress", list_wordpress),
     ("feed_dokuwiki", feed_dokuwiki),
     ("feed_github_refs", feed_github_refs),
     ("feed_github_releases", feed_github_releases),
@@ -125,6 +133,42 @@ pub fn footprints(bytes: &[u8]) -> bool {
     assert!(list.files.keys().all(|file| path(file.as_str().as_bytes())));
     assert!(list.version().is_none_or(|version| (1..=64).contains(&version.len())));
     let _ = list.time();
+    true
+}
+
+pub fn list_footprints(bytes: &[u8]) -> bool {
+    a_list(bytes, Format::Footprints)
+}
+
+pub fn list_secdb(bytes: &[u8]) -> bool {
+    a_list(bytes, Format::Secdb)
+}
+
+/// Whoever signed it, nobody signed what is bent.
+pub fn list_signature(bytes: &[u8]) -> bool {
+    let _ = certificate::signer(bytes, bytes);
+    a_list(bytes, Format::Signature)
+}
+
+pub fn list_sums(bytes: &[u8]) -> bool {
+    a_list(bytes, Format::Sums)
+}
+
+pub fn list_wordpress(bytes: &[u8]) -> bool {
+    a_list(bytes, Format::WordPress)
+}
+
+/// What is taken has clean paths, a digest of each, and says the same where it
+/// can be written.
+fn a_list(bytes: &[u8], format: Format) -> bool {
+    let _ = list::parse(bytes, None);
+    let Ok(read) = list::parse(bytes, Some(format)) else { return false };
+    assert!(read.files.keys().all(|file| path(file.as_str().as_bytes())));
+    assert!(read.files.values().all(|listed| !listed.digests.is_empty()));
+    if let Ok(written) = read.write(format, jiff::Timestamp::UNIX_EPOCH) {
+        let again = list::parse(&written, Some(format)).expect("a list that was read can be written");
+        assert!(again.files.keys().eq(read.files.keys()), "a list changes by being written");
+    }
     true
 }
 

@@ -11,19 +11,23 @@ use crate::app::look::release_at;
 use crate::app::published::Published;
 use crate::app::published::Wish;
 use crate::base::escape;
+use crate::base::exit::causes;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::tree::Kind;
 use crate::base::tree::Tree;
+use crate::integrity::list::Document;
+use crate::integrity::list::HashList;
+use crate::integrity::list::Verdict;
 use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::build::Describe;
 use crate::integrity::manifest::build::build;
+use crate::integrity::manifest::check_names;
 use crate::integrity::verify;
 use crate::integrity::verify::Findings;
 use crate::release::network::Network;
-use crate::site::hash_list::HashList;
 use crate::site::installed::Baseline;
 use crate::site::profile::Profile;
 use crate::sys::beneath::Root;
@@ -43,7 +47,13 @@ pub(super) fn baseline(
     listener: Listener,
 ) -> Result<Known, Failure> {
     if let Some(path) = &request.manifest {
-        return Ok(Known::release(Manifest::parse(&fs::read(path)?)?, tree, profile));
+        return match Document::read(path, None)? {
+            Document::Manifest(manifest) => Ok(Known::release(*manifest, tree, profile)),
+            Document::List(list) => {
+                notes.push(format!("the list {} tells what was released; nobody signed it", fs::shown(path)));
+                proved(&list, root, tree, profile, notes)
+            }
+        };
     }
     if let Some(path) = &request.release {
         if let Some(published) = published(root, path, profile, request, listener)? {
@@ -116,8 +126,7 @@ fn published(
     Published::look(&wish, listener)
 }
 
-/// The files that a list in the tree itself proves to be as released; the rest
-/// of what it lists was changed here, and nobody knows from what.
+/// What a list in the tree itself proves, where there is one that can be used.
 fn from_list(
     root: &Path,
     tree: &Tree,
@@ -125,30 +134,64 @@ fn from_list(
     notes: &mut Vec<String>,
 ) -> Result<Option<Known>, Failure> {
     for rule in &profile.release.hash_lists {
-        let Ok(text) = fs::read_text(&root.join(rule.file.as_path()), 64 << 20) else { continue };
-        let Some(list) = HashList::parse(&text, rule.format) else { continue };
-        let compared = list.compare(&Root::open(root)?, tree)?;
-        notes.push(format!("the list {} in the tree tells what was released; nobody signed it", rule.file));
-        let is_exact = |path: &TreePath| {
-            path.to_site_path().is_ok_and(|path| compared.exact.binary_search(&path).is_ok())
-        };
-        let proved: Tree = tree
-            .iter()
-            .filter(|(path, _)| is_exact(path))
-            .map(|(path, node)| (path.clone(), node.clone()))
-            .collect();
-        let mut manifest = observed(root, &proved, profile, notes)?;
-        manifest.made = Made::Built;
-        let shown = |paths: &[SitePath]| paths.iter().map(TreePath::from).collect();
-        let findings = Findings {
-            exact: compared.exact.len() as u64,
-            modified: shown(&compared.modified),
-            missing: shown(&compared.missing),
-            ..Findings::default()
-        };
-        return Ok(Some(Known { manifest, baseline: Baseline::List, findings, published: None }));
+        let path = root.join(rule.file.as_path());
+        if !fs::is_file(&path) {
+            continue;
+        }
+        match Document::read(&path, Some(rule.format)) {
+            Ok(document) => {
+                let list = document.into_list();
+                notes.push(format!(
+                    "the list {} in the tree tells what was released; nobody signed it",
+                    rule.file
+                ));
+                return proved(&list, root, tree, profile, notes).map(Some);
+            }
+            Err(error) => {
+                let why = causes(&error).join(": ");
+                notes.push(format!("the list {} in the tree is of no use: {why}", rule.file));
+            }
+        }
     }
     Ok(None)
+}
+
+/// The files that a list proves to be as released; the rest of what it lists was
+/// changed here, and nobody knows from what.
+fn proved(
+    list: &HashList,
+    root: &Path,
+    tree: &Tree,
+    profile: &Profile,
+    notes: &mut Vec<String>,
+) -> Result<Known, Failure> {
+    if !list.warnings.is_empty() {
+        notes.push(format!(
+            "{} lines of the list were left out: `entracte manifest show` names them",
+            list.warnings.len()
+        ));
+    }
+    let (mut exact, mut findings) = (Tree::new(), Findings::default());
+    for (path, verdict) in list.judge(&Root::open(root)?, Some(tree), &profile.keep.and(&profile.volatile))? {
+        let path = TreePath::from(&path);
+        match verdict {
+            Verdict::Exact => {
+                findings.exact += 1;
+                exact.extend(tree.get_key_value(&path).map(|(path, node)| (path.clone(), node.clone())));
+            }
+            Verdict::Modified => findings.modified.push(path),
+            Verdict::Missing => findings.missing.push(path),
+            Verdict::Unreadable => findings.unreadable.push(path),
+        }
+    }
+    let mut manifest = observed(root, &exact, profile, notes)?;
+    manifest.made = Made::Built;
+    if let Some(version) = list.version.as_ref().filter(|_| manifest.version == "unknown")
+        && check_names(&manifest.product, version).is_ok()
+    {
+        manifest.version = version.clone();
+    }
+    Ok(Known { manifest, baseline: Baseline::List, findings })
 }
 
 /// What stands there now, without the owner's files and what changes by itself.

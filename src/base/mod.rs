@@ -2,6 +2,7 @@
 //!
 //! Nothing here touches disk, clock, network or environment.
 
+pub mod base64;
 pub mod check;
 pub mod diff;
 pub mod digest;

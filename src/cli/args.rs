@@ -9,6 +9,7 @@ use clap::Subcommand;
 use crate::base::version::VERSION;
 use crate::cli::compare::CompareArgs;
 use crate::cli::doctor::DoctorArgs;
+use crate::cli::manifest::ManifestVerb;
 use crate::cli::notify::NotifyVerb;
 use crate::cli::prune::PruneArgs;
 use crate::cli::publish::BundleArgs;
@@ -268,7 +269,7 @@ pub struct InitArgs {
     /// A file (0600) that holds the database's password
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
-    /// The manifest of the release that is installed
+    /// The manifest of the release that is installed, or a list of digests that its vendor publishes
     #[arg(long, value_name = "FILE", conflicts_with = "release")]
     pub manifest: Option<PathBuf>,
     /// The release that is installed: a folder, an archive or its URL, or the URL of a reference
@@ -332,37 +333,6 @@ pub enum RunOnceVerb {
     List,
     /// Run those that wait: shown, asked for, behind the closed gate, with a way back
     Run,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ManifestVerb {
-    /// Make the manifest of a folder or an archive
-    Build(ManifestBuildArgs),
-    /// What a manifest says
-    Show { manifest: PathBuf },
-    /// Hold a folder against a manifest
-    Verify {
-        manifest: PathBuf,
-        dir: PathBuf,
-        /// Report files that are not listed, too
-        #[arg(long)]
-        strict: bool,
-    },
-    /// What changed between two manifests
-    Diff { old: PathBuf, new: PathBuf },
-}
-
-#[derive(Args, Debug)]
-pub struct ManifestBuildArgs {
-    /// The folder or the archive
-    pub release: PathBuf,
-    #[arg(long)]
-    pub product: Option<String>,
-    #[arg(long, value_name = "V")]
-    pub version: Option<String>,
-    /// Where to write it; default: standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -9,8 +9,6 @@ use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::gate;
 use crate::app::init;
-use crate::app::manifest;
-use crate::app::manifest::Strictness;
 use crate::app::notify as app_notify;
 use crate::app::plan;
 use crate::app::plan::Diff;
@@ -29,8 +27,6 @@ use crate::cli::args::DemoArgs;
 use crate::cli::args::GateVerb;
 use crate::cli::args::Global;
 use crate::cli::args::InitArgs;
-use crate::cli::args::ManifestBuildArgs;
-use crate::cli::args::ManifestVerb;
 use crate::cli::args::PlanArgs;
 use crate::cli::args::RunOnceVerb;
 use crate::cli::args::StageArgs;
@@ -38,6 +34,7 @@ use crate::cli::args::Verb;
 use crate::cli::check;
 use crate::cli::compare;
 use crate::cli::doctor;
+use crate::cli::manifest;
 use crate::cli::notify;
 use crate::cli::notify::NotifyVerb;
 use crate::cli::output;
@@ -178,7 +175,7 @@ impl Session {
             Verb::Compare(args) => compare::compare(self, args),
             Verb::Key { what } => trust::key(self, what),
             Verb::Trust { what } => trust::trust(self, &what),
-            Verb::Manifest { what } => self.manifest(what),
+            Verb::Manifest { what } => manifest::manifest(self, what),
             Verb::Publish(args) => publish::publish(self, args),
             Verb::Unpublish(args) => publish::unpublish(self, args),
             Verb::Bundle(args) => publish::bundle(self, args),
@@ -249,44 +246,6 @@ impl Session {
         let memory = if args.paranoid { Memory::Forgotten } else { Memory::Trusted };
         let answer = plan::plan(&place, &diff, memory, &mut self.listener());
         self.show("plan", answer, |view, manner| text::plan(view, args.all, manner))
-    }
-
-    fn manifest(&mut self, what: ManifestVerb) -> Exit {
-        match what {
-            ManifestVerb::Build(args) => self.build_manifest(args),
-            ManifestVerb::Show { manifest } => {
-                self.show("manifest", manifest::show(&manifest), text::manifest)
-            }
-            ManifestVerb::Verify { manifest, dir, strict } => {
-                let strict = if strict { Strictness::Everything } else { Strictness::Listed };
-                let answer = manifest::verify(&manifest, &dir, strict, &mut self.listener());
-                self.show("manifest", answer, text::findings)
-            }
-            ManifestVerb::Diff { old, new } => {
-                self.show("manifest", manifest::difference(&old, &new), text::manifest_diff)
-            }
-        }
-    }
-
-    fn build_manifest(&mut self, args: ManifestBuildArgs) -> Exit {
-        let request = manifest::BuildRequest {
-            release: args.release,
-            product: args.product,
-            version: args.version,
-            output: args.output,
-        };
-        let built = manifest::build(&request, &mut self.listener());
-        match built {
-            Ok((answer, Some(text))) if !self.manner.json => {
-                self.progress.finish();
-                output::put(&text);
-                answer.exit
-            }
-            Ok((answer, _)) => {
-                self.show("manifest", Ok(answer), |view, _| format!("{} files listed\n", view.files.len()))
-            }
-            Err(failure) => self.show::<()>("manifest", Err(failure), |(), _| String::new()),
-        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod check;
 pub mod compare;
 pub mod dispatch;
 mod doctor;
+pub mod manifest;
 pub mod notify;
 pub mod output;
 pub mod page;

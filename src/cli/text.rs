@@ -348,26 +348,3 @@ pub fn findings(findings: &FindingsView, manner: &Manner) -> String {
     }
     text.into_text()
 }
-
-pub fn manifest(manifest: &ManifestView, manner: &Manner) -> String {
-    let mut text = Page::new(manner);
-    text.line(&format!("{} {} ({})", manifest.product, manifest.version, manifest.format));
-    for file in &manifest.files {
-        let digest =
-            file.sha256.map(|digest| digest.to_string()).or(file.md5.map(|digest| digest.to_string()));
-        let what = digest.or_else(|| file.link.clone()).unwrap_or_else(|| "folder".into());
-        text.line(&format!("{what:<64} {:>10} {}", file.size, escape::text(file.path.as_str())));
-    }
-    for warning in &manifest.warnings {
-        text.line(&format!("line {}: {}", warning.line, escape::text(&warning.text)));
-    }
-    text.into_text()
-}
-
-pub fn manifest_diff(diff: &ManifestDiffView, manner: &Manner) -> String {
-    let mut text = Page::new(manner);
-    text.whole_list("added", &diff.added);
-    text.whole_list("removed", &diff.removed);
-    text.whole_list("changed", &diff.changed);
-    text.into_text()
-}

@@ -13,9 +13,9 @@ use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
+use crate::integrity::list::Format;
 use crate::integrity::manifest::build::Conventions;
 use crate::integrity::manifest::version;
-use crate::site::hash_list;
 use crate::site::maintenance::AutoUpdater;
 use crate::site::maintenance::MaintenanceRule;
 use crate::sys::fs;
@@ -186,7 +186,7 @@ pub struct ReleaseRule {
 #[serde(deny_unknown_fields)]
 pub struct HashListRule {
     pub file: SitePath,
-    pub format: hash_list::Format,
+    pub format: Format,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -134,6 +134,82 @@ fn the_footprints() {
     feed("footprints", &seeds.map(String::into_bytes), words, 100_000);
 }
 
+const MD5: &str = "900150983cd24fb0d6963f7d28e17f72";
+
+#[test]
+fn lists_of_footprints() {
+    let seed = format!(
+        "<?php\n// for git\n$footprints['b/a.php']=array(153, '{MD5}');\n$footprints['old.php']=array(1, '{MD5}', '{MD5}');\n\
+         $generation['version']='1.0'; // free\n?>\n"
+    );
+    let words: &[&[u8]] =
+        &[b"'", b"\\'", b"\n", b"../", b"?>", b";", b"(", b"$footprints['", b"\xff", b"\xef\xbb\xbf"];
+    feed("list_footprints", &[seed.into_bytes()], words, 40_000);
+}
+
+#[test]
+fn lists_of_tiki() {
+    let seeds = [
+        format!(
+            "INSERT INTO `tiki_secdb` (`md5_value`, `filename`, `tiki_version`, `severity`) VALUES('{MD5}', './a.php', '9.2', 0);\n"
+        ),
+        format!(
+            "start transaction;\nDELETE FROM `tiki_secdb`;\nREPLACE INTO tiki_secdb VALUES \n('{MD5}','./it\\'s.php','1',0),\n('{MD5}','b','2',0);\n-- end\n"
+        ),
+    ];
+    let words: &[&[u8]] = &[
+        b"'", b"''", b"\\", b"`", b"(", b"),(", b";", b"--", b"/*", b"*/", b"../", b"\0", b"values", b"\xff",
+    ];
+    feed("list_secdb", &seeds.map(String::into_bytes), words, 40_000);
+}
+
+#[test]
+fn lists_of_nextcloud() {
+    let signed = include_bytes!("../fixtures/lists/signature.json").to_vec();
+    let bare = format!(r#"{{"hashes": {{"a.php": "{}"}}}}"#, "0".repeat(128)).into_bytes();
+    feed("list_signature", &[signed, bare], JSON, 10_000);
+}
+
+#[test]
+fn lists_of_sums() {
+    let seeds = [
+        format!("{MD5}  a.php\n{MD5} *b/c d\r\n# e\n\\{MD5}  f\\\\g\n"),
+        format!("MD5 (a (1).php) = {MD5}\nSHA2-256(b)= {}\n{}  c\n", "0".repeat(64), "1".repeat(40)),
+        format!(
+            "-----BEGIN PGP SIGNED MESSAGE-----\nHash: x\n\n{MD5}  a\n-----BEGIN PGP SIGNATURE-----\n\nx\n"
+        ),
+    ];
+    let words: &[&[u8]] = &[
+        b" ",
+        b"*",
+        b"\\",
+        b"\n",
+        b"\r\n",
+        b"(",
+        b") = ",
+        b"../",
+        b"/",
+        b"\0",
+        b"SHA512",
+        b"\xff",
+        MD5.as_bytes(),
+    ];
+    feed("list_sums", &seeds.map(String::into_bytes), words, 60_000);
+}
+
+#[test]
+fn lists_of_wordpress() {
+    let seeds = [
+        format!(r#"{{"checksums": {{"wp-login.php": "{MD5}", "b\/c.php": "{MD5}"}}}}"#),
+        format!(r#"{{"checksums": {{"6.8": {{"wp-login.php": "{MD5}"}}}}}}"#),
+        format!(
+            r#"{{"plugin": "x", "version": "1", "files": {{"a": {{"md5": ["{MD5}"], "sha256": "{}"}}}}}}"#,
+            "0".repeat(64)
+        ),
+    ];
+    feed("list_wordpress", &seeds.map(String::into_bytes), JSON, 40_000);
+}
+
 #[test]
 fn the_journal() {
     let line = |entry: &str| format!("{{\"at\":\"2026-11-21T05:00:00Z\",\"entry\":{{{entry}}}}}\n");

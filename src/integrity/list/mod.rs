@@ -2,18 +2,21 @@
 //! is in them. They are read as data, never executed, and nobody proved who
 //! wrote them. The formats are `docs/lists.md`.
 
+pub mod certificate;
 mod detect;
-pub mod digest;
+mod diff;
+mod digest;
 mod error;
 pub mod footprints;
 mod gather;
 mod json;
 mod lines;
 mod secdb;
-pub mod signature;
+mod signature;
 mod sums;
 mod verify;
 mod wordpress;
+pub mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -88,21 +91,39 @@ pub struct Warning {
     pub text: String,
 }
 
+/// What a file may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Document {
+    Manifest(Box<Manifest>),
+    List(HashList),
+}
+
+impl Document {
+    /// Reads a manifest or a list; without a hint its content tells the format.
+    /// Lists that are made of lines are never held as a whole.
+    pub fn read(path: &Path, hint: Option<Format>) -> Result<Document, ReadError> {
+        let wrong = |source| ReadError::List { path: fs::shown(path), source };
+        let mut reader = BufReader::with_capacity(HEAD_BYTES, fs::open(path)?);
+        let head = reader.fill_buf().map_err(|error| wrong(error.into()))?.to_vec();
+        document(&mut reader, &head, hint).map_err(wrong)
+    }
+
+    pub fn into_list(self) -> HashList {
+        match self {
+            Document::Manifest(manifest) => HashList::from(&*manifest),
+            Document::List(list) => list,
+        }
+    }
+}
+
 /// Reads a list that is held in memory; without a hint its content tells the format.
 pub fn parse(bytes: &[u8], hint: Option<Format>) -> Result<HashList, ListError> {
-    parse_from(&mut &*bytes, bytes, hint)
+    document(&mut &*bytes, bytes, hint).map(Document::into_list)
 }
 
-/// Reads a list file. Those that are made of lines are never held as a whole.
-pub fn read(path: &Path, hint: Option<Format>) -> Result<HashList, ReadError> {
-    let wrong = |source| ReadError::List { path: fs::shown(path), source };
-    let mut reader = BufReader::with_capacity(HEAD_BYTES, fs::open(path)?);
-    let head = reader.fill_buf().map_err(|error| wrong(error.into()))?.to_vec();
-    parse_from(&mut reader, &head, hint).map_err(wrong)
-}
-
-fn parse_from(reader: &mut dyn BufRead, head: &[u8], hint: Option<Format>) -> Result<HashList, ListError> {
-    match detect::family(head, hint)? {
+/// `head` is how it begins.
+fn document(reader: &mut dyn BufRead, head: &[u8], hint: Option<Format>) -> Result<Document, ListError> {
+    let list = match detect::family(head, hint)? {
         detect::Family::Lines(format) => sums::parse(format, reader),
         detect::Family::Php => footprints::parse(reader),
         detect::Family::Sql => secdb::parse(&whole(reader)?),
@@ -112,10 +133,11 @@ fn parse_from(reader: &mut dyn BufRead, head: &[u8], hint: Option<Format>) -> Re
             match hint.map_or_else(|| json::format(bytes), Ok)? {
                 Format::Signature => signature::parse(bytes),
                 Format::WordPress => wordpress::parse(bytes),
-                _ => Ok(HashList::from(&Manifest::parse(bytes)?)),
+                _ => return Ok(Document::Manifest(Box::new(Manifest::parse(bytes)?))),
             }
         }
-    }
+    };
+    list.map(Document::List)
 }
 
 fn whole(reader: &mut dyn BufRead) -> Result<Vec<u8>, ListError> {
@@ -127,7 +149,7 @@ fn whole(reader: &mut dyn BufRead) -> Result<Vec<u8>, ListError> {
 /// Why a list file is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    #[error("the list {path} cannot be used")]
+    #[error("{path} cannot be used as a manifest")]
     List {
         path: String,
         #[source]
@@ -177,6 +199,8 @@ impl Format {
     }
 
     pub fn named(name: &str) -> Option<Format> {
+        // As profiles called it once.
+        let name = if name == "nextcloud-signature" { "signature" } else { name };
         Format::ALL.into_iter().find(|format| format.name() == name)
     }
 

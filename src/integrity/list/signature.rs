@@ -1,5 +1,5 @@
 //! Nextcloud's `signature.json`: `{"hashes": {path: sha512}, "signature",
-//! "certificate"}`. Who signed it is another question: [`verify`](super::signature).
+//! "certificate"}`. Who signed it: `certificate.rs`.
 
 use std::borrow::Cow;
 

@@ -37,7 +37,7 @@ enum Said<'a> {
     Several(Vec<String>),
     Named(#[serde(borrow)] Ordered<Said<'a>>),
     /// There is no such version.
-    Nothing(bool),
+    Nothing(#[allow(dead_code, reason = "that it is one tells enough")] bool),
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<HashList, ListError> {
@@ -112,9 +112,10 @@ pub(super) fn write(list: &HashList) -> Result<Vec<u8>, serde_json::Error> {
             _ => serde_json::Value::from(digests),
         }
     };
+    let plugin = list.product.as_deref().filter(|product| *product != "wordpress");
     let mut files = serde_json::Map::new();
     for (path, listed) in &list.files {
-        let value = match &list.product {
+        let value = match plugin {
             None => text(Kind::Md5, listed),
             Some(_) => {
                 let kinds = [(Kind::Md5, "md5"), (Kind::Sha256, "sha256")].into_iter();
@@ -124,7 +125,7 @@ pub(super) fn write(list: &HashList) -> Result<Vec<u8>, serde_json::Error> {
         };
         files.insert(path.as_str().to_owned(), value);
     }
-    let document = match (&list.product, &list.version) {
+    let document = match (plugin, &list.version) {
         (None, None) => serde_json::json!({"checksums": files}),
         (None, Some(version)) => {
             let mut below = serde_json::Map::new();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use crate::base::base64;
 use crate::base::event::Watch;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
@@ -18,7 +19,6 @@ use crate::release::network::error::NetworkError;
 use crate::release::vendor::address::TemplateError;
 use crate::release::vendor::address::Values;
 use crate::release::vendor::address::led;
-use crate::release::vendor::base64;
 use crate::release::vendor::feed;
 use crate::release::vendor::feed::FeedError;
 use crate::release::vendor::offer::Offer;

@@ -3,7 +3,6 @@
 
 mod address;
 pub mod ask;
-mod base64;
 pub mod choose;
 pub mod feed;
 pub mod offer;

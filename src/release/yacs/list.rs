@@ -2,6 +2,7 @@
 //! that is read here as the few kinds of line which it may have. Anything else
 //! in it refuses the list; nothing is ever executed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -16,18 +17,14 @@ use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
+use crate::integrity::list::Digest;
+use crate::integrity::list::footprints;
+use crate::integrity::list::footprints::Statement;
 use crate::release::archive::Limits;
 use crate::release::archive::MemberKind;
 use crate::release::archive::Refusal;
 use crate::release::archive::names_of;
 
-/// Lines that every list may hold, without their blanks.
-const FIXED: [&[u8]; 4] = [
-    b"global$footprints;",
-    b"if(!isset($footprints))$footprints=array();",
-    b"global$generation;",
-    b"if(!isset($generation))$generation=array();",
-];
 /// As much of a wrong line is shown.
 const SHOWN: usize = 60;
 
@@ -78,6 +75,14 @@ impl Fault for ListError {
 }
 
 impl Listed {
+    fn of(digest: Digest) -> Option<Listed> {
+        match digest {
+            Digest::Md5(md5) => Some(Listed::Whole(md5)),
+            Digest::LooseMd5(md5) => Some(Listed::LooseText(md5)),
+            _ => None,
+        }
+    }
+
     pub fn fits(&self, content: &[u8]) -> bool {
         match self {
             Listed::Whole(md5) => md5_of(content) == Some(*md5),
@@ -159,27 +164,22 @@ impl Reading {
             let text = escape::bytes(line).chars().take(SHOWN).collect();
             ListError::Line { number, text }
         };
-        if line.is_empty() {
-            return Ok(());
-        }
-        if self.is_over {
-            return Err(wrong());
-        }
-        let plain: Vec<u8> = line.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        if line.starts_with(b"//") || FIXED.contains(&plain.as_slice()) {
-            return Ok(());
-        }
-        if line == b"?>" {
-            self.is_over = true;
-            return Ok(());
-        }
-        let text = std::str::from_utf8(line).map_err(|_| wrong())?;
-        let is_new = if let Some((path, listed)) = Rest(text).file() {
-            self.files.insert(path.to_owned(), listed).is_none()
-        } else if let Some((key, value)) = Rest(text).generation() {
-            self.said.insert(key.to_owned(), value.to_owned()).is_none()
-        } else {
-            return Err(wrong());
+        let is_new = match footprints::statement(line).ok_or_else(wrong)? {
+            Statement::Idle => return Ok(()),
+            _ if self.is_over => return Err(wrong()),
+            Statement::End => {
+                self.is_over = true;
+                return Ok(());
+            }
+            Statement::File { path: Cow::Borrowed(path), digest } => {
+                let listed = Listed::of(digest).ok_or_else(wrong)?;
+                self.files.insert(path.to_owned(), listed).is_none()
+            }
+            // Escapes are nothing that YACS writes.
+            Statement::File { .. } => return Err(wrong()),
+            Statement::Generation { key, value } => {
+                self.said.insert(key.into_owned(), value.into_owned()).is_none()
+            }
         };
         if is_new { Ok(()) } else { Err(ListError::Twice { number }) }
     }
@@ -194,78 +194,6 @@ impl Reading {
         // As many, and in the same order.
         let files = members.into_iter().map(|member| member.path).zip(self.files.into_values()).collect();
         Ok(List { files, date, server, version, deleted })
-    }
-}
-
-/// What of a line is still to be read; blanks count nowhere but in quotes.
-struct Rest<'a>(&'a str);
-
-impl<'a> Rest<'a> {
-    /// `$footprints['path']=array(N, 'digest');`, in old lists with two digests.
-    fn file(mut self) -> Option<(&'a str, Listed)> {
-        self.mark("$footprints")?;
-        let path = self.key()?;
-        self.mark("array")?;
-        self.mark("(")?;
-        self.number()?;
-        self.mark(",")?;
-        let first = self.quoted()?.parse().ok()?;
-        let listed = match self.mark(",") {
-            None => Listed::Whole(first),
-            Some(()) => {
-                // Of the text without comments, which proves less than the other.
-                self.quoted()?.parse::<Md5>().ok()?;
-                Listed::LooseText(first)
-            }
-        };
-        self.mark(")")?;
-        self.end()?;
-        Some((path, listed))
-    }
-
-    /// `$generation['key']='text'; // comment`, or a number in its place.
-    fn generation(mut self) -> Option<(&'a str, &'a str)> {
-        self.mark("$generation")?;
-        let key = self.key()?;
-        let value = self.quoted().or_else(|| self.number())?;
-        self.end()?;
-        Some((key, value))
-    }
-
-    fn key(&mut self) -> Option<&'a str> {
-        self.mark("[")?;
-        let key = self.quoted()?;
-        self.mark("]")?;
-        self.mark("=")?;
-        Some(key)
-    }
-
-    fn mark(&mut self, mark: &str) -> Option<()> {
-        self.0 = self.0.trim_start().strip_prefix(mark)?;
-        Some(())
-    }
-
-    fn number(&mut self) -> Option<&'a str> {
-        let text = self.0.trim_start();
-        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        self.0 = &text[end..];
-        (end > 0).then(|| &text[..end])
-    }
-
-    /// A text in single quotes; escapes are nothing that YACS writes.
-    fn quoted(&mut self) -> Option<&'a str> {
-        let (text, rest) = self.0.trim_start().strip_prefix('\'')?.split_once('\'')?;
-        if text.contains('\\') {
-            return None;
-        }
-        self.0 = rest;
-        Some(text)
-    }
-
-    fn end(&mut self) -> Option<()> {
-        self.mark(";")?;
-        let rest = self.0.trim_start();
-        (rest.is_empty() || rest.starts_with("//")).then_some(())
     }
 }
 

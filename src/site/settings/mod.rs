@@ -62,6 +62,7 @@ pub use self::schedule::Schedule;
 pub use self::sections::Database;
 pub use self::sections::Files;
 pub use self::sections::GateSettings;
+pub use self::sections::LayerSettings;
 pub use self::sections::LimitSettings;
 pub use self::sections::OtherDatabase;
 pub use self::sections::Owner;
@@ -112,6 +113,9 @@ pub struct Settings {
     pub policy: Policy,
     #[serde(default)]
     pub files: Files,
+    /// Manifests of what is installed besides the application itself.
+    #[serde(default)]
+    pub layers: Vec<LayerSettings>,
     #[serde(default)]
     pub run_once: RunOnceSettings,
     pub upgrade: Option<UpgradeSettings>,

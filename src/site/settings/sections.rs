@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::base::path::SitePath;
 use crate::base::pattern::Patterns;
+use crate::integrity::list::Format;
 use crate::site::profile;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -66,6 +68,18 @@ impl Default for GateSettings {
 pub struct Files {
     #[serde(default)]
     pub owner: Owner,
+}
+
+/// What a folder of the site holds by another manifest than the application's.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerSettings {
+    /// A name in `installed/layers/`, or a whole path.
+    pub manifest: PathBuf,
+    /// The folder; the paths of the manifest are relative to it.
+    pub below: SitePath,
+    /// Told by the content where nothing is said.
+    pub format: Option<Format>,
 }
 
 /// Whose files the new ones become.

@@ -43,5 +43,5 @@ fn is_date(text: &str) -> bool {
 fn signature(text: &str) -> Option<Vec<u8>> {
     let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     (text.len() <= LONGEST).then_some(())?;
-    crate::release::vendor::base64::decode(&text)
+    crate::base::base64::decode(&text)
 }

@@ -113,7 +113,7 @@ fn the_key_of_nextcloud_can_be_used() {
     let vendor = crate::site::profile::Profile::named("nextcloud").unwrap().vendor.unwrap();
     let Some(crate::site::profile::SignatureRule::RsaSha512 { key }) = vendor.signature else { panic!() };
     let text: String = key.split_ascii_whitespace().collect();
-    let key = crate::release::vendor::base64::decode(&text).unwrap();
+    let key = crate::base::base64::decode(&text).unwrap();
     UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA512, key).parse().unwrap();
 }
 
