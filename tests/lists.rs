@@ -159,7 +159,7 @@ fn what_a_format_cannot_say_is_told_or_asked_for() {
     let shown = shelf.manifest(&["show", &out]).code(0);
     assert_eq!((&shown["product"], &shown["version"]), (&json!("shop"), &json!("2")));
     let back = shelf.entracte.run(&["manifest", "convert", &out, "--to", "md5sums"]);
-    back.code(0);
+    assert!(back.status.success(), "{}", back.stderr);
     assert_eq!(back.stdout.lines().count(), 3);
     assert!(back.stderr.contains("does not say sizes"), "{}", back.stderr);
     fs::write(shelf.folder.path().join("tree/index.php"), "changed").unwrap();
@@ -236,13 +236,50 @@ fn a_site_is_adopted_by_a_list_of_digests() {
     let site = site.to_str().unwrap();
     let adopted = shelf.entracte.json(&["init", site, "--manifest", &list]).code(0);
     assert_eq!(adopted["baseline"], "list");
+    // `.htaccess` is the owner's, by the profile.
     let counts = &adopted["counts"];
     assert_eq!(
         (&counts["exact"], &counts["modified"], &counts["missing"]),
-        (&json!(2), &json!(1), &json!(0)),
+        (&json!(1), &json!(1), &json!(0)),
         "{adopted:#}"
     );
     assert_eq!(adopted["modified"], json!(["index.php"]));
+}
+
+/// Tiki ships its list under the name of its version; YACS and Nextcloud under one name.
+#[test]
+fn a_list_in_the_tree_is_found_by_its_version() {
+    let shelf = Shelf::new();
+    let site = shelf.folder.path().join("site");
+    fs::create_dir_all(site.join("lib/setup")).unwrap();
+    fs::create_dir_all(site.join("db")).unwrap();
+    for (name, text) in [
+        ("tiki-index.php", "a"),
+        ("tiki-setup.php", "edited"),
+        ("lib/setup/twversion.class.php", "<?php $this->version = '24.1';"),
+    ] {
+        fs::write(site.join(name), text).unwrap();
+    }
+    let (of_a, of_nothing) = ("0cc175b9c0f1b6a831c399e269772661", "d41d8cd98f00b204e9800998ecf8427e");
+    let list = format!(
+        "start transaction;\nDELETE FROM `tiki_secdb`;\nINSERT INTO `tiki_secdb` (`filename`, `md5_value`, `tiki_version`) VALUES \n\
+         ('./db/tiki-secdb_24.1_mysql.sql', '{of_nothing}', '24.1'),\n('./tiki-gone.php', '{of_a}', '24.1'),\n\
+         ('./tiki-index.php', '{of_a}', '24.1'),\n('./tiki-setup.php', '{of_a}', '24.1');\ncommit;\n"
+    );
+    fs::write(site.join("db/tiki-secdb_24.1_mysql.sql"), &list).unwrap();
+    let init = |shelf: &Shelf| shelf.entracte.json(&["init", site.to_str().unwrap(), "--dry-run"]).code(0);
+    let found = init(&shelf);
+    assert_eq!((&found["profile"], &found["baseline"]), (&json!("tiki"), &json!("list")), "{found:#}");
+    assert_eq!(
+        (&found["modified"], &found["missing"]),
+        (&json!(["tiki-setup.php"]), &json!(["tiki-gone.php"]))
+    );
+    // One that cannot be used is told of, and passed over.
+    fs::write(site.join("db/tiki-secdb_24.1_mysql.sql"), list.replace("./tiki-gone", "../tiki-gone"))
+        .unwrap();
+    let found = init(&shelf);
+    assert_eq!(found["baseline"], "observed");
+    assert!(found["notes"].to_string().contains("of no use"), "{found:#}");
 }
 
 /// The lists of two real releases, of 2008 and 2010.
@@ -267,14 +304,14 @@ fn what_dpkg_finds_of_installed_packages_is_found() {
     let every = if effort::is_full() { 1 } else { 12 };
     let some: Vec<&String> = all.iter().step_by(every).collect();
     let (apart, root) = (apart(), Root::open(Path::new("/")).unwrap());
-    let (mut files, mut found) = (0, BTreeSet::new());
+    let (mut listed, mut found) = (BTreeSet::new(), BTreeSet::new());
     let mut left_out = 0;
     for package in &some {
         let path = PathBuf::from(format!("/var/lib/dpkg/info/{package}.md5sums"));
         let list = Document::read(&path, Some(Format::Md5sums)).unwrap().into_list();
         assert_eq!(list.files.len() + list.warnings.len(), lines_of(&path), "{package}");
         left_out += list.warnings.len();
-        files += list.files.len() as u64;
+        listed.extend(list.files.keys().map(|path| format!("/{}", path.as_str())));
         let findings = list.verify_listed(&root, &Patterns::default()).unwrap();
         assert!(findings.unreadable.is_empty(), "{package}: {:?}", findings.unreadable);
         let paths = |paths: &[entracte::base::path::TreePath], what: &str| {
@@ -283,15 +320,17 @@ fn what_dpkg_finds_of_installed_packages_is_found() {
         found.extend(paths(&findings.modified, "modified"));
         found.extend(paths(&findings.missing, "missing"));
     }
-    found.retain(|line| !apart.contains(line.split_once(' ').unwrap().1));
-    let said: BTreeSet<String> = said_by_dpkg(&some)
-        .into_iter()
-        .filter(|line| !apart.contains(line.split_once(' ').unwrap().1))
-        .collect();
-    let differ: Vec<&String> = found.symmetric_difference(&said).collect();
+    // dpkg knows folders, too, and what is left out here.
+    let is_ours = |line: &String| {
+        let path = line.split_once(' ').unwrap().1;
+        !apart.contains(path) && listed.contains(path)
+    };
+    found.retain(is_ours);
+    let said: BTreeSet<String> = said_by_dpkg(&some).into_iter().filter(is_ours).collect();
+    let (files, differ) = (listed.len(), found.symmetric_difference(&said).collect::<Vec<_>>());
     assert!(differ.is_empty(), "of {files} files, found by one alone: {differ:#?}");
-    assert!(files > 1000 && left_out < 20, "{files} files, {left_out} left out");
-    effort::tried("installed files held against lists of Debian", files);
+    assert!(files > 1000 && left_out < 50, "{files} files, {left_out} left out");
+    effort::tried("installed files held against lists of Debian", files as u64);
 }
 
 fn packages() -> Vec<String> {

@@ -133,23 +133,24 @@ fn from_list(
     profile: &Profile,
     notes: &mut Vec<String>,
 ) -> Result<Option<Known>, Failure> {
+    let read = |path: &SitePath| fs::read(&root.join(path.as_path())).ok();
+    let version = profile.version_in(&read).unwrap_or_default();
     for rule in &profile.release.hash_lists {
-        let path = root.join(rule.file.as_path());
+        // Some have the version in their names.
+        let Ok(file) = SitePath::parse(&rule.file.as_str().replace("{version}", &version)) else { continue };
+        let path = root.join(file.as_path());
         if !fs::is_file(&path) {
             continue;
         }
         match Document::read(&path, Some(rule.format)) {
             Ok(document) => {
                 let list = document.into_list();
-                notes.push(format!(
-                    "the list {} in the tree tells what was released; nobody signed it",
-                    rule.file
-                ));
+                notes.push(format!("the list {file} in the tree tells what was released; nobody signed it"));
                 return proved(&list, root, tree, profile, notes).map(Some);
             }
             Err(error) => {
                 let why = causes(&error).join(": ");
-                notes.push(format!("the list {} in the tree is of no use: {why}", rule.file));
+                notes.push(format!("the list {file} in the tree is of no use: {why}"));
             }
         }
     }

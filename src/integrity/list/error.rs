@@ -11,6 +11,7 @@ use crate::integrity::list::MAX_DOCUMENT;
 use crate::integrity::list::MAX_FILES;
 use crate::integrity::list::MAX_LINE;
 use crate::integrity::manifest::ManifestError;
+use crate::sys::fs::IoError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
@@ -69,6 +70,35 @@ impl Fault for ListError {
             ListError::Utf16 => vec!["write it anew in UTF-8, with `iconv -f UTF-16 -t UTF-8`".into()],
             ListError::Manifest(error) => error.hints(),
             _ => Vec::new(),
+        }
+    }
+}
+
+/// Why a list file is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("{path} cannot be used as a manifest")]
+    List {
+        path: String,
+        #[source]
+        source: ListError,
+    },
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl Fault for ReadError {
+    fn exit(&self) -> Exit {
+        match self {
+            ReadError::List { source, .. } => source.exit(),
+            ReadError::Io(error) => error.exit(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            ReadError::List { source, .. } => source.hints(),
+            ReadError::Io(error) => error.hints(),
         }
     }
 }

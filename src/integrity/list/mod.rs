@@ -28,6 +28,7 @@ use std::path::Path;
 pub use digest::Digest;
 pub use digest::Kind;
 pub use error::ListError;
+pub use error::ReadError;
 use serde::Deserialize;
 use serde::Deserializer;
 pub use verify::Verdict;
@@ -144,35 +145,6 @@ fn whole(reader: &mut dyn BufRead) -> Result<Vec<u8>, ListError> {
     let mut bytes = Vec::new();
     reader.take(MAX_DOCUMENT as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > MAX_DOCUMENT { Err(ListError::TooLarge) } else { Ok(bytes) }
-}
-
-/// Why a list file is not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    #[error("{path} cannot be used as a manifest")]
-    List {
-        path: String,
-        #[source]
-        source: ListError,
-    },
-    #[error(transparent)]
-    Io(#[from] fs::IoError),
-}
-
-impl crate::base::exit::Fault for ReadError {
-    fn exit(&self) -> crate::base::exit::Exit {
-        match self {
-            ReadError::List { source, .. } => source.exit(),
-            ReadError::Io(error) => error.exit(),
-        }
-    }
-
-    fn hints(&self) -> Vec<String> {
-        match self {
-            ReadError::List { source, .. } => source.hints(),
-            ReadError::Io(error) => error.hints(),
-        }
-    }
 }
 
 impl Format {

@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(names(&list), ["plain"]);
         let told: Vec<(u64, &str)> =
             list.warnings.iter().map(|warning| (warning.line, warning.text.as_str())).collect();
-        let expected = ["a\\\\b\\nc", "caf", "sha384", "reserved"];
+        let expected = [r"a\b\nc", "caf", "sha384", "reserved"];
         assert_eq!(told.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 4, 5], "{told:?}");
         assert!(told.iter().zip(expected).all(|((_, text), part)| text.contains(part)), "{told:?}");
     }

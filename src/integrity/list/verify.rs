@@ -7,6 +7,7 @@ use std::io::Read;
 use rayon::iter::IntoParallelIterator;
 use rayon::iter::ParallelIterator;
 
+use crate::base::digest::Algorithms;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::pattern::Patterns;
@@ -215,11 +216,11 @@ fn findings(judged: Vec<(SitePath, Verdict)>) -> Findings {
 
 impl HashList {
     /// Which digests a scan should take along, so that files are not read twice.
-    pub fn algorithms(&self) -> crate::base::digest::Algorithms {
+    pub fn algorithms(&self) -> Algorithms {
         let kinds: BTreeSet<Kind> = self.files.values().flat_map(|listed| listed.kinds()).collect();
         match kinds.contains(&Kind::Md5) {
-            true => crate::base::digest::Algorithms::Sha256AndMd5,
-            false => crate::base::digest::Algorithms::Sha256,
+            true => Algorithms::Sha256AndMd5,
+            false => Algorithms::Sha256,
         }
     }
 }

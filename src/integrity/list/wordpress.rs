@@ -13,6 +13,7 @@ use crate::integrity::list::Format;
 use crate::integrity::list::HashList;
 use crate::integrity::list::Kind;
 use crate::integrity::list::ListError;
+use crate::integrity::list::Listed;
 use crate::integrity::list::gather::Gather;
 use crate::integrity::list::json::Cursor;
 use crate::integrity::list::json::Ordered;
@@ -105,7 +106,7 @@ impl<'a> Said<'a> {
 
 /// As for the core where the list is of no plugin.
 pub(super) fn write(list: &HashList) -> Result<Vec<u8>, serde_json::Error> {
-    let text = |kind: Kind, listed: &crate::integrity::list::Listed| {
+    let text = |kind: Kind, listed: &Listed| {
         let mut digests: Vec<String> = listed.of_kind(kind).map(ToString::to_string).collect();
         match digests.len() {
             1 => serde_json::Value::from(digests.remove(0)),
