@@ -1,7 +1,6 @@
 //! JSON lists: which one it is, objects in the order in which they are
 //! written, and the line where a text stands.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -70,14 +69,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// The line of a text that was read from the document; where it was written
-    /// with escapes, the line of the one before.
-    pub fn line(&mut self, text: &Cow<str>) -> u64 {
-        if let Cow::Borrowed(text) = text {
-            let at = (text.as_ptr() as usize).wrapping_sub(self.document.as_ptr() as usize);
-            if let Some(passed) = self.document.get(self.at..at) {
-                self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
-                self.at = at;
-            }
+    /// with escapes, and so stands elsewhere, the line of the one before.
+    pub fn line(&mut self, text: &str) -> u64 {
+        let at = (text.as_ptr() as usize).wrapping_sub(self.document.as_ptr() as usize);
+        if let Some(passed) = self.document.get(self.at..at) {
+            self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.at = at;
         }
         self.line
     }
