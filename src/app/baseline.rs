@@ -192,7 +192,7 @@ fn proved(
     {
         manifest.version = version.clone();
     }
-    Ok(Known { manifest, baseline: Baseline::List, findings })
+    Ok(Known { manifest, baseline: Baseline::List, findings, published: None })
 }
 
 /// What stands there now, without the owner's files and what changes by itself.
