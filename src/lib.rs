@@ -23,3 +23,4 @@ pub mod schedule;
 pub mod site;
 pub mod sys;
 pub mod update;
+pub mod watch;

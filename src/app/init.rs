@@ -217,6 +217,7 @@ fn adopt(survey: &Survey, state: &State, request: &Request, gate: &str) -> Resul
         manifest: survey.manifest.digest(),
         baseline: survey.baseline,
         deviations: BTreeMap::new(),
+        accepted: BTreeMap::new(),
         since: clock::now(),
         run: None,
     };

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -13,6 +14,8 @@ use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::json;
 use crate::base::path::SitePath;
+use crate::base::tree::Kind;
+use crate::base::tree::Node;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::ManifestError;
 use crate::sys::fs;
@@ -30,6 +33,9 @@ pub struct Current {
     pub baseline: Baseline,
     /// Paths that are not as the manifest says, with the owner's consent.
     pub deviations: BTreeMap<SitePath, Deviation>,
+    /// What stands there besides, or in place of it, and somebody answered for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accepted: BTreeMap<SitePath, Accepted>,
     pub since: Timestamp,
     /// The run that installed it; `None` when it was adopted.
     pub run: Option<String>,
@@ -64,6 +70,44 @@ pub enum Deviation {
     Deleted,
     /// A one-time script that has run and was renamed to `.done`.
     Done,
+}
+
+/// A change that a person looked at, or that a program of an update made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    pub what: Found,
+    pub note: String,
+    /// Who answers for it: a person, or a run.
+    pub by: String,
+    pub at: Timestamp,
+}
+
+/// What was found at a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Found {
+    /// Permission bits, setuid included.
+    File { sha256: Sha256, mode: u32 },
+    Link { target: String },
+    /// A socket, fifo or device.
+    Special,
+    Nothing,
+}
+
+impl Found {
+    /// What stands there, where that can be kept; `None` of a folder, of what
+    /// cannot be read, and of a link that leads to a name that is no text.
+    pub fn of(node: Option<&Node>) -> Option<Found> {
+        let Some(node) = node else { return Some(Found::Nothing) };
+        match &node.kind {
+            Kind::File { sha256, .. } => Some(Found::File { sha256: *sha256, mode: node.meta.mode }),
+            Kind::Link { target } => {
+                String::from_utf8(target.clone()).ok().map(|target| Found::Link { target })
+            }
+            Kind::Special(_) => Some(Found::Special),
+            Kind::Folder | Kind::Unreadable { .. } => None,
+        }
+    }
 }
 
 /// What has run, so that it never runs again.
@@ -147,7 +191,21 @@ impl Installed<'_> {
     /// Makes `manifest` the installed one; earlier manifests stay.
     pub fn save(&self, current: &Current, manifest: &Manifest) -> Result<(), InstalledError> {
         fs::write_durable(&self.manifest_path(&current.manifest), &manifest.to_json())?;
+        self.save_current(current)
+    }
+
+    /// The same, of a manifest that stands there already.
+    pub fn save_current(&self, current: &Current) -> Result<(), InstalledError> {
         self.write("current.json", current)
+    }
+
+    /// Where the manifests of releases stand that were installed before.
+    pub fn earlier(&self, current: &Current) -> Result<Vec<PathBuf>, InstalledError> {
+        let is_manifest = |path: &PathBuf| {
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            stem.and_then(|stem| stem.parse::<Sha256>().ok()).is_some_and(|digest| digest != current.manifest)
+        };
+        Ok(fs::list(self.0)?.into_iter().filter(is_manifest).collect())
     }
 
     pub fn ledger(&self) -> Result<Ledger, InstalledError> {
@@ -163,7 +221,7 @@ impl Installed<'_> {
         self.write("ledger.json", ledger)
     }
 
-    fn manifest_path(&self, digest: &Sha256) -> std::path::PathBuf {
+    fn manifest_path(&self, digest: &Sha256) -> PathBuf {
         self.0.join(format!("{digest}.json"))
     }
 
@@ -220,6 +278,7 @@ mod tests {
             manifest: manifest.digest(),
             baseline: Baseline::Release,
             deviations: BTreeMap::from([(SitePath::parse("a").unwrap(), Deviation::Kept { sha256: None })]),
+            accepted: BTreeMap::new(),
             since: Timestamp::UNIX_EPOCH,
             run: None,
         };

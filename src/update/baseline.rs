@@ -13,10 +13,12 @@ use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::RunOnce;
 use crate::integrity::three_way::ChangeKind;
 use crate::release::staging::Staging;
+use crate::site::installed::Accepted;
 use crate::site::installed::Baseline;
 use crate::site::installed::Current;
 use crate::site::installed::Deviation;
 use crate::site::installed::FORMAT;
+use crate::site::installed::Found;
 use crate::site::installed::Installed;
 use crate::site::installed::Ledger;
 use crate::site::installed::LedgerEntry;
@@ -51,6 +53,7 @@ pub fn install_baseline(work: &Work) -> Result<(), StepError> {
         version: now.version.clone(),
         manifest: now.digest(),
         baseline: if now.made == Made::Observed { Baseline::Observed } else { Baseline::Release },
+        accepted: accepted(work, old.as_ref().map(|old| old.accepted.clone()).unwrap_or_default())?,
         deviations: deviations(work, old.map(|old| old.deviations).unwrap_or_default()),
         since: clock::now(),
         run: Some(work.run.id.clone()),
@@ -131,6 +134,51 @@ fn deviations(work: &Work, old: BTreeMap<SitePath, Deviation>) -> BTreeMap<SiteP
     }
     found.extend(plan.scripts.iter().map(|script| (script.path.clone(), Deviation::Done)));
     found
+}
+
+/// What was answered for before and the run left alone, and what the programs of
+/// the run made: a watch right after it has nothing to tell.
+fn accepted(
+    work: &Work,
+    old: BTreeMap<SitePath, Accepted>,
+) -> Result<BTreeMap<SitePath, Accepted>, StepError> {
+    let plan = &work.run.plan.sealed;
+    let mut found = left_alone(old, &plan.changes);
+    let programs = plan.changed_by_programs();
+    if programs.is_empty() {
+        return Ok(found);
+    }
+    let (live, volatile) = (work.scan(&mut |_, _| {})?, work.site.volatile());
+    let differing = work.planned()?.differences(&live, &volatile);
+    for path in differing.iter().filter(|path| programs.matches_bytes(path.as_bytes())) {
+        let (Ok(site_path), Some(what)) = (path.to_site_path(), Found::of(live.get(path))) else { continue };
+        let note = "made by a program of the update".into();
+        let by = format!("run {}", work.run.id);
+        found.insert(site_path, Accepted { what, note, by, at: clock::now() });
+    }
+    Ok(found)
+}
+
+fn left_alone(old: BTreeMap<SitePath, Accepted>, changes: &[Change]) -> BTreeMap<SitePath, Accepted> {
+    let touched: BTreeSet<&SitePath> =
+        changes.iter().filter(|change| change.effect().is_some()).map(|change| &change.path).collect();
+    old.into_iter().filter(|(path, _)| !touched.contains(path)).collect()
+}
+
+/// What a person accepted since the run is not forgotten when it is taken back,
+/// where the run had not touched it. `before` is what was installed until now.
+pub fn keep_accepted(work: &Work, before: Option<Current>) -> Result<(), StepError> {
+    let folder = work.site.state.installed();
+    let installed = Installed(&folder);
+    let (Some(before), Some(mut current)) = (before, installed.current()?) else { return Ok(()) };
+    let run = format!("run {}", work.run.id);
+    let mut accepted = left_alone(before.accepted, &work.run.plan.sealed.changes);
+    accepted.retain(|path, accepted| accepted.by != run && !current.accepted.contains_key(path));
+    if accepted.is_empty() {
+        return Ok(());
+    }
+    current.accepted.extend(accepted);
+    Ok(installed.save_current(&current)?)
 }
 
 fn save_ledger(work: &Work, installed: &Installed) -> Result<(), StepError> {

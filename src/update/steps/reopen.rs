@@ -8,8 +8,10 @@ use crate::base::json;
 use crate::base::step::Step;
 use crate::database;
 use crate::database::TableSum;
+use crate::site::installed::Installed;
 use crate::sys::fs;
 use crate::update::baseline::install_baseline;
+use crate::update::baseline::keep_accepted;
 use crate::update::databases;
 use crate::update::error::StepError;
 use crate::update::health;
@@ -33,7 +35,10 @@ pub fn reopen(work: &mut Work, watch: Watch) -> Result<String, StepError> {
 
 /// Closes the site again and takes the installed baseline back.
 pub fn undo(work: &mut Work) -> Result<String, StepError> {
+    // Where it cannot be read there is nothing to keep of it.
+    let before = Installed(&work.site.state.installed()).current().unwrap_or_default();
     put_back_baseline(work)?;
+    keep_accepted(work, before)?;
     Ok(String::new())
 }
 

@@ -1,0 +1,420 @@
+//! What is a finding and what is not. Pure: a manifest, the deviations that
+//! somebody answered for, and a tree; the content of files is asked for.
+
+use std::collections::BTreeMap;
+use std::iter::Peekable;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::base::digest::Sha256;
+use crate::base::escape;
+use crate::base::path::SitePath;
+use crate::base::path::TreePath;
+use crate::base::pattern::Patterns;
+use crate::base::tree::Kind as NodeKind;
+use crate::base::tree::Node;
+use crate::base::tree::Tree;
+use crate::integrity::manifest::Content;
+use crate::integrity::manifest::FileEntry;
+use crate::integrity::manifest::Manifest;
+use crate::integrity::three_way::holds;
+use crate::site::installed::Accepted;
+use crate::site::installed::Deviation;
+use crate::site::installed::Found;
+use crate::watch::content;
+use crate::watch::finding::Finding;
+use crate::watch::finding::Kind;
+use crate::watch::finding::Weight;
+use crate::watch::finding::Why;
+
+const SET_ID: u32 = 0o6000;
+const WORLD_WRITABLE: u32 = 0o002;
+const RISKY: u32 = SET_ID | WORLD_WRITABLE;
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// What is judged, and by what.
+pub struct Subject<'a> {
+    pub manifest: &'a Manifest,
+    pub tree: &'a Tree,
+    pub deviations: &'a BTreeMap<SitePath, Deviation>,
+    pub accepted: &'a BTreeMap<SitePath, Accepted>,
+    pub rules: &'a Rules,
+}
+
+/// What the profile and the settings say of paths.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Never judged.
+    pub volatile: Patterns,
+    /// The owner's: expected to be there, and to be other than in a release.
+    pub owners: Patterns,
+    /// Folders that visitors fill.
+    pub uploads: Patterns,
+    /// Files of the release that may be taken away.
+    pub optional: Patterns,
+}
+
+/// What is asked of a file's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask<'a> {
+    /// Does this code do nothing?
+    IsInert,
+    TurnsHandlersOn,
+    HoldsPhp,
+    /// Is it the text of this digest, but for the ends of its lines?
+    IsTextOf(&'a Sha256),
+}
+
+/// Who looks into a file.
+pub type Look<'a> = &'a mut dyn FnMut(&TreePath, &Node, Ask) -> bool;
+
+/// Everything that is not as it should be, in byte order of the paths.
+pub fn judge(subject: &Subject, look: Look) -> Vec<Finding> {
+    let mut judge = Judge { subject, look, findings: Vec::new() };
+    let mut nodes = subject.tree.iter().peekable();
+    for entry in &subject.manifest.files {
+        judge.unlisted_before(Some(entry.path.as_str().as_bytes()), &mut nodes);
+        let here = |(path, _): &(&TreePath, &Node)| path.as_bytes() == entry.path.as_str().as_bytes();
+        let node = nodes.next_if(here).map(|(_, node)| node);
+        judge.listed(entry, node);
+    }
+    judge.unlisted_before(None, &mut nodes);
+    judge.findings
+}
+
+struct Judge<'a, 'l> {
+    subject: &'a Subject<'a>,
+    look: Look<'l>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Judge<'a, '_> {
+    /// Judges what the manifest does not list, up to a path that it does.
+    fn unlisted_before(
+        &mut self,
+        listed: Option<&[u8]>,
+        nodes: &mut Peekable<impl Iterator<Item = (&'a TreePath, &'a Node)>>,
+    ) {
+        while let Some((path, node)) =
+            nodes.next_if(|(path, _)| listed.is_none_or(|listed| path.as_bytes() < listed))
+        {
+            self.unlisted(path, node);
+        }
+    }
+
+    fn listed(&mut self, entry: &FileEntry, node: Option<&Node>) {
+        let (rules, path) = (&self.subject.rules, &entry.path);
+        let holds = node.is_some_and(|node| holds(node, &entry.content));
+        let risks = node.map(|node| risks(node, entry.mode)).unwrap_or_default();
+        let is_fine = holds && risks.is_empty();
+        if is_fine || rules.volatile.matches(path.as_str()) || self.is_answered_for(path, node) {
+            return;
+        }
+        if rules.owners.matches(path.as_str()) {
+            if let Some(node) = node.filter(|_| !holds) {
+                self.owners(&path.into(), node);
+            }
+            return;
+        }
+        let tree_path = TreePath::from(path);
+        match node {
+            None => self.missing(entry),
+            Some(node) => {
+                if let NodeKind::Unreadable { reason } = &node.kind {
+                    return self.unreadable(&tree_path, reason);
+                }
+                let why = if holds { risks } else { self.modified(entry, &tree_path, node, risks) };
+                self.find(&tree_path, Some(node), Kind::Modified, why);
+            }
+        }
+    }
+
+    fn missing(&mut self, entry: &FileEntry) {
+        let path = &entry.path;
+        // Who ran a one-time script may clear it away.
+        let has_run = self.subject.manifest.run_once.iter().any(|script| script.path == *path);
+        if has_run || self.subject.rules.optional.matches(path.as_str()) {
+            return;
+        }
+        match below_unreadable(self.subject.tree, path) {
+            Some(reason) => self.unreadable(&path.into(), &format!("its folder cannot be read: {reason}")),
+            None => self.find(&path.into(), None, Kind::Missing, Vec::new()),
+        }
+    }
+
+    fn modified(&mut self, entry: &FileEntry, path: &TreePath, node: &Node, risks: Vec<Why>) -> Vec<Why> {
+        let subject = self.subject;
+        let mut why = risks;
+        match (&entry.content, &node.kind) {
+            (Content::File { size, sha256, .. }, NodeKind::File { size: found, .. }) => {
+                if *found == 0 && *size > 0 {
+                    why.push(Why::Emptied);
+                } else if (self.look)(path, node, Ask::IsTextOf(sha256)) {
+                    why.push(Why::LineEndings);
+                }
+            }
+            (Content::Link { .. }, NodeKind::Link { target }) | (_, NodeKind::Link { target }) => {
+                why.extend(points_out(path, target));
+                if !matches!(entry.content, Content::Link { .. }) {
+                    why.push(Why::OtherKind { found: "a link" });
+                }
+            }
+            (_, NodeKind::Folder) => why.push(Why::OtherKind { found: "a folder" }),
+            (_, NodeKind::File { .. }) => why.push(Why::OtherKind { found: "a file" }),
+            (_, NodeKind::Special(_)) => why.push(Why::Special),
+            (_, NodeKind::Unreadable { .. }) => {}
+        }
+        let was_kept = matches!(
+            subject.deviations.get(&entry.path),
+            Some(Deviation::Kept { .. } | Deviation::Deleted)
+        );
+        if was_kept || subject.accepted.contains_key(&entry.path) {
+            why.push(Why::ChangedAgain);
+        }
+        why
+    }
+
+    fn unlisted(&mut self, path: &TreePath, node: &Node) {
+        let rules = self.subject.rules;
+        if node.is_folder() || rules.volatile.matches_bytes(path.as_bytes()) {
+            return;
+        }
+        if let NodeKind::Unreadable { reason } = &node.kind {
+            return self.unreadable(path, reason);
+        }
+        let site_path = path.to_site_path().ok();
+        if site_path.as_ref().is_some_and(|path| self.is_answered_for(path, Some(node)))
+            || self.is_made_by_an_update(path, node)
+        {
+            return;
+        }
+        let is_owners = rules.owners.matches_bytes(path.as_bytes());
+        if is_owners || rules.uploads.matches_bytes(path.as_bytes()) {
+            return self.owners(path, node);
+        }
+        let mut why = self.hazards(path, node);
+        if site_path.is_some_and(|path| self.subject.accepted.contains_key(&path)) {
+            why.push(Why::ChangedAgain);
+        }
+        self.find(path, Some(node), Kind::Unexpected, why);
+    }
+
+    /// What the owner or visitors put there is nobody's business unless it is dangerous.
+    fn owners(&mut self, path: &TreePath, node: &Node) {
+        if let NodeKind::Unreadable { reason } = &node.kind {
+            return self.unreadable(path, reason);
+        }
+        let why = self.hazards(path, node);
+        if why.iter().any(|why| why.weight() == Weight::Alarm) {
+            self.find(path, Some(node), Kind::Unexpected, why);
+        }
+    }
+
+    /// What makes a path that no release has dangerous, or hard to see.
+    fn hazards(&mut self, path: &TreePath, node: &Node) -> Vec<Why> {
+        let name = path.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let in_uploads = self.subject.rules.uploads.matches_bytes(path.as_bytes());
+        let mut why = risks(node, None);
+        match &node.kind {
+            NodeKind::File { .. } if content::is_code(name) => {
+                if !(self.look)(path, node, Ask::IsInert) {
+                    why.push(if in_uploads { Why::CodeInUploads } else { Why::Code });
+                }
+            }
+            NodeKind::File { .. } if content::is_server_config(name) => {
+                let is_owners = self.subject.rules.owners.matches_bytes(path.as_bytes());
+                if (in_uploads || !is_owners) && (self.look)(path, node, Ask::TurnsHandlersOn) {
+                    why.push(Why::TurnsHandlersOn);
+                }
+            }
+            NodeKind::File { .. } if content::is_media(name) => {
+                if (self.look)(path, node, Ask::HoldsPhp) {
+                    why.push(Why::Polyglot);
+                }
+            }
+            NodeKind::Link { target } => why.extend(points_out(path, target)),
+            NodeKind::Special(_) => why.push(Why::Special),
+            _ => {}
+        }
+        if path.as_bytes().split(|byte| *byte == b'/').any(|part| part.starts_with(b".")) {
+            why.push(Why::Hidden);
+        }
+        why
+    }
+
+    /// Whether a person, or an update, answered for exactly what stands there.
+    fn is_answered_for(&self, path: &SitePath, node: Option<&Node>) -> bool {
+        let subject = self.subject;
+        if subject.accepted.get(path).is_some_and(|accepted| fits(&accepted.what, node)) {
+            return true;
+        }
+        match (subject.deviations.get(path), node) {
+            (Some(Deviation::Deleted | Deviation::Done), None) => true,
+            (Some(Deviation::Kept { sha256: Some(sha256) }), Some(node)) => {
+                node.sha256() == Some(*sha256) && risks(node, None).is_empty()
+            }
+            (Some(Deviation::Kept { sha256: None }), Some(node)) => node.sha256().is_none(),
+            _ => false,
+        }
+    }
+
+    /// A script that has run bears another name; the release's version of what
+    /// was kept stands beside it.
+    fn is_made_by_an_update(&self, path: &TreePath, node: &Node) -> bool {
+        let Ok(text) = std::str::from_utf8(path.as_bytes()) else { return false };
+        let Some(of) = text.strip_suffix(".done").or_else(|| text.strip_suffix(".new")) else { return false };
+        let Ok(of) = SitePath::parse(of) else { return false };
+        let is_script = || self.subject.manifest.run_once.iter().any(|script| script.path == of);
+        let entry = self.subject.manifest.entry(&of);
+        entry.is_some_and(|entry| holds(node, &entry.content))
+            && risks(node, None).is_empty()
+            && (text.ends_with(".new") || is_script())
+    }
+
+    fn unreadable(&mut self, path: &TreePath, reason: &str) {
+        self.find(path, None, Kind::Unreadable, vec![Why::Reason { text: reason.to_owned() }]);
+    }
+
+    fn find(&mut self, path: &TreePath, node: Option<&Node>, kind: Kind, mut why: Vec<Why>) {
+        why.sort();
+        self.findings.push(Finding {
+            path: path.clone(),
+            kind,
+            why,
+            sha256: node.and_then(Node::sha256),
+            size: node.filter(|node| node.sha256().is_some()).map(Node::size),
+            mode: node.map(|node| node.meta.mode),
+            changed: None,
+        });
+    }
+}
+
+fn fits(accepted: &Found, node: Option<&Node>) -> bool {
+    match (accepted, Found::of(node)) {
+        (Found::File { sha256, mode }, Some(Found::File { sha256: now, mode: mode_now })) => {
+            *sha256 == now && mode_now & RISKY & !mode == 0
+        }
+        (accepted, now) => now.as_ref() == Some(accepted),
+    }
+}
+
+/// What its permission bits allow that `granted` does not.
+fn risks(node: &Node, granted: Option<u32>) -> Vec<Why> {
+    let bits = match node.kind {
+        NodeKind::File { .. } => node.meta.mode & !granted.unwrap_or_default(),
+        _ => 0,
+    };
+    let set_id = (bits & SET_ID != 0).then_some(Why::SetId);
+    let writable = (bits & WORLD_WRITABLE != 0).then_some(Why::WorldWritable);
+    set_id.into_iter().chain(writable).collect()
+}
+
+/// Where a link leads that does not stay in the site.
+fn points_out(path: &TreePath, target: &[u8]) -> Option<Why> {
+    let above = path.as_bytes().iter().filter(|byte| **byte == b'/').count() as i64;
+    let mut depth = above;
+    let mut leaves = target.starts_with(b"/");
+    for part in target.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => depth -= 1,
+            _ => depth += 1,
+        }
+        leaves |= depth < 0;
+    }
+    leaves.then(|| Why::PointsOut { target: escape::bytes(target) })
+}
+
+/// Why the folder of a path cannot be read, where it cannot.
+fn below_unreadable<'t>(tree: &'t Tree, path: &SitePath) -> Option<&'t str> {
+    path.ancestors().find_map(|folder| match &tree.get(&(&folder).into())?.kind {
+        NodeKind::Unreadable { reason } => Some(reason.as_str()),
+        _ => None,
+    })
+}
+
+/// What an earlier release tells of findings: which are its own files.
+pub fn explain(findings: &mut [Finding], earlier: &Manifest) {
+    for finding in findings.iter_mut().filter(|finding| finding.kind != Kind::Missing) {
+        let Some(why) = origin(finding, earlier) else { continue };
+        let exact = matches!(why, Why::OfRelease { .. });
+        let knows = |why: &Why| match why {
+            Why::OfRelease { .. } => true,
+            Why::NamedInRelease { .. } => !exact,
+            _ => false,
+        };
+        if !finding.why.iter().any(knows) {
+            finding.why.retain(|why| !matches!(why, Why::NamedInRelease { .. }));
+            finding.why.push(why);
+        }
+    }
+}
+
+fn origin(finding: &Finding, earlier: &Manifest) -> Option<Why> {
+    let text = std::str::from_utf8(finding.path.as_bytes()).ok()?;
+    let entry = |text: &str| earlier.entry(&SitePath::parse(text).ok()?);
+    let named = entry(text);
+    // What an update put beside an edit, or a script that has run.
+    let bare = text.strip_suffix(".new").or_else(|| text.strip_suffix(".done"));
+    let exact = |entry: &FileEntry| entry.sha256().is_some() && entry.sha256() == finding.sha256;
+    let version = earlier.version.clone();
+    if named.or_else(|| entry(bare?)).is_some_and(exact) {
+        return Some(Why::OfRelease { version });
+    }
+    (named.is_some() && finding.kind == Kind::Unexpected).then_some(Why::NamedInRelease { version })
+}
+
+/// What the installed release itself says of unexpected files.
+pub fn mark_dropped(findings: &mut [Finding], manifest: &Manifest) {
+    for finding in findings.iter_mut().filter(|finding| finding.kind == Kind::Unexpected) {
+        let path = finding.path.to_site_path();
+        if path.is_ok_and(|path| manifest.deleted.contains(&path)) {
+            finding.why.push(Why::Dropped);
+        }
+    }
+}
+
+/// Notes when each was changed, by the times of the inodes.
+pub fn date<'a>(
+    findings: &mut [Finding],
+    changes: impl Iterator<Item = (&'a TreePath, (i64, u32))>,
+    now: Timestamp,
+) {
+    let places: BTreeMap<TreePath, usize> =
+        findings.iter().enumerate().map(|(at, finding)| (finding.path.clone(), at)).collect();
+    for (path, (seconds, nanos)) in changes {
+        let Some(finding) = places.get(path).and_then(|at| findings.get_mut(*at)) else { continue };
+        let Ok(changed) = Timestamp::new(seconds, nanos as i32) else { continue };
+        finding.changed = Some(changed);
+        if now.duration_since(changed) < A_DAY {
+            finding.why.push(Why::Recent);
+        }
+    }
+}
+
+/// Files whose marks say unchanged while their bytes differ: an alarm of its
+/// own, whatever else is true of them.
+pub fn add_lies(findings: &mut Vec<Finding>, lies: &[TreePath], tree: &Tree, rules: &Rules) {
+    for path in lies.iter().filter(|path| !rules.volatile.matches_bytes(path.as_bytes())) {
+        let at = findings.binary_search_by(|finding| finding.path.cmp(path));
+        let at = at.unwrap_or_else(|at| {
+            let node = tree.get(path);
+            let finding = Finding {
+                path: path.clone(),
+                kind: Kind::Modified,
+                why: Vec::new(),
+                sha256: node.and_then(Node::sha256),
+                size: node.map(Node::size),
+                mode: node.map(|node| node.meta.mode),
+                changed: None,
+            };
+            findings.insert(at, finding);
+            at
+        });
+        findings[at].why.insert(0, Why::MarksLie);
+    }
+}
+
+#[cfg(test)]
+mod tests;
