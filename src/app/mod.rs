@@ -43,3 +43,4 @@ pub mod tick_all;
 pub mod trust;
 pub mod update;
 mod vendor;
+pub mod watch;

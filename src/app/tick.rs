@@ -18,6 +18,7 @@ use crate::app::failure::Failure;
 use crate::app::prune;
 use crate::app::report::Answer;
 use crate::app::report::RunView;
+use crate::app::watch;
 use crate::base::exit::Exit;
 use crate::notify;
 use crate::schedule::due::Job;
@@ -106,15 +107,17 @@ fn work(
                 told("update", auto::go(held, &request, interrupt.clone(), listener))
             }
             Job::Prune => pruned(held, &mut view.warnings),
-            Job::Watch => plain(
-                "watch",
-                Exit::Refused,
-                "this entracte does not watch yet: take `watch` out of [schedule]",
-            ),
+            Job::Watch => watched(held, listener, &mut view.warnings),
         };
         view.jobs.push(came);
     }
     Ok(())
+}
+
+fn watched(held: &Held, listener: Listener, warnings: &mut Vec<String>) -> JobView {
+    let watched = watch::scheduled(held, listener);
+    warnings.extend(watched.warnings);
+    JobView { news: watched.news, ..plain("watch", watched.exit, &watched.told) }
 }
 
 fn pruned(held: &Held, warnings: &mut Vec<String>) -> JobView {

@@ -24,6 +24,7 @@ use crate::cli::trust::PinArgs;
 use crate::cli::trust::TrustVerb;
 use crate::cli::unattended::BlocklistVerb;
 use crate::cli::unattended::TickArgs;
+use crate::cli::watch::WatchArgs;
 use crate::cli::work::ApplyArgs;
 use crate::cli::work::ResumeArgs;
 use crate::cli::work::RollbackArgs;
@@ -179,6 +180,10 @@ pub enum Verb {
         #[command(subcommand)]
         what: ScheduleVerb,
     },
+    /// The live files against what is known to be installed (exit 7: something differs)
+    #[command(after_help = "Examples: entracte watch\n          \
+        entracte watch --accept wp-content/plugins/shop --note \"the shop, bought in May\"")]
+    Watch(WatchArgs),
     /// Hold two sites, folders, archives, manifests or databases against each other
     #[command(
         after_help = "Examples: entracte compare /var/www/blog /var/www/blog-staging --html report.html\n          \

@@ -50,6 +50,7 @@ use crate::cli::text;
 use crate::cli::trust;
 use crate::cli::unattended;
 use crate::cli::unattended::TickArgs;
+use crate::cli::watch;
 use crate::cli::work;
 
 /// The demonstration, a face of its own.
@@ -172,6 +173,7 @@ impl Session {
             Verb::RunOnce { what: RunOnceVerb::Run } => work::run_scripts(self),
             Verb::Schema { what } => schema::schema(self, &what),
             Verb::Schedule { what } => schedule::run(self, what),
+            Verb::Watch(args) => watch::watch(self, args),
             Verb::Compare(args) => compare::compare(self, args),
             Verb::Key { what } => trust::key(self, what),
             Verb::Trust { what } => trust::trust(self, &what),

@@ -19,4 +19,5 @@ mod self_update;
 pub mod text;
 pub mod trust;
 pub mod unattended;
+pub mod watch;
 pub mod work;

@@ -5,9 +5,15 @@
 //! inode and device are the same, and only when the file was older than the
 //! scan that read it by more than a clock tick: a file written in the same
 //! instant could have changed once more without a trace.
+//!
+//! What is stored is sealed with a key of the state folder ([`Key`]): a cache
+//! that somebody else wrote is not believed. And since marks can be made to lie,
+//! a watch doubts a share of them each time ([`StatCache::doubting`]): those
+//! files are read again, and where their bytes differ all the same, that is known.
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -15,21 +21,43 @@ use crate::base::digest::Md5;
 use crate::base::digest::Sha256;
 use crate::base::path::TreePath;
 use crate::base::tree::Kind;
+use crate::base::tree::Meta;
+use crate::integrity::key::Key;
 use crate::integrity::scan::Scan;
 use crate::sys::beneath::Stat;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
-const MAGIC: &[u8] = b"entracte stat cache 1\n";
+const MAGIC: &[u8] = b"entracte stat cache 2\n";
+/// Of before caches were sealed.
+const UNSEALED: &[u8] = b"entracte stat cache 1\n";
+/// The key stands beside the cache.
+const KEY: &str = "key";
 const NANOS: i128 = 1_000_000_000;
 /// Files younger than this against the scan are read again, in nanoseconds.
 const TICK: i128 = 100_000_000;
 /// The same where times have no fraction, as on some network file systems.
 const COARSE_TICK: i128 = 2 * NANOS;
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct StatCache {
     entries: HashMap<TreePath, Entry>,
+    doubt: Doubt,
+}
+
+/// Which of the files that look unchanged are read again all the same.
+#[derive(Clone, Default)]
+pub enum Doubt {
+    #[default]
+    None,
+    /// One share of so many. Who does not know the key cannot foresee which
+    /// files are in it; after as many turns each file was.
+    Share {
+        key: Key,
+        turn: u64,
+        of: u64,
+    },
+    All,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,62 +85,107 @@ impl StatCache {
                 Entry { size, mtime, ctime: *ctime, inode: meta.inode, device: meta.device, sha256, md5 };
             entry.is_older_than(started).then(|| (path.clone(), entry))
         };
-        StatCache { entries: scan.ctimes.iter().filter_map(entry).collect() }
+        StatCache { entries: scan.ctimes.iter().filter_map(entry).collect(), doubt: Doubt::None }
+    }
+
+    /// The same, with what `older` knows of paths that were left out.
+    #[must_use]
+    pub fn and_of(mut self, older: &StatCache, left_out: impl Fn(&TreePath) -> bool) -> StatCache {
+        let rest = older.entries.iter().filter(|(path, _)| left_out(path));
+        self.entries.extend(rest.map(|(path, entry)| (path.clone(), *entry)));
+        self
+    }
+
+    /// The same, believing less.
+    #[must_use]
+    pub fn doubting(self, doubt: Doubt) -> StatCache {
+        StatCache { doubt, ..self }
+    }
+
+    /// Files that were read again though their marks are as they were, and whose
+    /// bytes are not: somebody took pains to hide a change, or the disk fails.
+    pub fn lies(&self, scan: &Scan) -> Vec<TreePath> {
+        let differs = |(path, ctime): &&(TreePath, (i64, u32))| {
+            let (Some(entry), Some(node)) = (self.entries.get(path), scan.tree.get(path)) else { return false };
+            node.sha256() != Some(entry.sha256) && entry.has_marks(node.size(), &node.meta, *ctime)
+        };
+        let mut lies: Vec<TreePath> = scan.ctimes.iter().filter(differs).map(|(path, _)| path.clone()).collect();
+        lies.sort();
+        lies
     }
 
     pub fn lookup(&self, path: &TreePath, stat: &Stat) -> Option<(Sha256, Option<Md5>)> {
         let entry = self.entries.get(path)?;
-        let meta = &stat.meta;
-        let same = entry.size == stat.size
-            && entry.mtime == (meta.mtime, meta.mtime_nanos)
-            && entry.ctime == stat.ctime
-            && entry.inode == meta.inode
-            && entry.device == meta.device;
-        same.then_some((entry.sha256, entry.md5))
+        let known = entry.has_marks(stat.size, &stat.meta, stat.ctime) && !self.doubt.is_about(path);
+        known.then_some((entry.sha256, entry.md5))
     }
 
-    /// The stored cache, empty when there is none; a damaged one is thrown away
-    /// with a warning.
+    /// The stored cache, empty when there is none; one that is damaged or not
+    /// ours is thrown away with a warning.
     pub fn load(path: &Path) -> (StatCache, Option<String>) {
-        match fs::read_if_present(path) {
-            Ok(None) => (StatCache::default(), None),
-            Ok(Some(bytes)) => match StatCache::parse(&bytes) {
-                Some(cache) => (cache, None),
-                None => (
-                    StatCache::default(),
-                    Some(format!("the stat cache {} is damaged and was discarded", fs::shown(path))),
-                ),
-            },
-            Err(error) => (StatCache::default(), Some(error.to_string())),
+        let read = fs::read_if_present(path).and_then(|bytes| Ok((bytes, Key::load(&key_of(path))?)));
+        let (bytes, key) = match read {
+            Ok((Some(bytes), key)) => (bytes, key),
+            Ok((None, _)) => return (StatCache::default(), None),
+            Err(error) => return (StatCache::default(), Some(error.to_string())),
+        };
+        if bytes.starts_with(UNSEALED) {
+            return (StatCache::default(), None);
+        }
+        match key.and_then(|key| StatCache::parse(key.open(&bytes)?)) {
+            Some(cache) => (cache, None),
+            None => {
+                let shown = fs::shown(path);
+                let said = format!("the stat cache {shown} is damaged or not ours and was discarded");
+                (StatCache::default(), Some(said))
+            }
         }
     }
 
     pub fn save(&self, path: &Path) -> Result<(), IoError> {
+        let key = Key::load_or_make(&key_of(path))?;
         let mut bytes = MAGIC.to_vec();
         for (path, entry) in &self.entries {
             entry.write(path, &mut bytes);
         }
-        let digest = Sha256::of(&bytes);
-        bytes.extend_from_slice(digest.as_bytes());
-        fs::write_durable(path, &bytes)
+        fs::write_durable(path, &key.seal(bytes))
     }
 
-    fn parse(bytes: &[u8]) -> Option<StatCache> {
-        let (body, digest) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
-        if Sha256::of(body).as_bytes() != digest {
-            return None;
-        }
+    fn parse(body: &[u8]) -> Option<StatCache> {
         let mut rest = body.strip_prefix(MAGIC)?;
         let mut entries = HashMap::new();
         while !rest.is_empty() {
             let (path, entry) = Entry::read(&mut rest)?;
             entries.insert(path, entry);
         }
-        Some(StatCache { entries })
+        Some(StatCache { entries, doubt: Doubt::None })
+    }
+}
+
+/// Where the key of a cache stands.
+pub fn key_of(cache: &Path) -> PathBuf {
+    cache.with_file_name(KEY)
+}
+
+impl Doubt {
+    fn is_about(&self, path: &TreePath) -> bool {
+        match self {
+            Doubt::None => false,
+            Doubt::Share { key, turn, of } => key.place(path.as_bytes(), *of) == turn % (*of).max(1),
+            Doubt::All => true,
+        }
     }
 }
 
 impl Entry {
+    fn has_marks(&self, size: u64, meta: &Meta, ctime: (i64, u32)) -> bool {
+        self.size == size
+            && self.mtime == (meta.mtime, meta.mtime_nanos)
+            && self.ctime == ctime
+            && self.inode == meta.inode
+            && self.device == meta.device
+    }
+
     fn is_older_than(&self, started: i128) -> bool {
         let tick = if self.ctime.1 == 0 && self.mtime.1 == 0 { COARSE_TICK } else { TICK };
         let latest = self.mtime.max(self.ctime);
@@ -177,16 +250,17 @@ mod tests {
         };
         let bare = Entry { md5: None, ..entry };
         let entries = [(TreePath::from_bytes(b"a/b\xff"), entry), (TreePath::from_bytes(b"c"), bare)];
-        StatCache { entries: entries.into_iter().collect() }
+        StatCache { entries: entries.into_iter().collect(), doubt: Doubt::None }
     }
 
     #[test]
     fn what_is_saved_is_loaded() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cache");
-        assert_eq!(StatCache::load(&path), (StatCache::default(), None));
+        assert!(StatCache::load(&path).0.entries.is_empty() && StatCache::load(&path).1.is_none());
         cache().save(&path).unwrap();
-        assert_eq!(StatCache::load(&path), (cache(), None));
+        let (loaded, warning) = StatCache::load(&path);
+        assert_eq!((loaded.entries, warning), (cache().entries, None));
     }
 
     #[test]
@@ -200,9 +274,97 @@ mod tests {
             flipped[at] ^= 1;
             std::fs::write(&path, flipped).unwrap();
             let (loaded, warning) = StatCache::load(&path);
-            assert!(loaded.entries.is_empty() && warning.is_some(), "flipped byte {at}");
+            assert!(loaded.entries.is_empty(), "flipped byte {at}");
+            assert!(warning.is_some() || at == UNSEALED.len() - 2, "flipped byte {at}");
         }
         std::fs::write(&path, &whole[..10]).unwrap();
         assert!(StatCache::load(&path).1.is_some());
+    }
+
+    #[test]
+    fn a_cache_that_another_wrote_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (folder.path().join("ours/stat"), folder.path().join("theirs/stat"));
+        for path in [&ours, &theirs] {
+            std::fs::create_dir(path.parent().unwrap()).unwrap();
+            cache().save(path).unwrap();
+        }
+        std::fs::copy(&theirs, &ours).unwrap();
+        let (loaded, warning) = StatCache::load(&ours);
+        assert!(loaded.entries.is_empty() && warning.unwrap().contains("not ours"));
+        cache().save(&ours).unwrap();
+        std::fs::remove_file(key_of(&ours)).unwrap();
+        assert!(StatCache::load(&ours).0.entries.is_empty(), "without its key");
+    }
+
+    /// A folder of old files, its scan, and what is known of it afterwards.
+    fn known(count: u32) -> (tempfile::TempDir, Scan, StatCache) {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..count {
+            std::fs::write(folder.path().join(format!("{number}")), format!("file {number}")).unwrap();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        let scanned = scanned(folder.path(), None);
+        let cache = StatCache::of(&scanned, scanned.started);
+        (folder, scanned, cache)
+    }
+
+    fn scanned(folder: &Path, cache: Option<&StatCache>) -> Scan {
+        let nothing = crate::base::pattern::Patterns::default();
+        let algorithms = crate::base::digest::Algorithms::Sha256;
+        let options = crate::integrity::scan::Options { algorithms, skip: &nothing, cache };
+        let root = crate::sys::beneath::Root::open(folder).unwrap();
+        crate::integrity::scan::scan(&root, &options, &mut |_, _| {}).unwrap()
+    }
+
+    #[test]
+    fn each_file_is_read_once_in_as_many_turns_as_there_are_shares() {
+        let (folder, _, cache) = known(60);
+        let key = Key::load_or_make(&folder.path().join(".key")).unwrap();
+        std::fs::remove_file(folder.path().join(".key")).unwrap();
+        let read = |doubt: Doubt| {
+            let cache = cache.clone().doubting(doubt);
+            let scan = scanned(folder.path(), Some(&cache));
+            assert_eq!(cache.lies(&scan), []);
+            scan.rehashed
+        };
+        let turns: Vec<u64> =
+            (5..9).map(|turn| read(Doubt::Share { key: key.clone(), turn, of: 4 })).collect();
+        assert_eq!(turns.iter().sum::<u64>(), 60, "{turns:?}");
+        assert!(turns.iter().all(|read| *read > 0), "{turns:?}");
+        assert_eq!((read(Doubt::All), read(Doubt::None)), (60, 0));
+    }
+
+    #[test]
+    fn bytes_that_differ_under_marks_that_do_not_are_a_lie() {
+        let (folder, mut scan, _) = known(3);
+        // As if another had been read: the marks of the files are true, one digest is not.
+        let path = TreePath::from_bytes(b"1");
+        if let Some(Kind::File { sha256, .. }) = scan.tree.get_mut(&path).map(|node| &mut node.kind) {
+            *sha256 = Sha256::of(b"what stood there before");
+        }
+        let cache = StatCache::of(&scan, scan.started);
+        let now = scanned(folder.path(), Some(&cache));
+        assert_eq!(now.tree[&path].sha256(), Some(Sha256::of(b"what stood there before")), "believed");
+        let cache = cache.doubting(Doubt::All);
+        let now = scanned(folder.path(), Some(&cache));
+        assert_eq!(cache.lies(&now), [path.clone()]);
+        // An honest change is none.
+        std::fs::write(folder.path().join("1"), "file x").unwrap();
+        assert_eq!(cache.lies(&scanned(folder.path(), Some(&cache))), []);
+    }
+
+    #[test]
+    fn a_time_that_was_put_back_hides_nothing() {
+        let (folder, _, cache) = known(2);
+        let path = folder.path().join("0");
+        let before = std::fs::metadata(&path).unwrap();
+        std::fs::write(&path, "FILE 0").unwrap();
+        let then = filetime::FileTime::from_last_modification_time(&before);
+        filetime::set_file_mtime(&path, then).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), before.modified().unwrap());
+        let now = scanned(folder.path(), Some(&cache));
+        assert_eq!(now.rehashed, 1);
+        assert_eq!(now.tree[&TreePath::from_bytes(b"0")].sha256(), Some(Sha256::of(b"FILE 0")));
     }
 }

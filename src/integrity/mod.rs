@@ -3,6 +3,7 @@
 
 pub mod cache;
 pub mod list;
+pub mod key;
 pub mod manifest;
 pub mod pair;
 mod progress;

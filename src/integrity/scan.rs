@@ -123,6 +123,28 @@ fn work_through<'a>(
     })
 }
 
+impl Scan {
+    /// When the inode of each file last changed: seconds since 1970, and nanoseconds.
+    pub fn changes(&self) -> impl Iterator<Item = (&TreePath, (i64, u32))> {
+        self.ctimes.iter().map(|(path, ctime)| (path, *ctime))
+    }
+}
+
+/// What stands at one path now, its content read; `None` when nothing does.
+pub fn look(root: &Root, path: &TreePath, algorithms: Algorithms) -> Result<Option<Node>, IoError> {
+    let Some(stat) = root.stat(path)? else { return Ok(None) };
+    let kind = match stat.kind {
+        StatKind::Folder => Kind::Folder,
+        StatKind::Special(special) => Kind::Special(special),
+        StatKind::Link => Kind::Link { target: root.read_link(path)? },
+        StatKind::File => {
+            let read = read_whole(root, path, algorithms, &AtomicU64::new(0));
+            read.map_err(|source| IoError::new("read", root.full(path), source))?.0
+        }
+    };
+    Ok(Some(Node { kind, meta: stat.meta }))
+}
+
 /// One entry with the time its inode last changed.
 type Found = (TreePath, Node, (i64, u32));
 

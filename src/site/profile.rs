@@ -66,6 +66,9 @@ pub struct Profile {
     /// Caches, logs, sessions: never judged.
     #[serde(default)]
     pub volatile: Patterns,
+    /// Files of its releases that owners take away, as their manuals advise.
+    #[serde(default)]
+    pub optional: Patterns,
     /// Folders that visitors fill.
     #[serde(default)]
     pub uploads: Patterns,

@@ -186,6 +186,11 @@ impl State {
         self.folder.join("schedule.json")
     }
 
+    /// What the watch found.
+    pub fn watch(&self) -> PathBuf {
+        self.folder.join("watch")
+    }
+
     /// What was free on the disk when.
     pub fn space(&self) -> PathBuf {
         self.folder.join("space.json")

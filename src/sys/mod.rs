@@ -15,6 +15,7 @@ pub mod family;
 pub mod fault;
 pub mod fs;
 pub mod guard;
+pub mod inotify;
 pub mod lock;
 pub mod process;
 pub mod random;

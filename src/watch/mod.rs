@@ -3,7 +3,9 @@
 
 pub mod content;
 pub mod finding;
+pub mod html;
 pub mod judge;
+pub mod memory;
 
 pub use self::finding::Finding;
 pub use self::finding::Kind;

@@ -125,6 +125,7 @@ impl Bed {
             manifest: manifest.digest(),
             baseline: Baseline::Release,
             deviations: BTreeMap::new(),
+            accepted: BTreeMap::new(),
             since: "2026-11-01T00:00:00Z".parse().unwrap(),
             run: None,
         };

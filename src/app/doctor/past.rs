@@ -19,6 +19,7 @@ use crate::update::run::RunFolder;
 use crate::update::standing::End;
 use crate::update::standing::Halt;
 use crate::update::standing::Standing;
+use crate::watch::memory::Memory;
 
 /// After so many days without an update somebody should look.
 const LONG_DAYS: i64 = 180;
@@ -179,8 +180,7 @@ fn last_update(patient: &Patient) -> Check {
 
 fn last_watch(patient: &Patient) -> Check {
     const NAME: &str = "last-watch";
-    let is_watch = |event: &str| event.starts_with("watch");
-    match history::last(&patient.site.state.history(), is_watch) {
+    match Memory::load(&patient.site.state.watch()).map(|memory| memory.at) {
         Ok(Some(at)) => Check::ok(NAME, format!("{} days ago", days(at, patient.now))),
         Ok(None) => Check::ok(NAME, "unknown: the site was not watched yet"),
         Err(error) => failed(NAME, &error, "make it readable"),

@@ -45,7 +45,7 @@ pub struct PruneView {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct RemovedView {
-    /// `run`, `backup set`, `logs`, `edit`, `leftover`, `staged content`, `downloads`, `copy`, `runner files`.
+    /// `run`, `backup set`, `logs`, `edit`, `leftover`, `staged content`, `downloads`, `copy`, `runner files`, `findings`.
     pub what: String,
     pub path: String,
     pub bytes: u64,
@@ -78,6 +78,7 @@ fn prune_by(held: &Held, manner: Manner) -> PruneView {
     staging::downloads(held, clock::now(), &mut broom);
     staging::scratch(held, clock::now(), &mut broom);
     staging::runner_files(held, clock::now(), &mut broom);
+    staging::found(held, clock::now(), &mut broom);
     if manner == Manner::Real {
         space::remember(&held.site.state, clock::now());
     }

@@ -114,6 +114,22 @@ pub fn runner_files(held: &Held, now: Timestamp, broom: &mut Broom) {
     remove_all("runner files", &folder, old, &format!("older than {days} days"), broom);
 }
 
+/// What old watches found, in full; the log of the site names it for ever.
+pub fn found(held: &Held, now: Timestamp, broom: &mut Broom) {
+    let folder = held.site.state.watch();
+    if !fs::is_real_folder(&folder) {
+        return;
+    }
+    let days = held.site.settings.retention.days;
+    let name = |path: &Path| path.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
+    let mut old = broom.seen(fs::list(&folder));
+    old.retain(|path| name(path).starts_with("found-") && fs::is_file(path));
+    // The newest stays: it says what the site is like.
+    old.pop();
+    old.retain(|path| is_old(path, now, days).unwrap_or(false));
+    remove_all("findings", &folder, old, &format!("older than {days} days"), broom);
+}
+
 fn remove_all(what: &str, folder: &Path, files: Vec<PathBuf>, why: &str, broom: &mut Broom) {
     if files.is_empty() {
         return;

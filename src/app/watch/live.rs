@@ -1,0 +1,329 @@
+//! One look at the live tree, at a moment when no run is open. Nobody is locked
+//! out meanwhile: where an update came in between, the look counts for nothing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::app::apply::not_over;
+use crate::app::desk::Listener;
+use crate::app::failure::Failure;
+use crate::app::watch::Against;
+use crate::app::watch::Request;
+use crate::app::watch::inspect::Inspector;
+use crate::base::digest::Algorithms;
+use crate::base::digest::Sha256;
+use crate::base::exit::Exit;
+use crate::base::path::SitePath;
+use crate::base::path::TreePath;
+use crate::base::tree::Tree;
+use crate::integrity::cache::Doubt;
+use crate::integrity::cache::StatCache;
+use crate::integrity::cache::key_of;
+use crate::integrity::key::Key;
+use crate::integrity::manifest::Manifest;
+use crate::integrity::scan;
+use crate::integrity::scan::Scan;
+use crate::site::Site;
+use crate::site::gate::Gate;
+use crate::site::installed::Accepted;
+use crate::site::installed::Deviation;
+use crate::site::installed::Installed;
+use crate::sys::beneath::Root;
+use crate::sys::clock;
+use crate::sys::disk;
+use crate::sys::fs;
+use crate::sys::lock;
+use crate::update::run;
+use crate::update::run::open_run;
+use crate::watch::finding::Finding;
+use crate::watch::finding::Kind;
+use crate::watch::judge;
+use crate::watch::judge::Rules;
+use crate::watch::judge::Subject;
+use crate::watch::memory::Memory;
+
+/// Of the files that look unchanged, one in so many is read again each time.
+pub const SHARES: u64 = 32;
+/// How often a look is begun anew because an update came in between.
+const TRIES: u32 = 3;
+/// How often a finding is looked at again before it counts.
+const SECOND_LOOKS: u32 = 2;
+
+/// How closely is looked.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    pub paranoid: bool,
+    pub manifest: Option<PathBuf>,
+    /// Which share of the files is read again.
+    pub turn: u64,
+}
+
+impl Manner {
+    pub fn of(request: &Request, memory: &Memory) -> Manner {
+        Manner { paranoid: request.paranoid, manifest: request.manifest.clone(), turn: memory.turns }
+    }
+}
+
+/// What one look saw.
+pub struct Looked {
+    pub findings: Vec<Finding>,
+    pub against: Against,
+    pub checked: u64,
+    pub bytes: u64,
+    pub rehashed: u64,
+    pub notes: Vec<String>,
+    /// The tree that was judged, without what is volatile.
+    pub tree: Tree,
+    pub moment: Moment,
+}
+
+/// What must be the same before and after: no run came in between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    last_run: Option<String>,
+    installed: Sha256,
+}
+
+impl Moment {
+    /// Now; an open run is told, not judged.
+    pub fn now(site: &Site) -> Result<Moment, Failure> {
+        let runs = site.state.runs();
+        if let Some((id, _)) = open_run(&runs)? {
+            return Err(match lock::holder(&site.state.lock())? {
+                Some(_) => Failure::new(
+                    Exit::Locked,
+                    format!("run {id} is under way: what it changes is no finding"),
+                )
+                .hint("watch again when it is over; `entracte attach` follows it"),
+                None => not_over(&id),
+            });
+        }
+        let installed = fs::read(&site.state.installed().join("current.json"));
+        Ok(Moment {
+            last_run: run::list(&runs)?.pop(),
+            installed: installed.map(|bytes| Sha256::of(&bytes)).unwrap_or_else(|_| Sha256::of(b"")),
+        })
+    }
+}
+
+/// What the tree is held against.
+struct Baseline {
+    against: Against,
+    manifest: Manifest,
+    deviations: BTreeMap<SitePath, Deviation>,
+    accepted: BTreeMap<SitePath, Accepted>,
+    /// Manifests of releases that were installed before.
+    earlier: Vec<PathBuf>,
+}
+
+impl Baseline {
+    fn of(site: &Site, manner: &Manner) -> Result<Baseline, Failure> {
+        let folder = site.state.installed();
+        let installed = Installed(&folder);
+        if let Some(path) = &manner.manifest {
+            let manifest = named(path)?;
+            let current = installed.current()?;
+            let earlier = current.as_ref().map(|current| installed.earlier(current)).transpose()?;
+            return Ok(Baseline {
+                against: Against { version: manifest.version.clone(), baseline: "manifest", accepted: 0 },
+                manifest,
+                deviations: BTreeMap::new(),
+                accepted: BTreeMap::new(),
+                earlier: earlier.unwrap_or_default(),
+            });
+        }
+        let (current, manifest) = installed.load()?;
+        let earlier = installed.earlier(&current)?;
+        let answered = current.deviations.len() + current.accepted.len();
+        Ok(Baseline {
+            against: Against {
+                version: current.version,
+                baseline: current.baseline.name(),
+                accepted: answered as u64,
+            },
+            manifest,
+            deviations: current.deviations,
+            accepted: current.accepted,
+            earlier,
+        })
+    }
+}
+
+fn named(path: &std::path::Path) -> Result<Manifest, Failure> {
+    if !fs::is_file(path) {
+        return Err(Failure::new(Exit::Refused, format!("there is no file {}", fs::shown(path))));
+    }
+    Ok(Manifest::parse(&fs::read(path)?)?)
+}
+
+/// What differs now.
+pub fn look(site: &Site, manner: &Manner, listener: Listener) -> Result<Looked, Failure> {
+    for _ in 0..TRIES {
+        let moment = Moment::now(site)?;
+        let looked = look_once(site, manner, &moment, listener)?;
+        if Moment::now(site)? == moment {
+            return Ok(looked);
+        }
+    }
+    Err(Failure::new(Exit::Locked, "updates went on while the files were read: nothing was judged")
+        .hint("watch again when they are over"))
+}
+
+fn look_once(
+    site: &Site,
+    manner: &Manner,
+    moment: &Moment,
+    listener: Listener,
+) -> Result<Looked, Failure> {
+    let (gate, mut notes) = (site.gate()?, Vec::new());
+    let rules = rules(site);
+    let (mut scan, lies) = scanned(site, manner, &rules, &mut notes, listener)?;
+    as_if_open(&gate, &mut scan.tree)?;
+    let baseline = Baseline::of(site, manner)?;
+    let root = site.tree()?;
+    let mut inspector = Inspector::open(&root, &site.state);
+    let mut findings = settled(&root, &baseline, &rules, &mut scan.tree, &mut inspector);
+    inspector.keep(&scan.tree);
+    judge::add_lies(&mut findings, &lies, &scan.tree, &rules);
+    judge::mark_dropped(&mut findings, &baseline.manifest);
+    explain(&mut findings, &baseline, &mut notes);
+    judge::date(&mut findings, scan.changes(), clock::now());
+    findings.iter_mut().for_each(|finding| finding.why.sort());
+    Ok(Looked {
+        findings,
+        against: baseline.against,
+        checked: scan.checked,
+        bytes: scan.bytes,
+        rehashed: scan.rehashed,
+        notes,
+        tree: scan.tree,
+        moment: moment.clone(),
+    })
+}
+
+pub fn rules(site: &Site) -> Rules {
+    Rules {
+        volatile: site.volatile(),
+        owners: site.keep(),
+        uploads: site.profile.uploads.clone(),
+        optional: site.profile.optional.clone(),
+    }
+}
+
+/// Reads what is not volatile; with it, the files whose marks lie.
+fn scanned(
+    site: &Site,
+    manner: &Manner,
+    rules: &Rules,
+    notes: &mut Vec<String>,
+    listener: Listener,
+) -> Result<(Scan, Vec<TreePath>), Failure> {
+    let path = site.state.cache();
+    let (cache, warning) = StatCache::load(&path);
+    notes.extend(warning);
+    let cache = cache.doubting(doubt(manner, &path)?);
+    let options =
+        scan::Options { algorithms: Algorithms::Sha256, skip: &rules.volatile, cache: Some(&cache) };
+    let began = disk::file_time(site.state.folder());
+    let scan = scan::scan(&site.tree()?, &options, &mut |step, event| listener(None, step, event))?;
+    let lies = cache.lies(&scan);
+    let is_news = !lies.is_empty() || scan.rehashed > scan.checked / SHARES * 2 + 16;
+    // A cache that cannot be written only costs time.
+    if let Some(began) = began.ok().filter(|_| is_news) {
+        let left_out = |path: &TreePath| rules.volatile.matches_bytes(path.as_bytes());
+        let _ = StatCache::of(&scan, began).and_of(&cache, left_out).save(&path);
+    }
+    Ok((scan, lies))
+}
+
+fn doubt(manner: &Manner, cache: &std::path::Path) -> Result<Doubt, Failure> {
+    Ok(match manner.paranoid {
+        true => Doubt::All,
+        false => Doubt::Share { key: Key::load_or_make(&key_of(cache))?, turn: manner.turn, of: SHARES },
+    })
+}
+
+/// The tree without what is the gate's, and with what the gate holds in its place.
+fn as_if_open(gate: &Gate, tree: &mut Tree) -> Result<(), Failure> {
+    for path in gate.paths_in_site()? {
+        tree.remove(&(&path).into());
+    }
+    if let Some(held) = gate.held()? {
+        let path = TreePath::from(&held.path);
+        tree.remove(&path);
+        if let (Some(folder), Some(name)) = (held.stands_at.parent(), held.stands_at.file_name()) {
+            if fs::is_folder(folder) {
+                let node = scan::look(&Root::open(folder)?, &TreePath::root().child(name), Algorithms::Sha256)?;
+                tree.extend(node.map(|node| (path, node)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Judges, and looks again at what it finds: a file may have been written, moved
+/// or taken away just while its folder was read.
+fn settled(
+    root: &Root,
+    baseline: &Baseline,
+    rules: &Rules,
+    tree: &mut Tree,
+    inspector: &mut Inspector,
+) -> Vec<Finding> {
+    let mut found = judged(baseline, rules, tree, inspector);
+    for _ in 0..SECOND_LOOKS {
+        let changed: Vec<_> = found.iter().filter(|finding| renew(root, finding, tree)).collect();
+        if changed.is_empty() {
+            break;
+        }
+        found = judged(baseline, rules, tree, inspector);
+    }
+    found
+}
+
+fn judged(baseline: &Baseline, rules: &Rules, tree: &Tree, inspector: &mut Inspector) -> Vec<Finding> {
+    let subject = Subject {
+        manifest: &baseline.manifest,
+        tree,
+        deviations: &baseline.deviations,
+        accepted: &baseline.accepted,
+        rules,
+    };
+    judge::judge(&subject, &mut |path, node, ask| inspector.answer(path, node, ask))
+}
+
+/// Looks at a path once more; whether something else stands there now.
+fn renew(root: &Root, finding: &Finding, tree: &mut Tree) -> bool {
+    let path = &finding.path;
+    let known = tree.get(path);
+    if finding.kind != Kind::Unreadable {
+        match (root.stat(path), known) {
+            (Ok(None), None) | (Err(_), _) => return false,
+            (Ok(Some(stat)), Some(node)) if stat.meta == node.meta => return false,
+            _ => {}
+        }
+    }
+    match scan::look(root, path, Algorithms::Sha256) {
+        Ok(Some(node)) if known == Some(&node) => false,
+        Ok(Some(node)) => {
+            tree.insert(path.clone(), node);
+            true
+        }
+        Ok(None) => tree.remove(path).is_some(),
+        Err(_) => false,
+    }
+}
+
+/// Says of findings from which earlier release they are; one manifest after the
+/// other, since all at once would take much memory.
+fn explain(findings: &mut [Finding], baseline: &Baseline, notes: &mut Vec<String>) {
+    if findings.iter().all(|finding| finding.kind == Kind::Missing) {
+        return;
+    }
+    for path in &baseline.earlier {
+        match fs::read(path).ok().and_then(|bytes| Manifest::parse(&bytes).ok()) {
+            Some(manifest) => judge::explain(findings, &manifest),
+            None => notes.push(format!("the manifest {} of an earlier release cannot be read", fs::shown(path))),
+        }
+    }
+}

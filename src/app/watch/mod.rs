@@ -1,0 +1,177 @@
+//! `watch`: the live tree against what is known to be installed. It looks
+//! without a lock, and takes one for the moment in which it remembers.
+
+mod accept;
+mod follow;
+mod inspect;
+mod live;
+mod record;
+mod scheduled;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::app::desk::Listener;
+use crate::app::desk::Place;
+use crate::app::failure::Failure;
+use crate::app::report::Answer;
+use crate::base::exit::Exit;
+use crate::site::Site;
+use crate::sys::clock;
+use crate::sys::fs;
+use crate::watch::html;
+use crate::watch::memory::Memory;
+pub use crate::watch::Finding;
+pub use crate::watch::Kind;
+pub use crate::watch::memory::News;
+
+use live::Looked;
+
+pub use follow::Seen;
+pub use follow::follow;
+pub(super) use scheduled::scheduled;
+
+/// What `watch` is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Every file is read, whatever is remembered of it.
+    pub paranoid: bool,
+    /// Instead of what is installed.
+    pub manifest: Option<PathBuf>,
+    /// Paths whose findings are accepted, and why.
+    pub accept: Vec<String>,
+    pub note: Option<String>,
+    pub html: Option<PathBuf>,
+}
+
+/// What differs.
+#[derive(Clone, Debug, Serialize)]
+pub struct WatchView {
+    pub modified: Vec<String>,
+    pub missing: Vec<String>,
+    pub unexpected: Vec<String>,
+    pub unreadable: Vec<String>,
+    pub checked: u64,
+    pub bytes: u64,
+    pub rehashed: u64,
+    /// Each finding in full.
+    pub details: Vec<Detail>,
+    pub against: Against,
+    /// `None` where a manifest was named: nothing is remembered of that.
+    pub news: Option<News>,
+    /// What was accepted just now.
+    pub accepted: Vec<String>,
+    pub notes: Vec<String>,
+    #[serde(skip)]
+    pub html: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Detail {
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// Somebody has to look at it first.
+    pub alarm: bool,
+    /// When a watch found it like this for the first time.
+    pub since: Option<Timestamp>,
+}
+
+/// What the tree was held against.
+#[derive(Clone, Debug, Serialize)]
+pub struct Against {
+    pub version: String,
+    /// `release`, `list`, `observed`, or `manifest` where one was named.
+    pub baseline: &'static str,
+    /// Paths that are other than that, with somebody's word for it.
+    pub accepted: u64,
+}
+
+pub fn watch(place: &Place, request: &Request, listener: Listener) -> Result<Answer<WatchView>, Failure> {
+    if !request.accept.is_empty() {
+        return accept::accept(place, request, listener);
+    }
+    let site = place.open()?;
+    let memory = Memory::load(&site.state.watch())?;
+    let looked = live::look(&site, &live::Manner::of(request, &memory), listener)?;
+    let mut notes = looked.notes.clone();
+    let news = match &request.manifest {
+        Some(_) => None,
+        None => {
+            notes.extend(record::try_record(&site, &looked)?);
+            Some(memory.news(&looked.findings))
+        }
+    };
+    answer(&site, &memory, looked, Extra { news, notes, accepted: Vec::new(), html: request.html.clone() })
+}
+
+/// What is told besides the findings.
+struct Extra {
+    news: Option<News>,
+    notes: Vec<String>,
+    accepted: Vec<String>,
+    html: Option<PathBuf>,
+}
+
+fn answer(
+    site: &Site,
+    memory: &Memory,
+    looked: Looked,
+    extra: Extra,
+) -> Result<Answer<WatchView>, Failure> {
+    let exit = if looked.findings.is_empty() { Exit::Done } else { Exit::Differs };
+    if let Some(path) = &extra.html {
+        write_report(path, site, &looked, &extra)?;
+    }
+    let paths = |kind: Kind| {
+        looked.findings.iter().filter(|finding| finding.kind == kind).map(|one| one.path.to_string()).collect()
+    };
+    let now = clock::now();
+    let since = |finding: &Finding| {
+        let known = memory.findings.get(&finding.path.to_string());
+        known.filter(|known| known.mark == finding.mark()).map_or(now, |known| known.since)
+    };
+    let is_remembered = extra.news.is_some();
+    let view = WatchView {
+        modified: paths(Kind::Modified),
+        missing: paths(Kind::Missing),
+        unexpected: paths(Kind::Unexpected),
+        unreadable: paths(Kind::Unreadable),
+        checked: looked.checked,
+        bytes: looked.bytes,
+        rehashed: looked.rehashed,
+        against: looked.against.clone(),
+        details: looked
+            .findings
+            .into_iter()
+            .map(|finding| Detail {
+                alarm: finding.is_alarm(),
+                since: is_remembered.then(|| since(&finding)),
+                finding,
+            })
+            .collect(),
+        news: extra.news,
+        accepted: extra.accepted,
+        notes: extra.notes,
+        html: extra.html,
+    };
+    Ok(Answer::ending(exit, view))
+}
+
+fn write_report(path: &std::path::Path, site: &Site, looked: &Looked, extra: &Extra) -> Result<(), Failure> {
+    let nothing = News::default();
+    let report = html::Report {
+        site: &fs::shown(&site.root),
+        version: &looked.against.version,
+        made: &clock::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        checked: looked.checked,
+        alarms: looked.findings.iter().filter(|finding| finding.is_alarm()).collect(),
+        findings: &looked.findings,
+        news: extra.news.as_ref().unwrap_or(&nothing),
+        notes: &extra.notes,
+    };
+    let page = html::page(&report)
+        .map_err(|error| Failure::new(Exit::Failed, format!("failed to write the report: {error}")))?;
+    Ok(fs::write_durable_with(path, page.as_bytes(), 0o600)?)
+}
