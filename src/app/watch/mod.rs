@@ -25,6 +25,7 @@ use crate::watch::html;
 use crate::watch::memory::Memory;
 pub use crate::watch::Finding;
 pub use crate::watch::Kind;
+pub use crate::watch::Why;
 pub use crate::watch::memory::News;
 
 use live::Looked;

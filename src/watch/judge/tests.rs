@@ -1,1 +1,240 @@
+use super::*;
+use crate::base::tree::Meta;
+use crate::base::tree::Special;
+use crate::integrity::manifest::Extent;
+use crate::integrity::manifest::Made;
+use crate::integrity::manifest::RunOnce;
 
+fn path(text: &str) -> SitePath {
+    SitePath::parse(text).unwrap()
+}
+
+fn release(files: &[(&str, &str)]) -> Manifest {
+    let entry = |(name, text): &(&str, &str)| {
+        let content = match text.strip_prefix("-> ") {
+            Some(target) => Content::Link { target: target.into() },
+            None => Content::File { size: text.len() as u64, sha256: Sha256::of(text.as_bytes()), md5: None },
+        };
+        FileEntry { path: path(name), content, mode: Some(0o644) }
+    };
+    let mut files: Vec<FileEntry> = files.iter().map(entry).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Manifest {
+        product: "p".into(),
+        version: "1".into(),
+        time: Timestamp::UNIX_EPOCH,
+        extent: Extent::Complete,
+        made: Made::Built,
+        from: Vec::new(),
+        files,
+        deleted: vec![path("dropped")],
+        schema: Vec::new(),
+        tables: Vec::new(),
+        run_once: vec![RunOnce { path: path("once.sh"), repeatable: true, changes: Patterns::default() }],
+        extensions: Vec::new(),
+    }
+}
+
+fn node(text: &str, mode: u32) -> Node {
+    let kind = match text {
+        "folder" => NodeKind::Folder,
+        "fifo" => NodeKind::Special(Special::Fifo),
+        "unreadable" => NodeKind::Unreadable { reason: "no".into() },
+        text => match text.strip_prefix("-> ") {
+            Some(target) => NodeKind::Link { target: target.into() },
+            None => NodeKind::File { size: text.len() as u64, sha256: Sha256::of(text.as_bytes()), md5: None },
+        },
+    };
+    Node { kind, meta: Meta { mode, ..Meta::default() } }
+}
+
+fn tree(nodes: &[(&str, &str, u32)]) -> Tree {
+    let node = |(path, text, mode): &(&str, &str, u32)| (TreePath::from_bytes(path.as_bytes()), node(text, *mode));
+    nodes.iter().map(node).collect()
+}
+
+fn rules() -> Rules {
+    let patterns = |words: &[&str]| Patterns::new(words.iter().copied()).unwrap();
+    Rules {
+        volatile: patterns(&["tmp"]),
+        owners: patterns(&["config.php", "up"]),
+        uploads: patterns(&["up"]),
+        optional: patterns(&["readme.html"]),
+    }
+}
+
+/// `kind path: codes` of what is found; content is answered by a fixed rule.
+fn found(
+    manifest: &Manifest,
+    nodes: &[(&str, &str, u32)],
+    deviations: &[(&str, Deviation)],
+    accepted: &[(&str, Found)],
+) -> Vec<String> {
+    let accept = |(name, what): &(&str, Found)| {
+        let accepted =
+            Accepted { what: what.clone(), note: "n".into(), by: "b".into(), at: Timestamp::UNIX_EPOCH };
+        (path(name), accepted)
+    };
+    let tree = tree(nodes);
+    let subject = Subject {
+        manifest,
+        tree: &tree,
+        deviations: &deviations.iter().map(|(name, deviation)| (path(name), deviation.clone())).collect(),
+        accepted: &accepted.iter().map(accept).collect(),
+        rules: &rules(),
+    };
+    let look = &mut |path: &TreePath, _: &Node, ask: Ask| match ask {
+        Ask::IsInert => path.to_string().contains("inert"),
+        Ask::TurnsHandlersOn | Ask::HoldsPhp => path.to_string().contains("evil"),
+        Ask::IsTextOf(_) => path.to_string().contains("ends"),
+    };
+    judge(&subject, look).iter().map(told).collect()
+}
+
+fn told(finding: &Finding) -> String {
+    let codes: Vec<&str> = finding.why.iter().map(Why::code).collect();
+    format!("{} {}: {}", finding.kind.name(), finding.path, codes.join(" ")).trim_end_matches([':', ' ']).to_owned()
+}
+
+#[test]
+fn one_path_at_a_time() {
+    let manifest = release(&[("a", "one"), ("config.php", "sample"), ("l", "-> a"), ("readme.html", "r"), ("tmp/x", "t"), ("once.sh", "o")]);
+    let whole = [("a", "one", 0o644), ("config.php", "mine", 0o600), ("l", "-> a", 0o777), ("once.sh", "o", 0o644)];
+    for (path, text, mode, expected) in [
+        ("a", "one", 0o664, ""),
+        ("a", "one", 0o666, "modified a: world-writable"),
+        ("a", "one", 0o4755, "modified a: set-id"),
+        ("a", "two", 0o644, "modified a"),
+        ("a", "", 0o644, "modified a: emptied"),
+        ("a", "-> /x", 0o777, "modified a: points-out other-kind"),
+        ("a", "folder", 0o755, "modified a: other-kind"),
+        ("a", "fifo", 0o644, "modified a: special"),
+        ("a", "unreadable", 0o644, "unreadable a: reason"),
+        ("l", "-> b", 0o777, "modified l"),
+        ("l", "-> ../b", 0o777, "modified l: points-out"),
+        ("l", "text", 0o644, "modified l: other-kind"),
+        ("tmp/x", "other", 0o666, ""),
+        ("tmp/evil.php", "code", 0o666, ""),
+        ("config.php", "unreadable", 0o600, "unreadable config.php: reason"),
+        ("config.php", "mine", 0o4600, "unexpected config.php: set-id code"),
+        ("new", "x", 0o644, "unexpected new"),
+        ("new/folder", "folder", 0o777, ""),
+        ("new/locked", "unreadable", 0, "unreadable new/locked: reason"),
+        (".x/y", "x", 0o644, "unexpected .x/y: hidden"),
+        ("x.php", "x", 0o646, "unexpected x.php: code world-writable"),
+        ("inert.php", "x", 0o644, "unexpected inert.php"),
+        ("evil/.htaccess", "x", 0o644, "unexpected evil/.htaccess: turns-handlers-on hidden"),
+        ("evil.png", "x", 0o644, "unexpected evil.png: polyglot"),
+        ("sub/link", "-> ../a", 0o777, "unexpected sub/link"),
+        ("sub/link", "-> ../../a", 0o777, "unexpected sub/link: points-out"),
+        ("up/a.txt", "x", 0o666, ""),
+        ("up/inert.php", "x", 0o644, ""),
+        ("up/a.php", "x", 0o644, "unexpected up/a.php: code-in-uploads"),
+        ("up/evil.jpg", "x", 0o644, "unexpected up/evil.jpg: polyglot"),
+        ("up/link", "-> a.txt", 0o777, ""),
+        ("up/link", "-> /etc", 0o777, "unexpected up/link: points-out"),
+        ("up/pipe", "fifo", 0o644, "unexpected up/pipe: special"),
+        ("up/.htaccess", "x", 0o644, ""),
+        ("a.new", "one", 0o644, ""),
+        ("a.new", "two", 0o644, "unexpected a.new"),
+        ("once.sh.done", "o", 0o644, ""),
+        ("once.sh.done", "p", 0o644, "unexpected once.sh.done"),
+        ("a.done", "one", 0o644, "unexpected a.done"),
+    ] {
+        let mut nodes: Vec<_> = whole.iter().copied().filter(|(known, ..)| *known != path).collect();
+        nodes.push((path, text, mode));
+        let expected: Vec<&str> = Some(expected).filter(|line| !line.is_empty()).into_iter().collect();
+        assert_eq!(found(&manifest, &nodes, &[], &[]), expected, "{path} {text:?} {mode:o}");
+    }
+    assert_eq!(found(&manifest, &[], &[], &[]), ["missing a", "missing l"], "owners', optional, volatile and run-once may be");
+}
+
+#[test]
+fn what_somebody_answered_for() {
+    let manifest = release(&[("a", "one"), ("b", "one")]);
+    let file = |text: &str, mode| Found::File { sha256: Sha256::of(text.as_bytes()), mode };
+    let kept = |text: &str| Deviation::Kept { sha256: Some(Sha256::of(text.as_bytes())) };
+    let b = ("b", "one", 0o644);
+    type Case<'a> = (&'a [(&'a str, &'a str, u32)], Vec<(&'a str, Deviation)>, Vec<(&'a str, Found)>, &'a [&'a str]);
+    let cases: Vec<Case> = vec![
+        (&[b], vec![("a", Deviation::Deleted)], vec![], &[]),
+        (&[b, ("a", "two", 0o644)], vec![("a", Deviation::Deleted)], vec![], &["modified a: changed-again"]),
+        (&[b, ("a", "two", 0o644)], vec![("a", kept("two"))], vec![], &[]),
+        (&[b, ("a", "two", 0o666)], vec![("a", kept("two"))], vec![], &["modified a: changed-again world-writable"]),
+        (&[b, ("a", "six", 0o644)], vec![("a", kept("two"))], vec![], &["modified a: changed-again"]),
+        (&[b, ("a", "folder", 0o755)], vec![("a", Deviation::Kept { sha256: None })], vec![], &[]),
+        (&[b], vec![("a", kept("two"))], vec![], &["missing a"]),
+        (&[b, ("a", "two", 0o644)], vec![], vec![("a", file("two", 0o644))], &[]),
+        (&[b, ("a", "two", 0o646)], vec![], vec![("a", file("two", 0o644))], &["modified a: changed-again world-writable"]),
+        (&[b, ("a", "two", 0o600)], vec![], vec![("a", file("two", 0o646))], &[]),
+        (&[b], vec![], vec![("a", Found::Nothing)], &[]),
+        (&[b], vec![], vec![("a", file("two", 0o644))], &["missing a"]),
+        (&[b, ("a", "one", 0o644)], vec![], vec![("a", Found::Nothing)], &[]),
+        (&[b, ("a", "one", 0o644), ("l", "-> /x", 0o777)], vec![], vec![("l", Found::Link { target: "/x".into() })], &[]),
+        (
+            &[b, ("a", "one", 0o644), ("l", "-> /y", 0o777)],
+            vec![],
+            vec![("l", Found::Link { target: "/x".into() })],
+            &["unexpected l: points-out changed-again"],
+        ),
+    ];
+    for (nodes, deviations, accepted, expected) in cases {
+        let found = found(&manifest, nodes, &deviations, &accepted);
+        assert_eq!(found, expected, "{nodes:?} {deviations:?} {accepted:?}");
+    }
+}
+
+#[test]
+fn what_lies_below_a_folder_that_cannot_be_read_is_not_missing() {
+    let manifest = release(&[("a/b/c", "one")]);
+    let found = found(&manifest, &[("a", "unreadable", 0)], &[], &[]);
+    assert_eq!(found, ["unreadable a: reason", "unreadable a/b/c: reason"]);
+}
+
+#[test]
+fn earlier_releases_explain_findings() {
+    let manifest = release(&[("a", "two")]);
+    let nodes = tree(&[("a", "one", 0o644), ("b", "old", 0o644), ("c", "mine", 0o644), ("dropped", "x", 0o644), ("a.new", "one", 0o644)]);
+    let subject = Subject {
+        manifest: &manifest,
+        tree: &nodes,
+        deviations: &BTreeMap::new(),
+        accepted: &BTreeMap::new(),
+        rules: &rules(),
+    };
+    let mut findings = judge(&subject, &mut |_, _, _| false);
+    mark_dropped(&mut findings, &manifest);
+    let mut older = release(&[("a", "zero"), ("b", "other"), ("c", "c")]);
+    older.version = "0".into();
+    explain(&mut findings, &older);
+    explain(&mut findings, &release(&[("a", "one"), ("b", "old")]));
+    explain(&mut findings, &older);
+    assert_eq!(
+        findings.iter().map(told).collect::<Vec<_>>(),
+        [
+            "modified a: of-release",
+            "unexpected a.new: of-release",
+            "unexpected b: of-release",
+            "unexpected c: named-in-release",
+            "unexpected dropped: dropped",
+        ]
+    );
+}
+
+#[test]
+fn a_lie_is_a_finding_even_of_what_is_fine_otherwise() {
+    let nodes = tree(&[("a", "one", 0o644), ("b", "x", 0o644), ("tmp/t", "x", 0o644)]);
+    let manifest = release(&[("a", "one")]);
+    let subject = Subject {
+        manifest: &manifest,
+        tree: &nodes,
+        deviations: &BTreeMap::new(),
+        accepted: &BTreeMap::new(),
+        rules: &rules(),
+    };
+    let mut findings = judge(&subject, &mut |_, _, _| false);
+    let lies = ["a", "b", "tmp/t"].map(|path| TreePath::from_bytes(path.as_bytes()));
+    add_lies(&mut findings, &lies, &nodes, &rules());
+    assert_eq!(findings.iter().map(told).collect::<Vec<_>>(), ["modified a: marks-lie", "unexpected b: marks-lie"]);
+    assert!(findings.iter().all(Finding::is_alarm));
+}
