@@ -102,7 +102,8 @@ fn text(view: &WatchView, manner: &Manner) -> String {
     let (alarms, others): (Vec<&Detail>, Vec<&Detail>) = view.details.iter().partition(|detail| detail.alarm);
     list(&mut page, "look at these first", &alarms, view, manner);
     for kind in Kind::ALL {
-        let here: Vec<&Detail> = others.iter().copied().filter(|detail| detail.finding.kind == kind).collect();
+        let here: Vec<&Detail> =
+            others.iter().copied().filter(|detail| detail.finding.kind == kind).collect();
         list(&mut page, kind.name(), &here, view, manner);
     }
     news(&mut page, view);
@@ -127,8 +128,11 @@ fn counts(view: &WatchView) -> String {
         (view.unexpected.len(), "unexpected"),
         (view.unreadable.len(), "unreadable"),
     ];
-    let told: Vec<String> =
-        counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let told: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
     if told.is_empty() { "every file is as it should be".into() } else { told.join(", ") }
 }
 
@@ -156,7 +160,12 @@ fn news(page: &mut Page, view: &WatchView) {
         None => page.row("before", "nobody watched this site yet: the next watch tells what is new"),
         Some(last) => page.raw_row(
             "before",
-            &format!("{} new and {} gone since {}", news.new.len(), news.gone.len(), last.strftime("%Y-%m-%d %H:%M UTC")),
+            &format!(
+                "{} new and {} gone since {}",
+                news.new.len(),
+                news.gone.len(),
+                last.strftime("%Y-%m-%d %H:%M UTC")
+            ),
         ),
     }
 }

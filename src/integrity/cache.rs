@@ -12,8 +12,13 @@
 //! files are read again, and where their bytes differ all the same, that is known.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
 use jiff::Timestamp;
 
@@ -43,6 +48,8 @@ const COARSE_TICK: i128 = 2 * NANOS;
 pub struct StatCache {
     entries: HashMap<TreePath, Entry>,
     doubt: Doubt,
+    /// What was asked for, known and not believed.
+    doubted: Arc<Mutex<Vec<TreePath>>>,
 }
 
 /// Which of the files that look unchanged are read again all the same.
@@ -85,7 +92,7 @@ impl StatCache {
                 Entry { size, mtime, ctime: *ctime, inode: meta.inode, device: meta.device, sha256, md5 };
             entry.is_older_than(started).then(|| (path.clone(), entry))
         };
-        StatCache { entries: scan.ctimes.iter().filter_map(entry).collect(), doubt: Doubt::None }
+        StatCache { entries: scan.ctimes.iter().filter_map(entry).collect(), ..StatCache::default() }
     }
 
     /// The same, with what `older` knows of paths that were left out.
@@ -99,25 +106,47 @@ impl StatCache {
     /// The same, believing less.
     #[must_use]
     pub fn doubting(self, doubt: Doubt) -> StatCache {
-        StatCache { doubt, ..self }
+        StatCache { doubt, doubted: Arc::default(), ..self }
     }
 
     /// Files that were read again though their marks are as they were, and whose
     /// bytes are not: somebody took pains to hide a change, or the disk fails.
     pub fn lies(&self, scan: &Scan) -> Vec<TreePath> {
+        let doubted: HashSet<TreePath> = self.doubts().drain(..).collect();
         let differs = |(path, ctime): &&(TreePath, (i64, u32))| {
-            let (Some(entry), Some(node)) = (self.entries.get(path), scan.tree.get(path)) else { return false };
-            node.sha256() != Some(entry.sha256) && entry.has_marks(node.size(), &node.meta, *ctime)
+            let (Some(entry), Some(node)) = (self.entries.get(path), scan.tree.get(path)) else {
+                return false;
+            };
+            let reads = node.sha256();
+            reads.is_some_and(|reads| reads != entry.sha256)
+                && entry.has_marks(node.size(), &node.meta, *ctime)
         };
-        let mut lies: Vec<TreePath> = scan.ctimes.iter().filter(differs).map(|(path, _)| path.clone()).collect();
+        let known = scan.ctimes.iter().filter(|(path, _)| doubted.contains(path));
+        let mut lies: Vec<TreePath> = known.filter(differs).map(|(path, _)| path.clone()).collect();
+        self.doubts().extend(doubted);
         lies.sort();
         lies
     }
 
+    /// How many files were known and read again all the same.
+    pub fn doubted(&self) -> u64 {
+        self.doubts().len() as u64
+    }
+
+    fn doubts(&self) -> MutexGuard<'_, Vec<TreePath>> {
+        self.doubted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn lookup(&self, path: &TreePath, stat: &Stat) -> Option<(Sha256, Option<Md5>)> {
         let entry = self.entries.get(path)?;
-        let known = entry.has_marks(stat.size, &stat.meta, stat.ctime) && !self.doubt.is_about(path);
-        known.then_some((entry.sha256, entry.md5))
+        if !entry.has_marks(stat.size, &stat.meta, stat.ctime) {
+            return None;
+        }
+        if self.doubt.is_about(path) {
+            self.doubts().push(path.clone());
+            return None;
+        }
+        Some((entry.sha256, entry.md5))
     }
 
     /// The stored cache, empty when there is none; one that is damaged or not
@@ -158,7 +187,7 @@ impl StatCache {
             let (path, entry) = Entry::read(&mut rest)?;
             entries.insert(path, entry);
         }
-        Some(StatCache { entries, doubt: Doubt::None })
+        Some(StatCache { entries, ..StatCache::default() })
     }
 }
 
@@ -250,7 +279,7 @@ mod tests {
         };
         let bare = Entry { md5: None, ..entry };
         let entries = [(TreePath::from_bytes(b"a/b\xff"), entry), (TreePath::from_bytes(b"c"), bare)];
-        StatCache { entries: entries.into_iter().collect(), doubt: Doubt::None }
+        StatCache { entries: entries.into_iter().collect(), ..StatCache::default() }
     }
 
     #[test]

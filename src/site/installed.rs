@@ -87,8 +87,13 @@ pub struct Accepted {
 #[serde(rename_all = "lowercase")]
 pub enum Found {
     /// Permission bits, setuid included.
-    File { sha256: Sha256, mode: u32 },
-    Link { target: String },
+    File {
+        sha256: Sha256,
+        mode: u32,
+    },
+    Link {
+        target: String,
+    },
     /// A socket, fifo or device.
     Special,
     Nothing,

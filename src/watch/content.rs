@@ -11,8 +11,8 @@ const PHP: [&str; 11] =
 const PROGRAMS: [&str; 11] = ["cgi", "fcgi", "pl", "py", "rb", "sh", "asp", "aspx", "jsp", "jspx", "shtml"];
 /// What is handed out as it is, and shown, played or drawn.
 const MEDIA: [&str; 24] = [
-    "jpg", "jpeg", "jpe", "png", "gif", "webp", "avif", "bmp", "ico", "svg", "tif", "tiff", "mp3", "mp4", "ogg",
-    "webm", "wav", "mov", "avi", "woff", "woff2", "ttf", "otf", "eot",
+    "jpg", "jpeg", "jpe", "png", "gif", "webp", "avif", "bmp", "ico", "svg", "tif", "tiff", "mp3", "mp4",
+    "ogg", "webm", "wav", "mov", "avi", "woff", "woff2", "ttf", "otf", "eot",
 ];
 const SERVER_CONFIGS: [&str; 4] = [".htaccess", ".user.ini", "php.ini", "web.config"];
 
@@ -47,7 +47,8 @@ pub fn turns_handlers_on(text: &[u8]) -> bool {
         let rest: Vec<&str> = words.collect();
         match first {
             "addhandler" | "sethandler" | "addtype" | "forcetype" | "action" => {
-                let runs = second.contains("php") || second.contains("fcgi") || second.contains("server-parsed");
+                let runs =
+                    second.contains("php") || second.contains("fcgi") || second.contains("server-parsed");
                 (runs && !second.contains("source") && !second.contains("no_php"))
                     || (second.contains("cgi-script") && !forbids_cgi)
             }
@@ -199,7 +200,10 @@ mod tests {
         for (text, runs) in [
             ("AddHandler application/x-httpd-php .jpg\n", true),
             ("AddType application/x-httpd-php .png", true),
-            ("<FilesMatch \"\\.jpg$\">\n  SetHandler \"proxy:unix:/run/php-fpm.sock|fcgi://x\"\n</FilesMatch>", true),
+            (
+                "<FilesMatch \"\\.jpg$\">\n  SetHandler \"proxy:unix:/run/php-fpm.sock|fcgi://x\"\n</FilesMatch>",
+                true,
+            ),
             ("Options +ExecCGI\nAddHandler cgi-script .jpg", true),
             ("php_value auto_prepend_file /tmp/x.php", true),
             ("auto_prepend_file = x.jpg", true),

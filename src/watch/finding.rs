@@ -64,7 +64,9 @@ pub enum Why {
     /// `.htaccess` or `.user.ini` make the server run what it would only hand out.
     TurnsHandlersOn,
     /// A link that leads out of the site.
-    PointsOut { target: String },
+    PointsOut {
+        target: String,
+    },
     /// It runs with the rights of its owner or group.
     SetId,
     /// A socket, fifo or device.
@@ -74,7 +76,9 @@ pub enum Why {
     /// A person accepted it, or an update kept it, and it has changed since.
     ChangedAgain,
     /// Something of another kind stands there.
-    OtherKind { found: &'static str },
+    OtherKind {
+        found: &'static str,
+    },
     /// Nothing is in it any more.
     Emptied,
     WorldWritable,
@@ -84,13 +88,19 @@ pub enum Why {
     /// Only the ends of its lines differ.
     LineEndings,
     /// Its content is that of another release that was installed here.
-    OfRelease { version: String },
+    OfRelease {
+        version: String,
+    },
     /// A release that was installed here had a file of this name, with other content.
-    NamedInRelease { version: String },
+    NamedInRelease {
+        version: String,
+    },
     /// The installed release drops it.
     Dropped,
     /// The system's word.
-    Reason { text: String },
+    Reason {
+        text: String,
+    },
 }
 
 /// How much a reason weighs.

@@ -38,7 +38,15 @@ mod tests {
 
     fn finding(path: &[u8], kind: Kind, why: Vec<Why>) -> Finding {
         let changed = Some("2026-11-21T10:00:00Z".parse().unwrap());
-        Finding { path: TreePath::from_bytes(path), kind, why, sha256: None, size: Some(12), mode: None, changed }
+        Finding {
+            path: TreePath::from_bytes(path),
+            kind,
+            why,
+            sha256: None,
+            size: Some(12),
+            mode: None,
+            changed,
+        }
     }
 
     #[test]

@@ -165,10 +165,8 @@ impl<'a> Judge<'a, '_> {
             (_, NodeKind::Special(_)) => why.push(Why::Special),
             (_, NodeKind::Unreadable { .. }) => {}
         }
-        let was_kept = matches!(
-            subject.deviations.get(&entry.path),
-            Some(Deviation::Kept { .. } | Deviation::Deleted)
-        );
+        let was_kept =
+            matches!(subject.deviations.get(&entry.path), Some(Deviation::Kept { .. } | Deviation::Deleted));
         if was_kept || subject.accepted.contains_key(&entry.path) {
             why.push(Why::ChangedAgain);
         }

@@ -162,7 +162,15 @@ mod tests {
         assert_eq!(second.news(&found), News { last: Some(then), ..News::default() });
         let found = [finding("b", "2"), finding("c", "1")];
         let news = second.news(&found);
-        assert_eq!(news, News { first: false, last: Some(then), new: vec!["b".into(), "c".into()], gone: vec!["a".into()] });
+        assert_eq!(
+            news,
+            News {
+                first: false,
+                last: Some(then),
+                new: vec!["b".into(), "c".into()],
+                gone: vec!["a".into()]
+            }
+        );
         assert_eq!(told(&found, &news), "2 modified; new: b, c; gone: a");
         let third = second.after(&found, now);
         assert_eq!((third.turns, third.findings["b"].since), (2, now), "what changed again is new");

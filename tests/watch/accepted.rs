@@ -56,7 +56,9 @@ fn an_update_that_replaces_the_file_ends_it() {
 fn only_what_somebody_can_have_looked_at_is_accepted() {
     let site = Guarded::new();
     site.write("app/own.php", "<?php // mine\necho 1;");
-    for wrong in [&["--accept", "app/own.php"][..], &["--note", "x"], &["--accept", "app/own.php", "--note", " "]] {
+    for wrong in
+        [&["--accept", "app/own.php"][..], &["--note", "x"], &["--accept", "app/own.php", "--note", " "]]
+    {
         site.entracte.json(&[&["watch"], wrong].concat()).refused(2);
     }
     site.entracte.json(&["watch", "--accept", "../x", "--note", NOTE]).refused(2);

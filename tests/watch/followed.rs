@@ -33,8 +33,12 @@ impl Following {
         let (send, lines) = mpsc::channel();
         let (out, talk) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let other = send.clone();
-        std::thread::spawn(move || BufReader::new(out).lines().map_while(Result::ok).for_each(|line| drop(send.send(line))));
-        std::thread::spawn(move || BufReader::new(talk).lines().map_while(Result::ok).for_each(|line| drop(other.send(line))));
+        std::thread::spawn(move || {
+            BufReader::new(out).lines().map_while(Result::ok).for_each(|line| drop(send.send(line)))
+        });
+        std::thread::spawn(move || {
+            BufReader::new(talk).lines().map_while(Result::ok).for_each(|line| drop(other.send(line)))
+        });
         Following { child, lines }
     }
 
@@ -110,7 +114,10 @@ fn people_are_told_when_what_is_found_changes() {
     let (heard, program) = (site.small.folder.path().join("heard"), site.small.folder.path().join("tell.sh"));
     fs::write(&program, format!("#!/bin/sh\ncat >> {}\n", heard.display())).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    site.set(&format!("[notify.command]\nargv = [\"{}\"]\n[schedule]\nwatch = \"@hourly\"", program.display()));
+    site.set(&format!(
+        "[notify.command]\nargv = [\"{}\"]\n[schedule]\nwatch = \"@hourly\"",
+        program.display()
+    ));
     let count = || fs::read_to_string(&heard).unwrap_or_default().matches("\"kind\":\"findings\"").count();
     let tick = |hours: u32| {
         let answer = faketime::at(&site.small, &format!("+{hours}h")).json(&["tick"]);

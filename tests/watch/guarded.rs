@@ -79,7 +79,10 @@ impl Guarded {
     pub fn history(&self, event: &str) -> Vec<String> {
         let text = fs::read_to_string(self.state().join("history.jsonl")).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter(|line| line["event"] == event).map(|line| line["detail"].as_str().unwrap().to_owned()).collect()
+        lines
+            .filter(|line| line["event"] == event)
+            .map(|line| line["detail"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -88,7 +91,12 @@ pub fn told(answer: &Value) -> Vec<String> {
     let told = |detail: &Value| {
         let codes = detail["why"].as_array().unwrap().iter().map(|why| why["code"].as_str().unwrap());
         let codes: Vec<&str> = codes.filter(|code| *code != "recent").collect();
-        let text = format!("{} {}: {}", detail["kind"].as_str().unwrap(), detail["path"].as_str().unwrap(), codes.join(" "));
+        let text = format!(
+            "{} {}: {}",
+            detail["kind"].as_str().unwrap(),
+            detail["path"].as_str().unwrap(),
+            codes.join(" ")
+        );
         text.trim_end_matches([' ', ':']).to_owned()
     };
     answer["details"].as_array().unwrap().iter().map(told).collect()

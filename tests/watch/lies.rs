@@ -16,7 +16,8 @@ fn change_without_a_mark(path: &std::path::Path) -> bool {
         (found.ino(), found.size(), found.mtime_nsec(), found.ctime(), found.ctime_nsec())
     };
     let before = marks(path);
-    let code = "import mmap,sys\nf=open(sys.argv[1],'r+b')\nm=mmap.mmap(f.fileno(),0)\nm[0:1]=b'X'\nm.flush()\n";
+    let code =
+        "import mmap,sys\nf=open(sys.argv[1],'r+b')\nm=mmap.mmap(f.fileno(),0)\nm[0:1]=b'X'\nm.flush()\n";
     process::run("python3", &["-c", code, path.to_str().unwrap()]);
     assert_eq!(&fs::read(path).unwrap()[..1], b"X");
     marks(path) == before

@@ -101,10 +101,12 @@ fn what_is_planted_under_load_is_found_and_nothing_is_invented() {
         let worker = threads.spawn(|| work(&site, &until));
         let before = (0..5).map(|_| site.entracte.json(&["watch"])).find(|answer| answer.exit != 0);
         plant(&site);
-        let after: Vec<_> = (0..5).map(|turn| {
-            let more: &[&str] = if turn == 4 { &["watch", "--paranoid"] } else { &["watch"] };
-            site.entracte.json(more)
-        }).collect();
+        let after: Vec<_> = (0..5)
+            .map(|turn| {
+                let more: &[&str] = if turn == 4 { &["watch", "--paranoid"] } else { &["watch"] };
+                site.entracte.json(more)
+            })
+            .collect();
         until.store(true, Ordering::Relaxed);
         worker.join().unwrap();
         assert!(before.is_none(), "invented: {:#}", before.unwrap().result["details"]);
@@ -117,8 +119,10 @@ fn what_is_planted_under_load_is_found_and_nothing_is_invented() {
         }
     });
     let answer = site.watch(7, &[]);
-    let lists: usize =
-        ["modified", "missing", "unexpected", "unreadable"].map(|kind| answer[kind].as_array().unwrap().len()).iter().sum();
+    let lists: usize = ["modified", "missing", "unexpected", "unreadable"]
+        .map(|kind| answer[kind].as_array().unwrap().len())
+        .iter()
+        .sum();
     assert_eq!(lists, PLANTED.len());
     assert!(answer["details"][0]["why"].to_string().contains("recent"), "{answer:#}");
     assert_eq!(site.history("found").len(), 1, "what stays the same is noted once");
@@ -146,7 +150,10 @@ fn what_cannot_be_read_is_neither_missing_nor_fine() {
 
 /// The site given to a user without rights.
 fn nobody(site: &Guarded) -> super::support::run::Entracte {
-    super::support::process::run("chown", &["-R", "33:33", site.small.root().parent().unwrap().to_str().unwrap()]);
+    super::support::process::run(
+        "chown",
+        &["-R", "33:33", site.small.root().parent().unwrap().to_str().unwrap()],
+    );
     super::support::run::Entracte::new(&site.small.root()).by_owner()
 }
 

@@ -47,11 +47,13 @@ pub fn accept(place: &Place, request: &Request, listener: Listener) -> Result<An
         request.accept.iter().map(|text| Wanted::of(site, text)).collect::<Result<_, _>>()?;
     let mut chosen = Vec::new();
     for wanted in &wanted {
-        let here: Vec<&Finding> =
-            looked.findings.iter().filter(|finding| wanted.covers(finding)).collect();
+        let here: Vec<&Finding> = looked.findings.iter().filter(|finding| wanted.covers(finding)).collect();
         if here.is_empty() {
-            return Err(Failure::new(Exit::NothingToDo, format!("there is nothing to accept at {}", wanted.shown()))
-                .hint("`entracte watch` lists what differs"));
+            return Err(Failure::new(
+                Exit::NothingToDo,
+                format!("there is nothing to accept at {}", wanted.shown()),
+            )
+            .hint("`entracte watch` lists what differs"));
         }
         for finding in here {
             chosen.push(judged(finding, wanted, &memory, &looked.tree)?);
@@ -116,7 +118,9 @@ fn judged(
     let is_as_shown = known.map(|known| known.mark == finding.mark());
     let names_it = wanted.0 == path.as_bytes();
     if memory.at.is_some() && !is_as_shown.unwrap_or(names_it) {
-        return Err(refused("it changed since a watch last showed it").hint("`entracte watch` shows it as it is now"));
+        return Err(
+            refused("it changed since a watch last showed it").hint("`entracte watch` shows it as it is now")
+        );
     }
     if finding.kind == Kind::Unreadable {
         return Err(refused("nobody can read it"));
@@ -126,7 +130,9 @@ fn judged(
     })?;
     match Found::of(tree.get(path)) {
         Some(found) => Ok((site_path, found)),
-        None => Err(refused("a folder stands where a file should, or the link leads to a name that is no text")),
+        None => {
+            Err(refused("a folder stands where a file should, or the link leads to a name that is no text"))
+        }
     }
 }
 

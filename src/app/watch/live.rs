@@ -169,12 +169,7 @@ pub fn look(site: &Site, manner: &Manner, listener: Listener) -> Result<Looked, 
         .hint("watch again when they are over"))
 }
 
-fn look_once(
-    site: &Site,
-    manner: &Manner,
-    moment: &Moment,
-    listener: Listener,
-) -> Result<Looked, Failure> {
+fn look_once(site: &Site, manner: &Manner, moment: &Moment, listener: Listener) -> Result<Looked, Failure> {
     let (gate, mut notes) = (site.gate()?, Vec::new());
     let rules = rules(site);
     let (mut scan, lies) = scanned(site, manner, &rules, &mut notes, listener)?;
@@ -227,7 +222,7 @@ fn scanned(
     let began = disk::file_time(site.state.folder());
     let scan = scan::scan(&site.tree()?, &options, &mut |step, event| listener(None, step, event))?;
     let lies = cache.lies(&scan);
-    let is_news = !lies.is_empty() || scan.rehashed > scan.checked / SHARES * 2 + 16;
+    let is_news = !lies.is_empty() || scan.rehashed > cache.doubted();
     // A cache that cannot be written only costs time.
     if let Some(began) = began.ok().filter(|_| is_news) {
         let left_out = |path: &TreePath| rules.volatile.matches_bytes(path.as_bytes());
@@ -253,7 +248,8 @@ fn as_if_open(gate: &Gate, tree: &mut Tree) -> Result<(), Failure> {
         tree.remove(&path);
         if let (Some(folder), Some(name)) = (held.stands_at.parent(), held.stands_at.file_name()) {
             if fs::is_folder(folder) {
-                let node = scan::look(&Root::open(folder)?, &TreePath::root().child(name), Algorithms::Sha256)?;
+                let node =
+                    scan::look(&Root::open(folder)?, &TreePath::root().child(name), Algorithms::Sha256)?;
                 tree.extend(node.map(|node| (path, node)));
             }
         }
@@ -305,6 +301,8 @@ fn renew(root: &Root, finding: &Finding, tree: &mut Tree) -> bool {
     }
     match scan::look(root, path, Algorithms::Sha256) {
         Ok(Some(node)) if known == Some(&node) => false,
+        // It stands there; what is in it could not be listed.
+        Ok(Some(node)) if node.is_folder() && finding.kind == Kind::Unreadable => false,
         Ok(Some(node)) => {
             tree.insert(path.clone(), node);
             true
@@ -323,7 +321,9 @@ fn explain(findings: &mut [Finding], baseline: &Baseline, notes: &mut Vec<String
     for path in &baseline.earlier {
         match fs::read(path).ok().and_then(|bytes| Manifest::parse(&bytes).ok()) {
             Some(manifest) => judge::explain(findings, &manifest),
-            None => notes.push(format!("the manifest {} of an earlier release cannot be read", fs::shown(path))),
+            None => {
+                notes.push(format!("the manifest {} of an earlier release cannot be read", fs::shown(path)))
+            }
         }
     }
 }

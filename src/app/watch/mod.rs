@@ -21,11 +21,11 @@ use crate::base::exit::Exit;
 use crate::site::Site;
 use crate::sys::clock;
 use crate::sys::fs;
-use crate::watch::html;
-use crate::watch::memory::Memory;
 pub use crate::watch::Finding;
 pub use crate::watch::Kind;
 pub use crate::watch::Why;
+use crate::watch::html;
+use crate::watch::memory::Memory;
 pub use crate::watch::memory::News;
 
 use live::Looked;
@@ -115,18 +115,18 @@ struct Extra {
     html: Option<PathBuf>,
 }
 
-fn answer(
-    site: &Site,
-    memory: &Memory,
-    looked: Looked,
-    extra: Extra,
-) -> Result<Answer<WatchView>, Failure> {
+fn answer(site: &Site, memory: &Memory, looked: Looked, extra: Extra) -> Result<Answer<WatchView>, Failure> {
     let exit = if looked.findings.is_empty() { Exit::Done } else { Exit::Differs };
     if let Some(path) = &extra.html {
         write_report(path, site, &looked, &extra)?;
     }
     let paths = |kind: Kind| {
-        looked.findings.iter().filter(|finding| finding.kind == kind).map(|one| one.path.to_string()).collect()
+        looked
+            .findings
+            .iter()
+            .filter(|finding| finding.kind == kind)
+            .map(|one| one.path.to_string())
+            .collect()
     };
     let now = clock::now();
     let since = |finding: &Finding| {

@@ -75,7 +75,8 @@ fn watch(site: &Site, listener: Listener) -> Result<Watched, Failure> {
 }
 
 fn notice(site: &Site, looked: &Looked, news: &News, key: &str) -> Notice {
-    let what = format!("the files of the site are not as they should be: {}", memory::counts(&looked.findings));
+    let what =
+        format!("the files of the site are not as they should be: {}", memory::counts(&looked.findings));
     let root = fs::shown(&site.root);
     let mut findings: Vec<&Finding> = looked.findings.iter().collect();
     // Alarms first, then what is new; the paths' order else.

@@ -8,13 +8,18 @@ const PLAIN: Manner = Manner { json: false, colour: false, quiet: false, verbose
 
 fn detail(path: &str, kind: Kind, why: &[crate::app::watch::Why]) -> Detail {
     let path = TreePath::from_bytes(path.as_bytes());
-    let finding = Finding { path, kind, why: why.to_vec(), sha256: None, size: None, mode: None, changed: None };
+    let finding =
+        Finding { path, kind, why: why.to_vec(), sha256: None, size: None, mode: None, changed: None };
     Detail { alarm: finding.is_alarm(), since: None, finding }
 }
 
 fn view(details: Vec<Detail>, news: Option<News>) -> WatchView {
     let paths = |kind| {
-        details.iter().filter(|one| one.finding.kind == kind).map(|one| one.finding.path.to_string()).collect()
+        details
+            .iter()
+            .filter(|one| one.finding.kind == kind)
+            .map(|one| one.finding.path.to_string())
+            .collect()
     };
     WatchView {
         modified: paths(Kind::Modified),
@@ -41,8 +46,16 @@ fn what_to_look_at_first_comes_first() {
         detail("license.txt", Kind::Missing, &[]),
         detail("readme.html", Kind::Modified, &[Why::LineEndings]),
         detail("wp-content/uploads/2026/a.php", Kind::Unexpected, &[Why::CodeInUploads, Why::Recent]),
-        detail("wp-includes/old.php", Kind::Unexpected, &[Why::Code, Why::OfRelease { version: "6.8.7".into() }]),
-        detail("x\u{202e}gpj.exe", Kind::Unreadable, &[Why::Reason { text: "Permission denied (os error 13)".into() }]),
+        detail(
+            "wp-includes/old.php",
+            Kind::Unexpected,
+            &[Why::Code, Why::OfRelease { version: "6.8.7".into() }],
+        ),
+        detail(
+            "x\u{202e}gpj.exe",
+            Kind::Unreadable,
+            &[Why::Reason { text: "Permission denied (os error 13)".into() }],
+        ),
     ];
     let news = News {
         first: false,
@@ -61,6 +74,7 @@ fn nothing_is_said_in_few_words() {
 
 #[test]
 fn many_are_counted() {
-    let details = (0..40).map(|number| detail(&format!("plugins/{number:02}.js"), Kind::Unexpected, &[])).collect();
+    let details =
+        (0..40).map(|number| detail(&format!("plugins/{number:02}.js"), Kind::Unexpected, &[])).collect();
     insta::assert_snapshot!("many", text(&view(details, None), &PLAIN));
 }

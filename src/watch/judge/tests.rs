@@ -42,14 +42,17 @@ fn node(text: &str, mode: u32) -> Node {
         "unreadable" => NodeKind::Unreadable { reason: "no".into() },
         text => match text.strip_prefix("-> ") {
             Some(target) => NodeKind::Link { target: target.into() },
-            None => NodeKind::File { size: text.len() as u64, sha256: Sha256::of(text.as_bytes()), md5: None },
+            None => {
+                NodeKind::File { size: text.len() as u64, sha256: Sha256::of(text.as_bytes()), md5: None }
+            }
         },
     };
     Node { kind, meta: Meta { mode, ..Meta::default() } }
 }
 
 fn tree(nodes: &[(&str, &str, u32)]) -> Tree {
-    let node = |(path, text, mode): &(&str, &str, u32)| (TreePath::from_bytes(path.as_bytes()), node(text, *mode));
+    let node =
+        |(path, text, mode): &(&str, &str, u32)| (TreePath::from_bytes(path.as_bytes()), node(text, *mode));
     nodes.iter().map(node).collect()
 }
 
@@ -93,13 +96,23 @@ fn found(
 
 fn told(finding: &Finding) -> String {
     let codes: Vec<&str> = finding.why.iter().map(Why::code).collect();
-    format!("{} {}: {}", finding.kind.name(), finding.path, codes.join(" ")).trim_end_matches([':', ' ']).to_owned()
+    format!("{} {}: {}", finding.kind.name(), finding.path, codes.join(" "))
+        .trim_end_matches([':', ' '])
+        .to_owned()
 }
 
 #[test]
 fn one_path_at_a_time() {
-    let manifest = release(&[("a", "one"), ("config.php", "sample"), ("l", "-> a"), ("readme.html", "r"), ("tmp/x", "t"), ("once.sh", "o")]);
-    let whole = [("a", "one", 0o644), ("config.php", "mine", 0o600), ("l", "-> a", 0o777), ("once.sh", "o", 0o644)];
+    let manifest = release(&[
+        ("a", "one"),
+        ("config.php", "sample"),
+        ("l", "-> a"),
+        ("readme.html", "r"),
+        ("tmp/x", "t"),
+        ("once.sh", "o"),
+    ]);
+    let whole =
+        [("a", "one", 0o644), ("config.php", "mine", 0o600), ("l", "-> a", 0o777), ("once.sh", "o", 0o644)];
     for (path, text, mode, expected) in [
         ("a", "one", 0o664, ""),
         ("a", "one", 0o666, "modified a: world-writable"),
@@ -146,7 +159,11 @@ fn one_path_at_a_time() {
         let expected: Vec<&str> = Some(expected).filter(|line| !line.is_empty()).into_iter().collect();
         assert_eq!(found(&manifest, &nodes, &[], &[]), expected, "{path} {text:?} {mode:o}");
     }
-    assert_eq!(found(&manifest, &[], &[], &[]), ["missing a", "missing l"], "owners', optional, volatile and run-once may be");
+    assert_eq!(
+        found(&manifest, &[], &[], &[]),
+        ["missing a", "missing l"],
+        "owners', optional, volatile and run-once may be"
+    );
 }
 
 #[test]
@@ -155,22 +172,38 @@ fn what_somebody_answered_for() {
     let file = |text: &str, mode| Found::File { sha256: Sha256::of(text.as_bytes()), mode };
     let kept = |text: &str| Deviation::Kept { sha256: Some(Sha256::of(text.as_bytes())) };
     let b = ("b", "one", 0o644);
-    type Case<'a> = (&'a [(&'a str, &'a str, u32)], Vec<(&'a str, Deviation)>, Vec<(&'a str, Found)>, &'a [&'a str]);
+    type Case<'a> =
+        (&'a [(&'a str, &'a str, u32)], Vec<(&'a str, Deviation)>, Vec<(&'a str, Found)>, &'a [&'a str]);
     let cases: Vec<Case> = vec![
         (&[b], vec![("a", Deviation::Deleted)], vec![], &[]),
         (&[b, ("a", "two", 0o644)], vec![("a", Deviation::Deleted)], vec![], &["modified a: changed-again"]),
         (&[b, ("a", "two", 0o644)], vec![("a", kept("two"))], vec![], &[]),
-        (&[b, ("a", "two", 0o666)], vec![("a", kept("two"))], vec![], &["modified a: changed-again world-writable"]),
+        (
+            &[b, ("a", "two", 0o666)],
+            vec![("a", kept("two"))],
+            vec![],
+            &["modified a: changed-again world-writable"],
+        ),
         (&[b, ("a", "six", 0o644)], vec![("a", kept("two"))], vec![], &["modified a: changed-again"]),
         (&[b, ("a", "folder", 0o755)], vec![("a", Deviation::Kept { sha256: None })], vec![], &[]),
         (&[b], vec![("a", kept("two"))], vec![], &["missing a"]),
         (&[b, ("a", "two", 0o644)], vec![], vec![("a", file("two", 0o644))], &[]),
-        (&[b, ("a", "two", 0o646)], vec![], vec![("a", file("two", 0o644))], &["modified a: changed-again world-writable"]),
+        (
+            &[b, ("a", "two", 0o646)],
+            vec![],
+            vec![("a", file("two", 0o644))],
+            &["modified a: changed-again world-writable"],
+        ),
         (&[b, ("a", "two", 0o600)], vec![], vec![("a", file("two", 0o646))], &[]),
         (&[b], vec![], vec![("a", Found::Nothing)], &[]),
         (&[b], vec![], vec![("a", file("two", 0o644))], &["missing a"]),
         (&[b, ("a", "one", 0o644)], vec![], vec![("a", Found::Nothing)], &[]),
-        (&[b, ("a", "one", 0o644), ("l", "-> /x", 0o777)], vec![], vec![("l", Found::Link { target: "/x".into() })], &[]),
+        (
+            &[b, ("a", "one", 0o644), ("l", "-> /x", 0o777)],
+            vec![],
+            vec![("l", Found::Link { target: "/x".into() })],
+            &[],
+        ),
         (
             &[b, ("a", "one", 0o644), ("l", "-> /y", 0o777)],
             vec![],
@@ -194,7 +227,13 @@ fn what_lies_below_a_folder_that_cannot_be_read_is_not_missing() {
 #[test]
 fn earlier_releases_explain_findings() {
     let manifest = release(&[("a", "two")]);
-    let nodes = tree(&[("a", "one", 0o644), ("b", "old", 0o644), ("c", "mine", 0o644), ("dropped", "x", 0o644), ("a.new", "one", 0o644)]);
+    let nodes = tree(&[
+        ("a", "one", 0o644),
+        ("b", "old", 0o644),
+        ("c", "mine", 0o644),
+        ("dropped", "x", 0o644),
+        ("a.new", "one", 0o644),
+    ]);
     let subject = Subject {
         manifest: &manifest,
         tree: &nodes,
@@ -235,6 +274,9 @@ fn a_lie_is_a_finding_even_of_what_is_fine_otherwise() {
     let mut findings = judge(&subject, &mut |_, _, _| false);
     let lies = ["a", "b", "tmp/t"].map(|path| TreePath::from_bytes(path.as_bytes()));
     add_lies(&mut findings, &lies, &nodes, &rules());
-    assert_eq!(findings.iter().map(told).collect::<Vec<_>>(), ["modified a: marks-lie", "unexpected b: marks-lie"]);
+    assert_eq!(
+        findings.iter().map(told).collect::<Vec<_>>(),
+        ["modified a: marks-lie", "unexpected b: marks-lie"]
+    );
     assert!(findings.iter().all(Finding::is_alarm));
 }
