@@ -95,11 +95,17 @@ impl StatCache {
         StatCache { entries: scan.ctimes.iter().filter_map(entry).collect(), ..StatCache::default() }
     }
 
-    /// The same, with what `older` knows of paths that were left out.
+    /// What is known of these paths only.
     #[must_use]
-    pub fn and_of(mut self, older: &StatCache, left_out: impl Fn(&TreePath) -> bool) -> StatCache {
-        let rest = older.entries.iter().filter(|(path, _)| left_out(path));
-        self.entries.extend(rest.map(|(path, entry)| (path.clone(), *entry)));
+    pub fn only(mut self, wanted: impl Fn(&TreePath) -> bool) -> StatCache {
+        self.entries.retain(|path, _| wanted(path));
+        self
+    }
+
+    /// What either knows.
+    #[must_use]
+    pub fn and(mut self, other: StatCache) -> StatCache {
+        self.entries.extend(other.entries);
         self
     }
 

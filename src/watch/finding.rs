@@ -82,6 +82,10 @@ pub enum Why {
     /// Nothing is in it any more.
     Emptied,
     WorldWritable,
+    /// It belongs to another user than the site: the web server's, perhaps.
+    OfAnother {
+        uid: u32,
+    },
     Hidden,
     /// Its inode changed within a day.
     Recent,
@@ -129,6 +133,7 @@ impl Why {
             Why::OtherKind { .. } => "other-kind",
             Why::Emptied => "emptied",
             Why::WorldWritable => "world-writable",
+            Why::OfAnother { .. } => "of-another",
             Why::Hidden => "hidden",
             Why::Recent => "recent",
             Why::LineEndings => "line-endings",
@@ -169,6 +174,7 @@ impl fmt::Display for Why {
             Why::OtherKind { found } => write!(f, "{found} stands there now"),
             Why::Emptied => f.write_str("nothing is in it any more"),
             Why::WorldWritable => f.write_str("everybody on this machine can write it"),
+            Why::OfAnother { uid } => write!(f, "belongs to another user (uid {uid}) than the site"),
             Why::Hidden => f.write_str("hidden"),
             Why::Recent => f.write_str("changed within a day"),
             Why::LineEndings => f.write_str("only the ends of its lines differ"),

@@ -39,6 +39,8 @@ pub struct Subject<'a> {
     pub tree: &'a Tree,
     pub deviations: &'a BTreeMap<SitePath, Deviation>,
     pub accepted: &'a BTreeMap<SitePath, Accepted>,
+    /// Whose the site is.
+    pub owner: Option<u32>,
     pub rules: &'a Rules,
 }
 
@@ -275,6 +277,12 @@ impl<'a> Judge<'a, '_> {
     }
 
     fn find(&mut self, path: &TreePath, node: Option<&Node>, kind: Kind, mut why: Vec<Why>) {
+        let owner = node.map(|node| node.meta.uid);
+        if let (Some(uid), Some(site)) = (owner, self.subject.owner)
+            && uid != site
+        {
+            why.push(Why::OfAnother { uid });
+        }
         why.sort();
         self.findings.push(Finding {
             path: path.clone(),

@@ -114,12 +114,15 @@ struct Baseline {
     accepted: BTreeMap<SitePath, Accepted>,
     /// Manifests of releases that were installed before.
     earlier: Vec<PathBuf>,
+    /// Whose the site is.
+    owner: Option<u32>,
 }
 
 impl Baseline {
     fn of(site: &Site, manner: &Manner) -> Result<Baseline, Failure> {
         let folder = site.state.installed();
         let installed = Installed(&folder);
+        let owner = fs::owner(&site.root).ok().map(|(uid, _)| uid);
         if let Some(path) = &manner.manifest {
             let manifest = named(path)?;
             let current = installed.current()?;
@@ -130,6 +133,7 @@ impl Baseline {
                 deviations: BTreeMap::new(),
                 accepted: BTreeMap::new(),
                 earlier: earlier.unwrap_or_default(),
+                owner,
             });
         }
         let (current, manifest) = installed.load()?;
@@ -145,6 +149,7 @@ impl Baseline {
             deviations: current.deviations,
             accepted: current.accepted,
             earlier,
+            owner,
         })
     }
 }
@@ -223,10 +228,11 @@ fn scanned(
     let scan = scan::scan(&site.tree()?, &options, &mut |step, event| listener(None, step, event))?;
     let lies = cache.lies(&scan);
     let is_news = !lies.is_empty() || scan.rehashed > cache.doubted();
-    // A cache that cannot be written only costs time.
     if let Some(began) = began.ok().filter(|_| is_news) {
-        let left_out = |path: &TreePath| rules.volatile.matches_bytes(path.as_bytes());
-        let _ = StatCache::of(&scan, began).and_of(&cache, left_out).save(&path);
+        // What was left out is known as before; the rest makes room first.
+        let left_out = cache.only(|path| rules.volatile.matches_bytes(path.as_bytes()));
+        // A cache that cannot be written only costs time.
+        let _ = StatCache::of(&scan, began).and(left_out).save(&path);
     }
     Ok((scan, lies))
 }
@@ -283,6 +289,7 @@ fn judged(baseline: &Baseline, rules: &Rules, tree: &Tree, inspector: &mut Inspe
         tree,
         deviations: &baseline.deviations,
         accepted: &baseline.accepted,
+        owner: baseline.owner,
         rules,
     };
     judge::judge(&subject, &mut |path, node, ask| inspector.answer(path, node, ask))

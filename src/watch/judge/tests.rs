@@ -84,6 +84,7 @@ fn found(
         tree: &tree,
         deviations: &deviations.iter().map(|(name, deviation)| (path(name), deviation.clone())).collect(),
         accepted: &accepted.iter().map(accept).collect(),
+        owner: Some(0),
         rules: &rules(),
     };
     let look = &mut |path: &TreePath, _: &Node, ask: Ask| match ask {
@@ -173,47 +174,70 @@ fn what_somebody_answered_for() {
     let kept = |text: &str| Deviation::Kept { sha256: Some(Sha256::of(text.as_bytes())) };
     let b = ("b", "one", 0o644);
     type Case<'a> =
-        (&'a [(&'a str, &'a str, u32)], Vec<(&'a str, Deviation)>, Vec<(&'a str, Found)>, &'a [&'a str]);
+        (Vec<(&'a str, &'a str, u32)>, Vec<(&'a str, Deviation)>, Vec<(&'a str, Found)>, &'a [&'a str]);
     let cases: Vec<Case> = vec![
-        (&[b], vec![("a", Deviation::Deleted)], vec![], &[]),
-        (&[b, ("a", "two", 0o644)], vec![("a", Deviation::Deleted)], vec![], &["modified a: changed-again"]),
-        (&[b, ("a", "two", 0o644)], vec![("a", kept("two"))], vec![], &[]),
+        (vec![b], vec![("a", Deviation::Deleted)], vec![], &[]),
         (
-            &[b, ("a", "two", 0o666)],
+            vec![b, ("a", "two", 0o644)],
+            vec![("a", Deviation::Deleted)],
+            vec![],
+            &["modified a: changed-again"],
+        ),
+        (vec![b, ("a", "two", 0o644)], vec![("a", kept("two"))], vec![], &[]),
+        (
+            vec![b, ("a", "two", 0o666)],
             vec![("a", kept("two"))],
             vec![],
             &["modified a: changed-again world-writable"],
         ),
-        (&[b, ("a", "six", 0o644)], vec![("a", kept("two"))], vec![], &["modified a: changed-again"]),
-        (&[b, ("a", "folder", 0o755)], vec![("a", Deviation::Kept { sha256: None })], vec![], &[]),
-        (&[b], vec![("a", kept("two"))], vec![], &["missing a"]),
-        (&[b, ("a", "two", 0o644)], vec![], vec![("a", file("two", 0o644))], &[]),
+        (vec![b, ("a", "six", 0o644)], vec![("a", kept("two"))], vec![], &["modified a: changed-again"]),
+        (vec![b, ("a", "folder", 0o755)], vec![("a", Deviation::Kept { sha256: None })], vec![], &[]),
+        (vec![b], vec![("a", kept("two"))], vec![], &["missing a"]),
+        (vec![b, ("a", "two", 0o644)], vec![], vec![("a", file("two", 0o644))], &[]),
         (
-            &[b, ("a", "two", 0o646)],
+            vec![b, ("a", "two", 0o646)],
             vec![],
             vec![("a", file("two", 0o644))],
             &["modified a: changed-again world-writable"],
         ),
-        (&[b, ("a", "two", 0o600)], vec![], vec![("a", file("two", 0o646))], &[]),
-        (&[b], vec![], vec![("a", Found::Nothing)], &[]),
-        (&[b], vec![], vec![("a", file("two", 0o644))], &["missing a"]),
-        (&[b, ("a", "one", 0o644)], vec![], vec![("a", Found::Nothing)], &[]),
+        (vec![b, ("a", "two", 0o600)], vec![], vec![("a", file("two", 0o646))], &[]),
+        (vec![b], vec![], vec![("a", Found::Nothing)], &[]),
+        (vec![b], vec![], vec![("a", file("two", 0o644))], &["missing a"]),
+        (vec![b, ("a", "one", 0o644)], vec![], vec![("a", Found::Nothing)], &[]),
         (
-            &[b, ("a", "one", 0o644), ("l", "-> /x", 0o777)],
+            vec![b, ("a", "one", 0o644), ("l", "-> /x", 0o777)],
             vec![],
             vec![("l", Found::Link { target: "/x".into() })],
             &[],
         ),
         (
-            &[b, ("a", "one", 0o644), ("l", "-> /y", 0o777)],
+            vec![b, ("a", "one", 0o644), ("l", "-> /y", 0o777)],
             vec![],
             vec![("l", Found::Link { target: "/x".into() })],
             &["unexpected l: points-out changed-again"],
         ),
     ];
     for (nodes, deviations, accepted, expected) in cases {
-        let found = found(&manifest, nodes, &deviations, &accepted);
+        let found = found(&manifest, &nodes, &deviations, &accepted);
         assert_eq!(found, expected, "{nodes:?} {deviations:?} {accepted:?}");
+    }
+}
+
+#[test]
+fn whose_a_finding_is_is_told_where_it_is_not_the_sites() {
+    let (manifest, nodes) = (release(&[]), tree(&[("a", "one", 0o644)]));
+    for (owner, expected) in
+        [(Some(0), "unexpected a"), (Some(7), "unexpected a: of-another"), (None, "unexpected a")]
+    {
+        let subject = Subject {
+            manifest: &manifest,
+            tree: &nodes,
+            deviations: &BTreeMap::new(),
+            accepted: &BTreeMap::new(),
+            owner,
+            rules: &rules(),
+        };
+        assert_eq!(judge(&subject, &mut |_, _, _| false).iter().map(told).collect::<Vec<_>>(), [expected]);
     }
 }
 
@@ -239,6 +263,7 @@ fn earlier_releases_explain_findings() {
         tree: &nodes,
         deviations: &BTreeMap::new(),
         accepted: &BTreeMap::new(),
+        owner: Some(0),
         rules: &rules(),
     };
     let mut findings = judge(&subject, &mut |_, _, _| false);
@@ -269,6 +294,7 @@ fn a_lie_is_a_finding_even_of_what_is_fine_otherwise() {
         tree: &nodes,
         deviations: &BTreeMap::new(),
         accepted: &BTreeMap::new(),
+        owner: Some(0),
         rules: &rules(),
     };
     let mut findings = judge(&subject, &mut |_, _, _| false);
