@@ -16,10 +16,25 @@ pub struct Report<'a> {
     /// When it was made.
     pub made: &'a str,
     pub checked: u64,
-    pub alarms: Vec<&'a Finding>,
-    pub findings: &'a [Finding],
+    pub rows: Vec<Row<'a>>,
     pub news: &'a News,
     pub notes: &'a [String],
+}
+
+/// One finding.
+#[derive(Debug, Serialize)]
+pub struct Row<'a> {
+    #[serde(flatten)]
+    finding: &'a Finding,
+    alarm: bool,
+    new: bool,
+}
+
+impl<'a> Row<'a> {
+    pub fn of(finding: &'a Finding, news: &News) -> Row<'a> {
+        let new = news.new.binary_search(&finding.path.to_string()).is_ok();
+        Row { finding, alarm: finding.is_alarm(), new }
+    }
 }
 
 /// The page; everything in it is escaped.
@@ -63,8 +78,7 @@ mod tests {
             version: "7.1.4",
             made: "2026-11-21 18:00 UTC",
             checked: 4321,
-            alarms: findings.iter().filter(|finding| finding.is_alarm()).collect(),
-            findings: &findings,
+            rows: findings.iter().map(|finding| Row::of(finding, &news)).collect(),
             news: &news,
             notes: &["a note with <b>".to_owned()],
         };
@@ -81,8 +95,7 @@ mod tests {
             version: "1",
             made: "now",
             checked: 1,
-            alarms: vec![],
-            findings: &[],
+            rows: vec![],
             news: &news,
             notes: &[],
         };

@@ -4,9 +4,6 @@
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 
-use jiff::SignedDuration;
-use jiff::Timestamp;
-
 use crate::base::digest::Sha256;
 use crate::base::escape;
 use crate::base::path::SitePath;
@@ -31,7 +28,6 @@ use crate::watch::finding::Why;
 const SET_ID: u32 = 0o6000;
 const WORLD_WRITABLE: u32 = 0o002;
 const RISKY: u32 = SET_ID | WORLD_WRITABLE;
-const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is judged, and by what.
 pub struct Subject<'a> {
@@ -213,34 +209,35 @@ impl<'a> Judge<'a, '_> {
 
     /// What makes a path that no release has dangerous, or hard to see.
     fn hazards(&mut self, path: &TreePath, node: &Node) -> Vec<Why> {
-        let name = path.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        let in_uploads = self.subject.rules.uploads.matches_bytes(path.as_bytes());
         let mut why = risks(node, None);
         match &node.kind {
-            NodeKind::File { .. } if content::is_code(name) => {
-                if !(self.look)(path, node, Ask::IsInert) {
-                    why.push(if in_uploads { Why::CodeInUploads } else { Why::Code });
-                }
-            }
-            NodeKind::File { .. } if content::is_server_config(name) => {
-                let is_owners = self.subject.rules.owners.matches_bytes(path.as_bytes());
-                if (in_uploads || !is_owners) && (self.look)(path, node, Ask::TurnsHandlersOn) {
-                    why.push(Why::TurnsHandlersOn);
-                }
-            }
-            NodeKind::File { .. } if content::is_media(name) => {
-                if (self.look)(path, node, Ask::HoldsPhp) {
-                    why.push(Why::Polyglot);
-                }
-            }
+            NodeKind::File { .. } => why.extend(self.runs(path, node)),
             NodeKind::Link { target } => why.extend(points_out(path, target)),
             NodeKind::Special(_) => why.push(Why::Special),
-            _ => {}
+            NodeKind::Folder | NodeKind::Unreadable { .. } => {}
         }
         if path.as_bytes().split(|byte| *byte == b'/').any(|part| part.starts_with(b".")) {
             why.push(Why::Hidden);
         }
         why
+    }
+
+    /// What of a file the server runs, or makes the server run.
+    fn runs(&mut self, path: &TreePath, node: &Node) -> Option<Why> {
+        let (rules, raw) = (self.subject.rules, path.as_bytes());
+        let name = raw.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let in_uploads = rules.uploads.matches_bytes(raw);
+        let (why, holds) = if content::is_code(name) {
+            let why = if in_uploads { Why::CodeInUploads } else { Why::Code };
+            (why, !(self.look)(path, node, Ask::IsInert))
+        } else if content::is_server_config(name) {
+            // The owner's own, outside of uploads, may say what it likes.
+            let is_owners = !in_uploads && rules.owners.matches_bytes(raw);
+            (Why::TurnsHandlersOn, !is_owners && (self.look)(path, node, Ask::TurnsHandlersOn))
+        } else {
+            (Why::Polyglot, content::is_media(name) && (self.look)(path, node, Ask::HoldsPhp))
+        };
+        holds.then_some(why)
     }
 
     /// Whether a person, or an update, answered for exactly what stands there.
@@ -338,88 +335,6 @@ fn below_unreadable<'t>(tree: &'t Tree, path: &SitePath) -> Option<&'t str> {
         NodeKind::Unreadable { reason } => Some(reason.as_str()),
         _ => None,
     })
-}
-
-/// What an earlier release tells of findings: which are its own files.
-pub fn explain(findings: &mut [Finding], earlier: &Manifest) {
-    for finding in findings.iter_mut().filter(|finding| finding.kind != Kind::Missing) {
-        let Some(why) = origin(finding, earlier) else { continue };
-        let exact = matches!(why, Why::OfRelease { .. });
-        let knows = |why: &Why| match why {
-            Why::OfRelease { .. } => true,
-            Why::NamedInRelease { .. } => !exact,
-            _ => false,
-        };
-        if !finding.why.iter().any(knows) {
-            finding.why.retain(|why| !matches!(why, Why::NamedInRelease { .. }));
-            finding.why.push(why);
-        }
-    }
-}
-
-fn origin(finding: &Finding, earlier: &Manifest) -> Option<Why> {
-    let text = std::str::from_utf8(finding.path.as_bytes()).ok()?;
-    let entry = |text: &str| earlier.entry(&SitePath::parse(text).ok()?);
-    let named = entry(text);
-    // What an update put beside an edit, or a script that has run.
-    let bare = text.strip_suffix(".new").or_else(|| text.strip_suffix(".done"));
-    let exact = |entry: &FileEntry| entry.sha256().is_some() && entry.sha256() == finding.sha256;
-    let version = earlier.version.clone();
-    if named.or_else(|| entry(bare?)).is_some_and(exact) {
-        return Some(Why::OfRelease { version });
-    }
-    (named.is_some() && finding.kind == Kind::Unexpected).then_some(Why::NamedInRelease { version })
-}
-
-/// What the installed release itself says of unexpected files.
-pub fn mark_dropped(findings: &mut [Finding], manifest: &Manifest) {
-    for finding in findings.iter_mut().filter(|finding| finding.kind == Kind::Unexpected) {
-        let path = finding.path.to_site_path();
-        if path.is_ok_and(|path| manifest.deleted.contains(&path)) {
-            finding.why.push(Why::Dropped);
-        }
-    }
-}
-
-/// Notes when each was changed, by the times of the inodes.
-pub fn date<'a>(
-    findings: &mut [Finding],
-    changes: impl Iterator<Item = (&'a TreePath, (i64, u32))>,
-    now: Timestamp,
-) {
-    let places: BTreeMap<TreePath, usize> =
-        findings.iter().enumerate().map(|(at, finding)| (finding.path.clone(), at)).collect();
-    for (path, (seconds, nanos)) in changes {
-        let Some(finding) = places.get(path).and_then(|at| findings.get_mut(*at)) else { continue };
-        let Ok(changed) = Timestamp::new(seconds, nanos as i32) else { continue };
-        finding.changed = Some(changed);
-        if now.duration_since(changed) < A_DAY {
-            finding.why.push(Why::Recent);
-        }
-    }
-}
-
-/// Files whose marks say unchanged while their bytes differ: an alarm of its
-/// own, whatever else is true of them.
-pub fn add_lies(findings: &mut Vec<Finding>, lies: &[TreePath], tree: &Tree, rules: &Rules) {
-    for path in lies.iter().filter(|path| !rules.volatile.matches_bytes(path.as_bytes())) {
-        let at = findings.binary_search_by(|finding| finding.path.cmp(path));
-        let at = at.unwrap_or_else(|at| {
-            let node = tree.get(path);
-            let finding = Finding {
-                path: path.clone(),
-                kind: Kind::Modified,
-                why: Vec::new(),
-                sha256: node.and_then(Node::sha256),
-                size: node.map(Node::size),
-                mode: node.map(|node| node.meta.mode),
-                changed: None,
-            };
-            findings.insert(at, finding);
-            at
-        });
-        findings[at].why.insert(0, Why::MarksLie);
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! What differs is a [`Finding`], with the reasons why it matters.
 
 pub mod content;
+pub mod explain;
 pub mod finding;
 pub mod html;
 pub mod judge;

@@ -35,6 +35,7 @@ use crate::sys::fs;
 use crate::sys::lock;
 use crate::update::run;
 use crate::update::run::open_run;
+use crate::watch::explain;
 use crate::watch::finding::Finding;
 use crate::watch::finding::Kind;
 use crate::watch::judge;
@@ -184,10 +185,10 @@ fn look_once(site: &Site, manner: &Manner, moment: &Moment, listener: Listener) 
     let mut inspector = Inspector::open(&root, &site.state);
     let mut findings = settled(&root, &baseline, &rules, &mut scan.tree, &mut inspector);
     inspector.keep(&scan.tree);
-    judge::add_lies(&mut findings, &lies, &scan.tree, &rules);
-    judge::mark_dropped(&mut findings, &baseline.manifest);
-    explain(&mut findings, &baseline, &mut notes);
-    judge::date(&mut findings, scan.changes(), clock::now());
+    explain::add_lies(&mut findings, &lies, &scan.tree, &rules);
+    explain::mark_dropped(&mut findings, &baseline.manifest);
+    name_releases(&mut findings, &baseline, &mut notes);
+    explain::date(&mut findings, scan.changes(), clock::now());
     findings.iter_mut().for_each(|finding| finding.why.sort());
     Ok(Looked {
         findings,
@@ -252,12 +253,11 @@ fn as_if_open(gate: &Gate, tree: &mut Tree) -> Result<(), Failure> {
     if let Some(held) = gate.held()? {
         let path = TreePath::from(&held.path);
         tree.remove(&path);
-        if let (Some(folder), Some(name)) = (held.stands_at.parent(), held.stands_at.file_name()) {
-            if fs::is_folder(folder) {
-                let node =
-                    scan::look(&Root::open(folder)?, &TreePath::root().child(name), Algorithms::Sha256)?;
-                tree.extend(node.map(|node| (path, node)));
-            }
+        let (folder, name) = (held.stands_at.parent(), held.stands_at.file_name());
+        if let (Some(folder), Some(name)) = (folder.filter(|folder| fs::is_folder(folder)), name) {
+            let name = TreePath::root().child(name);
+            let node = scan::look(&Root::open(folder)?, &name, Algorithms::Sha256)?;
+            tree.extend(node.map(|node| (path, node)));
         }
     }
     Ok(())
@@ -321,13 +321,13 @@ fn renew(root: &Root, finding: &Finding, tree: &mut Tree) -> bool {
 
 /// Says of findings from which earlier release they are; one manifest after the
 /// other, since all at once would take much memory.
-fn explain(findings: &mut [Finding], baseline: &Baseline, notes: &mut Vec<String>) {
+fn name_releases(findings: &mut [Finding], baseline: &Baseline, notes: &mut Vec<String>) {
     if findings.iter().all(|finding| finding.kind == Kind::Missing) {
         return;
     }
     for path in &baseline.earlier {
         match fs::read(path).ok().and_then(|bytes| Manifest::parse(&bytes).ok()) {
-            Some(manifest) => judge::explain(findings, &manifest),
+            Some(manifest) => explain::explain(findings, &manifest),
             None => {
                 notes.push(format!("the manifest {} of an earlier release cannot be read", fs::shown(path)))
             }

@@ -162,14 +162,14 @@ fn answer(site: &Site, memory: &Memory, looked: Looked, extra: Extra) -> Result<
 
 fn write_report(path: &std::path::Path, site: &Site, looked: &Looked, extra: &Extra) -> Result<(), Failure> {
     let nothing = News::default();
+    let news = extra.news.as_ref().unwrap_or(&nothing);
     let report = html::Report {
         site: &fs::shown(&site.root),
         version: &looked.against.version,
         made: &clock::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
         checked: looked.checked,
-        alarms: looked.findings.iter().filter(|finding| finding.is_alarm()).collect(),
-        findings: &looked.findings,
-        news: extra.news.as_ref().unwrap_or(&nothing),
+        rows: looked.findings.iter().map(|finding| html::Row::of(finding, news)).collect(),
+        news,
         notes: &extra.notes,
     };
     let page = html::page(&report)

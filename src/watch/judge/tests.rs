@@ -4,6 +4,10 @@ use crate::base::tree::Special;
 use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::Made;
 use crate::integrity::manifest::RunOnce;
+use crate::watch::explain::add_lies;
+use crate::watch::explain::explain;
+use crate::watch::explain::mark_dropped;
+use jiff::Timestamp;
 
 fn path(text: &str) -> SitePath {
     SitePath::parse(text).unwrap()
