@@ -4,6 +4,7 @@
 pub mod cache;
 pub mod list;
 pub mod key;
+pub mod look;
 pub mod manifest;
 pub mod pair;
 mod progress;

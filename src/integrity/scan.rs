@@ -130,21 +130,6 @@ impl Scan {
     }
 }
 
-/// What stands at one path now, its content read; `None` when nothing does.
-pub fn look(root: &Root, path: &TreePath, algorithms: Algorithms) -> Result<Option<Node>, IoError> {
-    let Some(stat) = root.stat(path)? else { return Ok(None) };
-    let kind = match stat.kind {
-        StatKind::Folder => Kind::Folder,
-        StatKind::Special(special) => Kind::Special(special),
-        StatKind::Link => Kind::Link { target: root.read_link(path)? },
-        StatKind::File => {
-            let read = read_whole(root, path, algorithms, &AtomicU64::new(0));
-            read.map_err(|source| IoError::new("read", root.full(path), source))?.0
-        }
-    };
-    Ok(Some(Node { kind, meta: stat.meta }))
-}
-
 /// One entry with the time its inode last changed.
 type Found = (TreePath, Node, (i64, u32));
 
@@ -273,7 +258,7 @@ pub(super) fn is_reserved(path: &TreePath, name: &OsStr) -> bool {
 }
 
 /// Reads a file that stays the same from its first to its last byte.
-fn read_whole(
+pub(super) fn read_whole(
     folder: &Root,
     name: &TreePath,
     algorithms: Algorithms,

@@ -177,3 +177,38 @@ fn what_an_older_release_left_is_told_apart() {
     let texts = answer["details"].to_string();
     assert!(texts.contains("exactly the file of release"), "{texts}");
 }
+
+#[test]
+fn a_manifest_from_elsewhere_and_a_report() {
+    let site = Guarded::new();
+    let (manifest, page) = (site.small.folder.path().join("m.json"), site.small.folder.path().join("r.html"));
+    let release = site.small.release(2);
+    let build = ["manifest", "build", release.to_str().unwrap(), "--version", "2", "--product", "generic"];
+    site.entracte.json(&[&build[..], &["--output", manifest.to_str().unwrap()]].concat()).code(0);
+    site.write("media/shell.php", "<?php eval($_POST[1]);");
+    site.watch(7, &[]);
+    let memory = fs::read(site.state().join("watch/last.json")).unwrap();
+    let answer = site.watch(7, &["--manifest", manifest.to_str().unwrap(), "--html", page.to_str().unwrap()]);
+    assert_eq!(answer["against"], serde_json::json!({"version": "2", "baseline": "manifest", "accepted": 0}));
+    assert!(answer["news"].is_null());
+    let found = told(&answer);
+    assert!(found.contains(&"missing app/added.txt".to_owned()), "{found:#?}");
+    assert!(found.contains(&"unexpected media/shell.php: code-in-uploads".to_owned()), "{found:#?}");
+    assert_eq!(fs::read(site.state().join("watch/last.json")).unwrap(), memory, "nothing is remembered");
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(text.contains("Look at these first (1)") && text.contains("app&#x2f;added.txt"), "{text}");
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(page).unwrap().permissions()) & 0o777,
+        0o600
+    );
+    site.entracte.json(&["watch", "--manifest", "/no/such"]).refused(5);
+}
+
+#[test]
+fn what_the_gate_puts_into_the_site_is_no_finding() {
+    let site = Guarded::new();
+    site.entracte.json(&["close", "--for", "a look"]).code(0);
+    site.clean("closed by hand");
+    site.entracte.json(&["open"]).code(0);
+    site.clean("open again");
+}

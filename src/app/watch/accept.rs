@@ -41,7 +41,7 @@ pub fn accept(place: &Place, request: &Request, listener: Listener) -> Result<An
     let held = Held::take_to_look(place, "watch")?;
     let site = &held.site;
     let memory = Memory::load(&site.state.watch())?;
-    let manner = Manner::of(request, &memory);
+    let manner = Manner { is_locked: true, ..Manner::of(request, &memory) };
     let looked = live::look(site, &manner, listener)?;
     let wanted: Vec<Wanted> =
         request.accept.iter().map(|text| Wanted::of(site, text)).collect::<Result<_, _>>()?;

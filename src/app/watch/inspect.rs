@@ -46,7 +46,8 @@ impl<'a> Inspector<'a> {
         Inspector { root, path, harmless: known.iter().copied().collect(), key, is_new: false }
     }
 
-    /// What a file says to a question; what cannot be read is taken for the worse.
+    /// What a file says to a question. Rules and code that cannot be read are taken
+    /// for the worse; that a file cannot be read is a finding of its own.
     pub fn answer(&mut self, path: &TreePath, node: &Node, ask: Ask) -> bool {
         match ask {
             Ask::IsInert => self.text(path, node).is_some_and(|text| content::is_inert(&text)),
@@ -58,6 +59,11 @@ impl<'a> Inspector<'a> {
             }
             Ask::HoldsPhp => self.holds_php(path, node),
         }
+    }
+
+    /// Whether there is anything to remember.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Remembers the files of this tree that hold no code.

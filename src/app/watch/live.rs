@@ -20,6 +20,7 @@ use crate::integrity::cache::Doubt;
 use crate::integrity::cache::StatCache;
 use crate::integrity::cache::key_of;
 use crate::integrity::key::Key;
+use crate::integrity::look;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::scan;
 use crate::integrity::scan::Scan;
@@ -33,6 +34,7 @@ use crate::sys::clock;
 use crate::sys::disk;
 use crate::sys::fs;
 use crate::sys::lock;
+use crate::sys::lock::Lock;
 use crate::update::run;
 use crate::update::run::open_run;
 use crate::watch::explain;
@@ -57,11 +59,29 @@ pub struct Manner {
     pub manifest: Option<PathBuf>,
     /// Which share of the files is read again.
     pub turn: u64,
+    /// Whether the caller holds the site's lock.
+    pub is_locked: bool,
+}
+
+/// Nobody else writes what is remembered, for as long as this lives.
+enum Alone {
+    ByCaller,
+    By { _lock: Lock },
 }
 
 impl Manner {
     pub fn of(request: &Request, memory: &Memory) -> Manner {
-        Manner { paranoid: request.paranoid, manifest: request.manifest.clone(), turn: memory.turns }
+        let (paranoid, manifest) = (request.paranoid, request.manifest.clone());
+        Manner { paranoid, manifest, turn: memory.turns, is_locked: false }
+    }
+
+    /// `None`: somebody else works on the site, and what is not remembered now
+    /// only costs time.
+    fn alone(&self, site: &Site) -> Option<Alone> {
+        match self.is_locked {
+            true => Some(Alone::ByCaller),
+            false => Lock::take(&site.state.lock(), "watch").ok().map(|_lock| Alone::By { _lock }),
+        }
     }
 }
 
@@ -184,7 +204,11 @@ fn look_once(site: &Site, manner: &Manner, moment: &Moment, listener: Listener) 
     let root = site.tree()?;
     let mut inspector = Inspector::open(&root, &site.state);
     let mut findings = settled(&root, &baseline, &rules, &mut scan.tree, &mut inspector);
-    inspector.keep(&scan.tree);
+    if inspector.is_new()
+        && let Some(_alone) = manner.alone(site)
+    {
+        inspector.keep(&scan.tree);
+    }
     explain::add_lies(&mut findings, &lies, &scan.tree, &rules);
     explain::mark_dropped(&mut findings, &baseline.manifest);
     name_releases(&mut findings, &baseline, &mut notes);
@@ -229,7 +253,7 @@ fn scanned(
     let scan = scan::scan(&site.tree()?, &options, &mut |step, event| listener(None, step, event))?;
     let lies = cache.lies(&scan);
     let is_news = !lies.is_empty() || scan.rehashed > cache.doubted();
-    if let Some(began) = began.ok().filter(|_| is_news) {
+    if is_news && let (Ok(began), Some(_alone)) = (began, manner.alone(site)) {
         // What was left out is known as before; the rest makes room first.
         let left_out = cache.only(|path| rules.volatile.matches_bytes(path.as_bytes()));
         // A cache that cannot be written only costs time.
@@ -241,7 +265,12 @@ fn scanned(
 fn doubt(manner: &Manner, cache: &std::path::Path) -> Result<Doubt, Failure> {
     Ok(match manner.paranoid {
         true => Doubt::All,
-        false => Doubt::Share { key: Key::load_or_make(&key_of(cache))?, turn: manner.turn, of: SHARES },
+        // Without a key there is no cache to doubt.
+        false => Key::load(&key_of(cache))?.map_or(Doubt::None, |key| Doubt::Share {
+            key,
+            turn: manner.turn,
+            of: SHARES,
+        }),
     })
 }
 
@@ -256,7 +285,7 @@ fn as_if_open(gate: &Gate, tree: &mut Tree) -> Result<(), Failure> {
         let (folder, name) = (held.stands_at.parent(), held.stands_at.file_name());
         if let (Some(folder), Some(name)) = (folder.filter(|folder| fs::is_folder(folder)), name) {
             let name = TreePath::root().child(name);
-            let node = scan::look(&Root::open(folder)?, &name, Algorithms::Sha256)?;
+            let node = look::look(&Root::open(folder)?, &name, Algorithms::Sha256)?;
             tree.extend(node.map(|node| (path, node)));
         }
     }
@@ -306,7 +335,7 @@ fn renew(root: &Root, finding: &Finding, tree: &mut Tree) -> bool {
             _ => {}
         }
     }
-    match scan::look(root, path, Algorithms::Sha256) {
+    match look::look(root, path, Algorithms::Sha256) {
         Ok(Some(node)) if known == Some(&node) => false,
         // It stands there; what is in it could not be listed.
         Ok(Some(node)) if node.is_folder() && finding.kind == Kind::Unreadable => false,
