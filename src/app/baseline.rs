@@ -6,6 +6,8 @@ use std::path::Path;
 use crate::app::believe;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
+use crate::app::identify;
+use crate::app::identify::Recognised;
 use crate::app::init::Request;
 use crate::app::look::release_at;
 use crate::app::published::Published;
@@ -15,6 +17,8 @@ use crate::base::exit::causes;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::tree::Kind;
+use crate::base::tree::Meta;
+use crate::base::tree::Node;
 use crate::base::tree::Tree;
 use crate::integrity::list::Document;
 use crate::integrity::list::HashList;
@@ -67,6 +71,9 @@ pub(super) fn baseline(
     }
     if let Some(listed) = from_list(root, tree, profile, notes)? {
         return Ok(listed);
+    }
+    if let Some(recognised) = identify::recognise(root, tree, profile)? {
+        return from_known(recognised, tree, profile, notes);
     }
     notes.push(
         "without --release or --manifest nobody knows what the files were before: the baseline is observed"
@@ -193,6 +200,52 @@ fn proved(
         manifest.version = version.clone();
     }
     Ok(Known { manifest, baseline: Baseline::List, findings, published: None })
+}
+
+/// The release of a list that ships with the program. A text that only has other
+/// line ends is as released: what stands there is what the list says.
+fn from_known(
+    recognised: Recognised,
+    tree: &Tree,
+    profile: &Profile,
+    notes: &mut Vec<String>,
+) -> Result<Known, Failure> {
+    let Recognised { catalogue, found, account } = recognised;
+    let release = &catalogue.releases()[found.ranks[0].release];
+    let entries = release.files().iter().map(|number| catalogue.entry(*number));
+    let listed: Tree = entries
+        .map(|entry| {
+            let path = TreePath::from(&entry.path);
+            let here = tree.get(&path).filter(|_| account.line_ends.binary_search(&path).is_ok());
+            let kind = Kind::File { size: entry.size, sha256: entry.sha256, md5: None };
+            let node = here.cloned().unwrap_or(Node { kind, meta: Meta::default() });
+            (path, node)
+        })
+        .collect();
+    let describe = Describe {
+        product: release.about.product.clone(),
+        version: release.about.version.clone(),
+        time: release.about.time,
+        made: Made::Built,
+        extent: Extent::Complete,
+        from: Vec::new(),
+        deleted: Vec::new(),
+        conventions: profile.conventions(),
+    };
+    let mut manifest = build(&listed, describe, &mut |_| None)?;
+    // The list does not say permissions.
+    manifest.files.iter_mut().for_each(|entry| entry.mode = None);
+    notes.push(format!(
+        "recognised: {}, {} of its {} files are there; nobody signed this list for your tree",
+        release.about.title(),
+        found.ranks[0].held,
+        found.ranks[0].files
+    ));
+    if !account.line_ends.is_empty() {
+        let count = account.line_ends.len();
+        notes.push(format!("{count} files only have other line ends than the release: they count as released"));
+    }
+    Ok(Known { baseline: Baseline::List, ..Known::release(manifest, tree, profile) })
 }
 
 /// What stands there now, without the owner's files and what changes by itself.

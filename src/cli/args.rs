@@ -10,6 +10,7 @@ use crate::base::version::VERSION;
 use crate::cli::compare::CompareArgs;
 use crate::cli::doctor::DoctorArgs;
 use crate::cli::manifest::ManifestVerb;
+use crate::cli::identify::IdentifyArgs;
 use crate::cli::notify::NotifyVerb;
 use crate::cli::prune::PruneArgs;
 use crate::cli::publish::BundleArgs;
@@ -191,6 +192,10 @@ pub enum Verb {
         entracte compare mysql://web@db1/shop mysql://web@db2/shop --password-file ~/.shop"
     )]
     Compare(CompareArgs),
+    /// Tell which known release a folder is nearest to, and what differs
+    #[command(after_help = "Examples: entracte identify /var/www/old\n          \
+        entracte identify . --from https://releases.example.org/shop/ --manifest shop-1.9.json")]
+    Identify(IdentifyArgs),
     /// The site's database against the tables that its release declares
     #[command(after_help = "Example: entracte schema diff")]
     Schema {

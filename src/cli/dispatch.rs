@@ -35,6 +35,7 @@ use crate::cli::check;
 use crate::cli::compare;
 use crate::cli::doctor;
 use crate::cli::manifest;
+use crate::cli::identify;
 use crate::cli::notify;
 use crate::cli::notify::NotifyVerb;
 use crate::cli::output;
@@ -117,6 +118,7 @@ fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Fail
     let (uid, gid) = match &cli.verb {
         _ if needs_no_site => return None,
         Verb::Compare(args) => crate::app::compare::owner_to_become(&args.a, &args.b)?,
+        Verb::Identify(args) => crate::app::identify::owner_to_become(place, args.dir.as_deref())?,
         _ => place.owner_to_become()?,
     };
     crate::app::desk::become_user(uid, gid, &arguments[1..])
@@ -175,6 +177,7 @@ impl Session {
             Verb::Schedule { what } => schedule::run(self, what),
             Verb::Watch(args) => watch::watch(self, args),
             Verb::Compare(args) => compare::compare(self, args),
+            Verb::Identify(args) => identify::identify(self, args),
             Verb::Key { what } => trust::key(self, what),
             Verb::Trust { what } => trust::trust(self, &what),
             Verb::Manifest { what } => manifest::manifest(self, what),

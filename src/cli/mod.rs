@@ -7,6 +7,7 @@ pub mod compare;
 pub mod dispatch;
 mod doctor;
 pub mod manifest;
+mod identify;
 pub mod notify;
 pub mod output;
 pub mod page;

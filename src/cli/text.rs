@@ -18,7 +18,7 @@ pub fn init(init: &Init, manner: &Manner) -> String {
     text.row("gate", &init.gate);
     let baseline = match init.baseline.as_str() {
         "release" => "from the release",
-        "list" => "from a hash list found in the tree",
+        "list" => "from a list of digests that nobody signed",
         _ => "observed: taken from the live tree, so nothing of it will be removed or replaced unasked",
     };
     text.row("baseline", baseline);

@@ -2,10 +2,13 @@
 //! and what to do about the difference.
 
 pub mod cache;
-pub mod list;
+pub mod catalogue;
 pub mod key;
+pub mod line_ends;
+pub mod list;
 pub mod look;
 pub mod manifest;
+pub mod nearest;
 pub mod pair;
 mod progress;
 pub mod scan;

@@ -24,6 +24,7 @@ pub mod probe;
 pub mod profile;
 pub mod proof;
 pub mod settings;
+pub mod shipped;
 pub mod space;
 pub mod state;
 pub mod stored;

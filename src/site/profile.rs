@@ -72,6 +72,9 @@ pub struct Profile {
     /// Folders that visitors fill.
     #[serde(default)]
     pub uploads: Patterns,
+    /// Folders in which each entry is something added: a plugin, a theme.
+    #[serde(default)]
+    pub additions: Vec<SitePath>,
     /// Rows that change by themselves: table name without prefix -> predicate.
     #[serde(default)]
     pub volatile_rows: BTreeMap<String, String>,

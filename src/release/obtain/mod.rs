@@ -5,6 +5,7 @@ pub mod bundle;
 mod error;
 mod here;
 mod look;
+mod manifests;
 mod metadata;
 mod patch;
 mod pick;
@@ -21,6 +22,7 @@ use url::Url;
 pub use self::error::ObtainError;
 use self::here::Here;
 pub use self::look::Look;
+pub use self::manifests::manifests;
 use self::pick::Release;
 use self::pick::Wish;
 use self::pick::pick;
@@ -38,6 +40,7 @@ use crate::release::choose::Way;
 use crate::release::choose::packed;
 use crate::release::content;
 use crate::release::network;
+use crate::release::network::Network;
 use crate::release::obtain::bundle::Bundle;
 use crate::release::reference::custom::ManifestTarget;
 use crate::release::stage::Options;
@@ -130,7 +133,7 @@ fn ask(
     options: &Options,
     watch: Watch,
 ) -> Result<Offered, ObtainError> {
-    let (place, url) = open(from, options)?;
+    let (place, url) = open(from, &options.network)?;
     let (pinned, verified) = metadata::refresh(&Store::open(home.trust), &place, &url, watch)?;
     for message in &verified.warnings {
         watch(Some(Step::Stage), Event::Warning { message: message.clone() });
@@ -150,10 +153,10 @@ fn ask(
     Ok(Offered { place, pinned, verified, release })
 }
 
-fn open(from: &Where, options: &Options) -> Result<(Place, String), ObtainError> {
+fn open(from: &Where, network: &Network) -> Result<(Place, String), ObtainError> {
     Ok(match from {
         Where::Server(url) => {
-            (Place::Server(Box::new(Server::new(url, &options.network)?)), url.as_str().to_owned())
+            (Place::Server(Box::new(Server::new(url, network)?)), url.as_str().to_owned())
         }
         Where::Folder(path) => (Place::Folder(path.clone()), path.to_string_lossy().into_owned()),
         Where::Bundle(path) => {

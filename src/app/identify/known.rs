@@ -1,0 +1,109 @@
+//! The releases that a tree is held against.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::app::desk::Listener;
+use crate::app::failure::Failure;
+use crate::app::look::release_at;
+use crate::base::digest::Sha256;
+use crate::base::escape;
+use crate::base::exit::Exit;
+use crate::integrity::catalogue::Catalogue;
+use crate::integrity::catalogue::Collector;
+use crate::integrity::catalogue::Origin;
+use crate::integrity::manifest::Made;
+use crate::integrity::manifest::Manifest;
+use crate::release::network::Network;
+use crate::release::obtain;
+use crate::release::obtain::Where;
+use crate::release::obtain::is_reference;
+use crate::release::source::Source;
+use crate::site::detect;
+use crate::site::shipped;
+use crate::site::state::State;
+use crate::sys::fs;
+
+/// What is named besides what is known anyway.
+#[derive(Clone, Debug, Default)]
+pub struct Named {
+    pub manifests: Vec<PathBuf>,
+    /// Folders, archives, and references that the site trusts.
+    pub from: Vec<String>,
+}
+
+/// Everything that is known: what was named first, then what was installed
+/// here, then what ships with the program.
+pub(super) fn gather(
+    root: &Path,
+    state: Option<&State>,
+    named: &Named,
+    listener: Listener,
+) -> Result<Catalogue, Failure> {
+    let mut collector = Collector::default();
+    for path in &named.manifests {
+        if !fs::is_file(path) {
+            return Err(Failure::new(Exit::Refused, format!("there is no file {}", fs::shown(path))));
+        }
+        collector.add_manifest(Manifest::parse(&fs::read(path)?)?, Origin::Named(fs::shown(path)));
+    }
+    for text in &named.from {
+        let shown = escape::text(text).into_owned();
+        for manifest in from(text, root, state, listener)? {
+            collector.add_manifest(manifest, Origin::Named(shown.clone()));
+        }
+    }
+    for manifest in state.map(installed).transpose()?.unwrap_or_default() {
+        collector.add_manifest(manifest, Origin::Installed);
+    }
+    shipped::add_to(&mut collector, None)?;
+    Ok(collector.finish())
+}
+
+/// The manifests of everything that one source offers.
+fn from(text: &str, root: &Path, state: Option<&State>, listener: Listener) -> Result<Vec<Manifest>, Failure> {
+    let place = match Source::parse(text)? {
+        Source::Reference(url) => Where::Server(url),
+        Source::Folder(path) if is_reference(&path) => Where::Folder(path),
+        Source::Folder(path) | Source::Archive(path) => {
+            let profile = match fs::is_folder(&path) {
+                true => detect::profile(&path, None)?,
+                false => detect::profile(root, None)?,
+            };
+            return Ok(vec![release_at(&path, &profile, &profile.name, None, listener)?]);
+        }
+        _ => {
+            let message = format!("{} cannot be asked which releases it holds", escape::text(text));
+            return Err(Failure::new(Exit::Usage, message)
+                .hint("name a reference that the site trusts, a folder or an archive"));
+        }
+    };
+    let Some(state) = state else {
+        let message = "a reference is believed by a site, and this folder is none";
+        return Err(Failure::new(Exit::Untrusted, message)
+            .hint("name the site that trusts it with --site, or a manifest with --manifest"));
+    };
+    let watch = &mut |step, event| listener(None, step, event);
+    Ok(obtain::manifests(&place, &state.trust(), &Network::default(), watch)?)
+}
+
+/// What was installed here, as far as it is a release and not what was observed.
+fn installed(state: &State) -> Result<Vec<Manifest>, Failure> {
+    let mut manifests = Vec::new();
+    if !fs::is_folder(&state.installed()) {
+        return Ok(manifests);
+    }
+    for path in fs::list(&state.installed())? {
+        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let Ok(digest) = name.parse::<Sha256>() else { continue };
+        let bytes = fs::read(&path)?;
+        if Sha256::of(&bytes) != digest {
+            continue;
+        }
+        match Manifest::parse(&bytes) {
+            Ok(manifest) if manifest.made != Made::Observed => manifests.push(manifest),
+            _ => {}
+        }
+    }
+    Ok(manifests)
+}
