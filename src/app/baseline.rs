@@ -243,7 +243,9 @@ fn from_known(
     ));
     if !account.line_ends.is_empty() {
         let count = account.line_ends.len();
-        notes.push(format!("{count} files only have other line ends than the release: they count as released"));
+        notes.push(format!(
+            "{count} files only have other line ends than the release: they count as released"
+        ));
     }
     Ok(Known { baseline: Baseline::List, ..Known::release(manifest, tree, profile) })
 }

@@ -17,6 +17,7 @@ pub mod doctor;
 pub mod event_line;
 pub mod failure;
 pub mod gate;
+pub mod history;
 pub mod identify;
 pub mod init;
 pub mod key;

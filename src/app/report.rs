@@ -252,23 +252,6 @@ pub struct RunStatus {
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub struct History {
-    pub runs: Vec<HistoryRow>,
-    pub verified: Option<bool>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub struct HistoryRow {
-    pub run: String,
-    pub at: String,
-    pub from: String,
-    pub to: String,
-    pub outcome: String,
-    pub closed_seconds: f64,
-    pub committed: bool,
-}
-
-#[derive(Clone, Debug, Serialize)]
 pub struct GateView {
     pub kind: String,
     pub instructions: String,

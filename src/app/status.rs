@@ -1,13 +1,12 @@
-//! `status`, `history`, `show`: they only read, and never wait.
+//! `status`, `show`: they only read, and never wait.
 
 use jiff::Timestamp;
 
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
+use crate::app::history;
 use crate::app::report::Answer;
 use crate::app::report::GateStatus;
-use crate::app::report::History;
-use crate::app::report::HistoryRow;
 use crate::app::report::PlanStatus;
 use crate::app::report::RunStatus;
 use crate::app::report::Show;
@@ -18,7 +17,6 @@ use crate::base::exit::Exit;
 use crate::base::step::Step;
 use crate::site::Site;
 use crate::site::gate::flag;
-use crate::site::history;
 use crate::site::installed::Installed;
 use crate::sys::clock;
 use crate::sys::fs;
@@ -171,41 +169,11 @@ fn next(
     open.into_iter().chain(words.iter().copied()).map(str::to_owned).collect()
 }
 
-pub fn history(place: &Place, verify: bool) -> Result<Answer<History>, Failure> {
-    let site = place.open()?;
-    let runs = site.state.runs();
-    let mut rows = Vec::new();
-    for id in run::list(&runs)? {
-        let (records, standing) = journal::read(&RunFolder::new(runs.join(&id)).journal())?;
-        rows.push(row(id, &records, &standing));
-    }
-    let verified = if verify { Some(history::is_unaltered(&site.state.history())?) } else { None };
-    let exit = if verified == Some(false) { Exit::Differs } else { Exit::Done };
-    Ok(Answer::ending(exit, History { runs: rows, verified }))
-}
-
-fn row(run: String, records: &[Record], standing: &Standing) -> HistoryRow {
-    let at = records.first().map(|record| record.at.to_string()).unwrap_or_default();
-    let (from, to) = match records.first().map(|record| &record.entry) {
-        Some(Entry::Opened { from, to, .. }) => (from.clone(), to.clone()),
-        _ => Default::default(),
-    };
-    HistoryRow {
-        run,
-        at,
-        from,
-        to,
-        outcome: outcome(standing).into(),
-        closed_seconds: standing.closed_seconds_at(clock::now()),
-        committed: standing.committed,
-    }
-}
-
 pub fn show(place: &Place, id: &str) -> Result<Answer<Show>, Failure> {
     let site = place.open()?;
     let folder = run::folder_of(&site.state.runs(), id)?;
     let (records, standing) = journal::read(&folder.journal())?;
-    let row = row(id.to_owned(), &records, &standing);
+    let row = history::row(id.to_owned(), &records, &standing);
     let warnings = records.iter().filter_map(|record| match &record.entry {
         Entry::Warning { message, .. } => Some(message.clone()),
         _ => None,

@@ -9,8 +9,8 @@ use clap::Subcommand;
 use crate::base::version::VERSION;
 use crate::cli::compare::CompareArgs;
 use crate::cli::doctor::DoctorArgs;
-use crate::cli::manifest::ManifestVerb;
 use crate::cli::identify::IdentifyArgs;
+use crate::cli::manifest::ManifestVerb;
 use crate::cli::notify::NotifyVerb;
 use crate::cli::prune::PruneArgs;
 use crate::cli::publish::BundleArgs;
@@ -128,13 +128,10 @@ pub enum Verb {
     /// Where the site stands
     #[command(after_help = "Example: entracte status --json")]
     Status,
-    /// Past runs, newest last
-    #[command(after_help = "Example: entracte history --verify")]
-    History {
-        /// Prove that the history was not altered
-        #[arg(long)]
-        verify: bool,
-    },
+    /// Past runs and what else happened, newest last
+    #[command(after_help = "Examples: entracte history --verify\n          \
+        entracte history --file wp-login.php")]
+    History(HistoryArgs),
     /// One run in full
     #[command(after_help = "Example: entracte show 20261121-052233-1f0a")]
     Show { run: String },
@@ -314,6 +311,19 @@ pub struct StageArgs {
     /// A folder holds the whole release: what is not in it is obsolete
     #[arg(long)]
     pub complete: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct HistoryArgs {
+    /// Prove that the history was not altered
+    #[arg(long)]
+    pub verify: bool,
+    /// What happened to one file of the site
+    #[arg(long, value_name = "PATH")]
+    pub file: Option<String>,
+    /// Only the last N
+    #[arg(short = 'n', long, value_name = "N")]
+    pub last: Option<usize>,
 }
 
 #[derive(Args, Debug)]

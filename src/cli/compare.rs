@@ -26,8 +26,8 @@ use crate::cli::output::Manner;
 use crate::cli::output::Paint;
 use crate::cli::page;
 use crate::cli::page::Page;
-use crate::cli::trust::PinArgs;
 use crate::cli::text::coloured_diff;
+use crate::cli::trust::PinArgs;
 
 #[derive(Args, Debug)]
 pub struct CompareArgs {

@@ -34,8 +34,9 @@ use crate::cli::args::Verb;
 use crate::cli::check;
 use crate::cli::compare;
 use crate::cli::doctor;
-use crate::cli::manifest;
+use crate::cli::history;
 use crate::cli::identify;
+use crate::cli::manifest;
 use crate::cli::notify;
 use crate::cli::notify::NotifyVerb;
 use crate::cli::output;
@@ -149,9 +150,7 @@ impl Session {
             Verb::Tick(args) => unattended::tick(self, &args),
             Verb::Blocklist { what } => unattended::blocklist(self, &what),
             Verb::Status => self.show("status", status::status(&self.place), text::status),
-            Verb::History { verify } => {
-                self.show("history", status::history(&self.place, verify), text::history)
-            }
+            Verb::History(args) => history::history(self, args),
             Verb::Show { run } => self.show("show", status::show(&self.place, &run), text::show),
             Verb::Resume(args) => work::resume(self, args),
             Verb::Rollback(args) => work::rollback(self, args),

@@ -40,7 +40,8 @@ pub(super) fn identify(session: &mut Session, args: IdentifyArgs) -> Exit {
 
 fn text(view: &IdentifyView, manner: &Manner) -> String {
     let mut text = Page::new(manner);
-    let looked = format!("{} files read ({}), {} releases known", view.checked, page::bytes(view.bytes), view.known);
+    let looked =
+        format!("{} files read ({}), {} releases known", view.checked, page::bytes(view.bytes), view.known);
     let Some(nearest) = &view.nearest else {
         text.line(&format!("{}: nothing that is known", escape::text(&view.folder)));
         text.row("looked at", &looked);
@@ -131,7 +132,8 @@ fn lists(text: &mut Page, nearest: &NearestView, manner: &Manner) {
     list("modified", shown(&nearest.modified));
     list("missing", shown(&nearest.missing));
     list("unreadable", shown(&nearest.unreadable));
-    let elsewhere = nearest.elsewhere.iter().map(|one| format!("{}  as in {}", one.path, one.versions.join(", ")));
+    let elsewhere =
+        nearest.elsewhere.iter().map(|one| format!("{}  as in {}", one.path, one.versions.join(", ")));
     list("as another release has them", elsewhere.collect());
     let additions = nearest.additions.iter().map(|one| format!("{}  {} files", one.path, one.files));
     list("plugins and themes that are no part of it", additions.collect());

@@ -272,26 +272,6 @@ pub fn status(status: &Status, manner: &Manner) -> String {
     text.into_text()
 }
 
-pub fn history(history: &History, manner: &Manner) -> String {
-    let mut text = Page::new(manner);
-    for row in &history.runs {
-        let kept = if row.committed { ", committed" } else { "" };
-        text.line(&format!(
-            "{}  {}  {} -> {}  {}{kept}  closed {:.1} s",
-            row.run, row.at, row.from, row.to, row.outcome, row.closed_seconds
-        ));
-    }
-    if history.runs.is_empty() {
-        text.line("no runs yet");
-    }
-    match history.verified {
-        Some(true) => text.line("the history is unaltered"),
-        Some(false) => text.line(&manner.paint(Paint::Red, "the history was altered")),
-        None => {}
-    }
-    text.into_text()
-}
-
 pub fn gate_status(gate: &GateStatus, manner: &Manner) -> String {
     let mut text = Page::new(manner);
     match gate.closed {

@@ -11,6 +11,9 @@ use crate::base::path::SitePath;
 use crate::integrity::manifest::Content;
 use crate::integrity::manifest::Manifest;
 
+/// The bit of numbers that count in `Collector::shared`.
+const SHARED: u32 = 1 << 31;
+
 /// One file as some releases of a product have it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Entry {
@@ -66,6 +69,8 @@ impl Origin {
 pub struct Collector {
     products: Vec<String>,
     numbers: HashMap<Entry, u32>,
+    /// Those that came once for several releases: no room is needed to find them again.
+    shared: Vec<Entry>,
     releases: Vec<Release>,
 }
 
@@ -105,20 +110,25 @@ impl Collector {
         self.releases.push(Release { product, about, files: numbers });
     }
 
-    /// Several releases whose files stand once: each with the places, in `abouts`, of those that hold it.
-    pub fn add_shared(&mut self, abouts: Vec<About>, files: Vec<(SitePath, u64, Sha256, u64)>) {
+    /// Begins several releases of one product whose files stand once; what is
+    /// returned is what [`Collector::add_shared`] wants.
+    pub fn begin_shared(&mut self, abouts: Vec<About>) -> usize {
         let first = self.releases.len();
         for about in abouts {
             let product = self.product(&about.product);
             self.releases.push(Release { product, about, files: Vec::new() });
         }
-        for (path, size, sha256, holders) in files {
-            let Some(product) = self.releases.get(first).map(|release| release.product) else { return };
-            let number = self.entry(product, path, size, sha256);
-            for (bit, release) in self.releases[first..].iter_mut().enumerate() {
-                if holders >> bit & 1 == 1 {
-                    release.files.push(number);
-                }
+        first
+    }
+
+    /// One file of those releases that `holders` has a bit of.
+    pub fn add_shared(&mut self, first: usize, (path, size, sha256): (SitePath, u64, Sha256), holders: u64) {
+        let Some(product) = self.releases.get(first).map(|release| release.product) else { return };
+        let number = SHARED | u32::try_from(self.shared.len()).unwrap_or(u32::MAX);
+        self.shared.push(Entry { product, path, sha256, size });
+        for (bit, release) in self.releases[first..].iter_mut().enumerate() {
+            if holders >> bit & 1 == 1 {
+                release.files.push(number);
             }
         }
     }
@@ -137,19 +147,26 @@ impl Collector {
     }
 
     pub fn finish(self) -> Catalogue {
-        let mut numbered: Vec<(Entry, u32)> = self.numbers.into_iter().collect();
+        let mut now = [vec![0; self.numbers.len()], vec![0; self.shared.len()]];
+        let shared = self.shared.into_iter().zip(SHARED..);
+        let mut numbered: Vec<(Entry, u32)> = self.numbers.into_iter().chain(shared).collect();
         numbered.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let mut now = vec![0; numbered.len()];
-        for (at, (_, before)) in numbered.iter().enumerate() {
-            now[*before as usize] = at as u32;
+        let mut entries: Vec<Entry> = Vec::with_capacity(numbered.len());
+        for (entry, before) in numbered {
+            if entries.last() != Some(&entry) {
+                entries.push(entry);
+            }
+            now[usize::from(before >= SHARED)][(before & !SHARED) as usize] = entries.len() as u32 - 1;
         }
         let mut releases = self.releases;
         for release in &mut releases {
-            release.files.iter_mut().for_each(|number| *number = now[*number as usize]);
+            for number in &mut release.files {
+                *number = now[usize::from(*number >= SHARED)][(*number & !SHARED) as usize];
+            }
             release.files.sort_unstable();
             release.files.dedup();
+            release.files.shrink_to_fit();
         }
-        let entries: Vec<Entry> = numbered.into_iter().map(|(entry, _)| entry).collect();
         let mut by_digest: Vec<u32> = (0..entries.len() as u32).collect();
         by_digest.sort_unstable_by_key(|number| entries[*number as usize].sha256);
         Catalogue { products: self.products, entries, by_digest, releases: without_doubles(releases) }
@@ -264,10 +281,15 @@ mod tests {
         collector.add(about("shop", "1"), [file("b", "same"), file("a", "old")]);
         collector.add(about("shop", "2"), [file("a", "new"), file("b", "same"), file("c/b", "same")]);
         collector.add(about("other", "1"), [file("b", "same")]);
+        let first = collector.begin_shared(vec![about("shop", "3"), about("shop", "4")]);
+        collector.add_shared(first, file("b", "same"), 3);
+        collector.add_shared(first, file("a", "four"), 2);
         collector.add(about("shop", "1"), [file("a", "old"), file("b", "same")]);
         let catalogue = collector.finish();
-        assert_eq!(catalogue.releases().len(), 3, "the same release twice");
-        assert_eq!(catalogue.entries_of(0).len(), 4);
+        assert_eq!(catalogue.releases().len(), 5, "the same release twice");
+        assert_eq!(catalogue.entries_of(0).len(), 5);
+        let counts: Vec<usize> = catalogue.releases().iter().map(|release| release.files().len()).collect();
+        assert_eq!(counts, [2, 3, 1, 1, 2]);
         assert_eq!(catalogue.entries_of(1).len(), 1);
         let paths: Vec<(u16, &str)> = catalogue
             .with_digest(&Sha256::of(b"same"))

@@ -182,6 +182,25 @@ impl Installed<'_> {
         Ok((current, manifest))
     }
 
+    /// Every manifest that was installed here and is unharmed, in no order.
+    pub fn all(&self) -> Result<Vec<Manifest>, InstalledError> {
+        let mut manifests = Vec::new();
+        if !fs::is_folder(self.0) {
+            return Ok(manifests);
+        }
+        for path in fs::list(self.0)? {
+            let name = path.file_stem().map(|name| name.to_string_lossy().into_owned());
+            let Some(Ok(digest)) = name.map(|name| name.parse::<Sha256>()) else { continue };
+            let bytes = fs::read(&path)?;
+            if Sha256::of(&bytes) == digest
+                && let Ok(manifest) = Manifest::parse(&bytes)
+            {
+                manifests.push(manifest);
+            }
+        }
+        Ok(manifests)
+    }
+
     pub fn current(&self) -> Result<Option<Current>, InstalledError> {
         let found: Option<Current> = self.read("current.json")?;
         match found {

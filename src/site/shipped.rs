@@ -2,13 +2,14 @@
 //! something on the first day. `manifests/make` makes them; `docs/identify.md`
 //! tells their format and whence they come.
 
+use std::io::BufRead;
+use std::io::BufReader;
 use std::io::Read;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::base::digest::Sha256;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::integrity::catalogue::About;
@@ -41,28 +42,24 @@ impl Fault for ShippedError {}
 /// Adds what is known of all products, or of one.
 pub fn add_to(collector: &mut Collector, only: Option<&str>) -> Result<(), ShippedError> {
     for (product, packed) in EMBEDDED.into_iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
-        let (abouts, files) = read(product, packed)?;
-        collector.add_shared(abouts, files);
+        read(product, packed, collector)?;
     }
     Ok(())
 }
 
-/// A path with size and digest, and the releases that have it, by bits.
-type Shared = (SitePath, u64, Sha256, u64);
-
-fn read(product: &'static str, packed: &[u8]) -> Result<(Vec<About>, Vec<Shared>), ShippedError> {
-    let mut text = String::new();
-    zstd::stream::read::Decoder::new(packed)
-        .and_then(|reader| reader.take(MOST_BYTES).read_to_string(&mut text))
-        .map_err(|source| ShippedError::Packed { product, source })?;
-    let (mut builder, mut abouts, mut files) = (None, Vec::new(), Vec::with_capacity(text.len() / 120));
-    for (number, line) in text.lines().enumerate() {
+/// Line by line, since the whole text is many times what it tells.
+fn read(product: &'static str, packed: &[u8], collector: &mut Collector) -> Result<(), ShippedError> {
+    let damaged = |source| ShippedError::Packed { product, source };
+    let reader = zstd::stream::read::Decoder::new(packed).map_err(damaged)?;
+    let (mut builder, mut abouts, mut first) = (None, Vec::new(), None);
+    for (number, line) in BufReader::new(reader.take(MOST_BYTES)).lines().enumerate() {
+        let line = line.map_err(damaged)?;
         let wrong = || ShippedError::Line { product, line: number + 1 };
         let fields: Vec<&str> = line.split('\t').collect();
         match fields[..] {
-            ["known", "1", name, by] if number == 0 && name == product => builder = Some(by),
-            ["release", version, build, day, _] => {
-                let by = builder.ok_or_else(wrong)?;
+            ["known", "1", name, by] if number == 0 && name == product => builder = Some(by.to_owned()),
+            ["release", version, build, day, _] if first.is_none() => {
+                let by = builder.as_ref().ok_or_else(wrong)?;
                 abouts.push(About {
                     product: product.into(),
                     version: version.into(),
@@ -72,18 +69,17 @@ fn read(product: &'static str, packed: &[u8]) -> Result<(Vec<About>, Vec<Shared>
                 });
             }
             [path, size, digest, holders] if !abouts.is_empty() => {
-                let holders = holders.parse::<u64>().ok().filter(|bits| *bits != 0 && *bits >> abouts.len() == 0);
-                files.push((
-                    SitePath::parse(path).map_err(|_| wrong())?,
-                    size.parse().map_err(|_| wrong())?,
-                    digest.parse().map_err(|_| wrong())?,
-                    holders.ok_or_else(wrong)?,
-                ));
+                let first = *first.get_or_insert_with(|| collector.begin_shared(abouts.clone()));
+                let holders: Option<u64> = holders.parse().ok();
+                let holders = holders.filter(|bits| *bits != 0 && *bits >> abouts.len() == 0);
+                let path = SitePath::parse(path).map_err(|_| wrong())?;
+                let (size, digest) = size.parse().ok().zip(digest.parse().ok()).ok_or_else(wrong)?;
+                collector.add_shared(first, (path, size, digest), holders.ok_or_else(wrong)?);
             }
             _ => return Err(wrong()),
         }
     }
-    Ok((abouts, files))
+    Ok(())
 }
 
 fn day_begins(day: &str) -> Option<Timestamp> {
@@ -94,25 +90,29 @@ fn day_begins(day: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::digest::Sha256;
     use crate::site::profile::Profile;
 
     #[test]
     fn every_list_is_whole_and_of_an_application_that_is_known() {
-        for (product, packed) in EMBEDDED {
-            let (abouts, files) = read(product, packed).unwrap();
-            let profile = Profile::named(product).unwrap();
-            assert!(abouts.len() > 3, "{product}");
-            for (bit, about) in abouts.iter().enumerate() {
-                let own = || files.iter().filter(|file| file.3 >> bit & 1 == 1);
-                let mut paths: Vec<&SitePath> = own().map(|file| &file.0).collect();
-                assert!(paths.len() > 1500, "{}", about.title());
-                // How the application is detected is met by what is listed.
-                assert!(profile.detect.iter().all(|path| paths.contains(&path)), "{}", about.title());
-                paths.sort();
-                let count = paths.len();
-                paths.dedup();
-                assert_eq!(paths.len(), count, "{}: a path stands twice", about.title());
-            }
+        let mut collector = Collector::default();
+        add_to(&mut collector, None).unwrap();
+        let catalogue = collector.finish();
+        for (product, _) in EMBEDDED {
+            let own = catalogue.releases().iter().filter(|release| release.about.product == product);
+            assert!(own.count() > 3, "{product}");
+        }
+        for release in catalogue.releases() {
+            let about = &release.about;
+            let paths: Vec<&SitePath> =
+                release.files().iter().map(|number| &catalogue.entry(*number).path).collect();
+            assert!(paths.len() > 1500, "{}", about.title());
+            assert!(paths.is_sorted_by(|a, b| a < b), "{}: a path stands twice", about.title());
+            // How the application is detected is met by what is listed.
+            let profile = Profile::named(&about.product).unwrap();
+            let missing: Vec<_> =
+                profile.detect.iter().filter(|path| paths.binary_search(path).is_err()).collect();
+            assert!(missing.is_empty(), "{}: {missing:?}", about.title());
         }
     }
 
@@ -120,8 +120,12 @@ mod tests {
     fn what_is_damaged_is_told_by_its_line() {
         let packed = |text: &str| zstd::stream::encode_all(text.as_bytes(), 1).unwrap();
         let digest = Sha256::of(b"x");
+        let read = |packed: &[u8]| {
+            let mut collector = Collector::default();
+            read("dokuwiki", packed, &mut collector).map(|()| collector.finish().releases().len())
+        };
         let head = "known\t1\tdokuwiki\tDebian\nrelease\t1\t1-1\t2026-11-22\ta.deb x\n";
-        assert_eq!(read("dokuwiki", &packed(&format!("{head}a\t1\t{digest}\t1\n"))).unwrap().1.len(), 1);
+        assert_eq!(read(&packed(&format!("{head}a\t1\t{digest}\t1\n"))).unwrap(), 1);
         for (text, at) in [
             (format!("{head}../a\t1\t{digest}\t1\n"), 3),
             (format!("{head}a\t1\t{digest}\t2\n"), 3),
@@ -131,9 +135,11 @@ mod tests {
             (head.replace("2026-11-22", "yesterday"), 2),
             (head.replace("dokuwiki", "other"), 1),
         ] {
-            let found = read("dokuwiki", &packed(&text));
-            assert!(matches!(found, Err(ShippedError::Line { line, .. }) if line == at), "{text}");
+            assert!(
+                matches!(read(&packed(&text)), Err(ShippedError::Line { line, .. }) if line == at),
+                "{text}"
+            );
         }
-        assert!(matches!(read("dokuwiki", b"no zstd"), Err(ShippedError::Packed { .. })));
+        assert!(matches!(read(b"no zstd"), Err(ShippedError::Packed { .. })));
     }
 }

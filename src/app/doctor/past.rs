@@ -123,11 +123,15 @@ fn and_more(count: usize) -> String {
 
 fn chain(patient: &Patient) -> Check {
     const NAME: &str = "history";
-    match history::is_unaltered(&patient.site.state.history()) {
-        Ok(true) => Check::ok(NAME, "no line was changed or taken away"),
-        Ok(false) => Check::error(
+    match history::verify(&patient.site.state.history()) {
+        Ok(proof) if proof.is_whole() => Check::ok(NAME, "no line was changed or taken away"),
+        Ok(proof) => Check::error(
             NAME,
-            "history.jsonl was altered: a line does not follow the one before it",
+            format!(
+                "history.jsonl was altered at line {}: {}",
+                proof.wrong_line.unwrap_or_default(),
+                proof.why.unwrap_or_default()
+            ),
             "compare it with a backup of your own, and find out who can write it",
         ),
         Err(error) => failed(NAME, &error, "make it readable"),

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
 use crate::app::look::release_at;
-use crate::base::digest::Sha256;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::integrity::catalogue::Catalogue;
@@ -20,6 +19,7 @@ use crate::release::obtain::Where;
 use crate::release::obtain::is_reference;
 use crate::release::source::Source;
 use crate::site::detect;
+use crate::site::installed::Installed;
 use crate::site::shipped;
 use crate::site::state::State;
 use crate::sys::fs;
@@ -53,15 +53,24 @@ pub(super) fn gather(
             collector.add_manifest(manifest, Origin::Named(shown.clone()));
         }
     }
-    for manifest in state.map(installed).transpose()?.unwrap_or_default() {
-        collector.add_manifest(manifest, Origin::Installed);
+    if let Some(state) = state {
+        // What was observed is no release: it is the tree itself.
+        let installed = Installed(&state.installed()).all()?.into_iter();
+        installed
+            .filter(|manifest| manifest.made != Made::Observed)
+            .for_each(|manifest| collector.add_manifest(manifest, Origin::Installed));
     }
     shipped::add_to(&mut collector, None)?;
     Ok(collector.finish())
 }
 
 /// The manifests of everything that one source offers.
-fn from(text: &str, root: &Path, state: Option<&State>, listener: Listener) -> Result<Vec<Manifest>, Failure> {
+fn from(
+    text: &str,
+    root: &Path,
+    state: Option<&State>,
+    listener: Listener,
+) -> Result<Vec<Manifest>, Failure> {
     let place = match Source::parse(text)? {
         Source::Reference(url) => Where::Server(url),
         Source::Folder(path) if is_reference(&path) => Where::Folder(path),
@@ -85,25 +94,4 @@ fn from(text: &str, root: &Path, state: Option<&State>, listener: Listener) -> R
     };
     let watch = &mut |step, event| listener(None, step, event);
     Ok(obtain::manifests(&place, &state.trust(), &Network::default(), watch)?)
-}
-
-/// What was installed here, as far as it is a release and not what was observed.
-fn installed(state: &State) -> Result<Vec<Manifest>, Failure> {
-    let mut manifests = Vec::new();
-    if !fs::is_folder(&state.installed()) {
-        return Ok(manifests);
-    }
-    for path in fs::list(&state.installed())? {
-        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let Ok(digest) = name.parse::<Sha256>() else { continue };
-        let bytes = fs::read(&path)?;
-        if Sha256::of(&bytes) != digest {
-            continue;
-        }
-        match Manifest::parse(&bytes) {
-            Ok(manifest) if manifest.made != Made::Observed => manifests.push(manifest),
-            _ => {}
-        }
-    }
-    Ok(manifests)
 }

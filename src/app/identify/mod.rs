@@ -49,7 +49,11 @@ pub fn owner_to_become(place: &Place, request: Option<&Path>) -> Option<(u32, u3
     Place { site, state, background: None }.owner_to_become()
 }
 
-pub fn identify(place: &Place, request: &Request, listener: Listener) -> Result<Answer<IdentifyView>, Failure> {
+pub fn identify(
+    place: &Place,
+    request: &Request,
+    listener: Listener,
+) -> Result<Answer<IdentifyView>, Failure> {
     let (root, state) = subject(place, request)?;
     let catalogue = known::gather(&root, state.as_ref(), &request.named, listener)?;
     let nothing = Patterns::default();

@@ -138,7 +138,8 @@ fn nearest_view(catalogue: &Catalogue, scan: &Scan, found: &Found) -> NearestVie
     let account = nearest::account(catalogue, &scan.tree, found, best);
     let profile = Profile::named(&catalogue.releases()[best.release].about.product).ok();
     let sorted = Sorted::new(found, profile.as_ref(), &account);
-    let elsewhere: Vec<ElsewhereView> = account.elsewhere.iter().map(|one| elsewhere(catalogue, one)).collect();
+    let elsewhere: Vec<ElsewhereView> =
+        account.elsewhere.iter().map(|one| elsewhere(catalogue, one)).collect();
     NearestView {
         release: candidate(catalogue, found, best, None),
         sure: found.certainty(catalogue),

@@ -67,7 +67,10 @@ pub fn account(catalogue: &Catalogue, tree: &Tree, found: &Found, rank: &Rank) -
     listed.sort();
     account.elsewhere = elsewhere(catalogue, found, rank, &listed);
     let is_elsewhere = |path: &TreePath| {
-        account.elsewhere.binary_search_by(|one| one.path.cmp(path)).is_ok_and(|at| !account.elsewhere[at].is_listed)
+        account
+            .elsewhere
+            .binary_search_by(|one| one.path.cmp(path))
+            .is_ok_and(|at| !account.elsewhere[at].is_listed)
     };
     for (path, node) in tree.iter().filter(|(_, node)| !node.is_folder()) {
         match (found.place.inside(path), &node.kind) {

@@ -148,15 +148,16 @@ impl Found {
     /// What tells two of its releases from each other.
     pub fn apart(&self, catalogue: &Catalogue, one: &Rank, other: &Rank) -> Apart {
         let (one, other) = (&catalogue.releases()[one.release], &catalogue.releases()[other.release]);
-        let held = |number: &u32| u64::from(self.state(catalogue, *number).is_held());
         let mut apart = Apart::default();
-        for number in one.files().iter().filter(|number| !other.holds(**number)) {
-            apart.files += 1;
-            apart.speak_for += held(number);
-        }
-        for number in other.files().iter().filter(|number| !one.holds(**number)) {
-            apart.files += 1;
-            apart.speak_against += held(number);
+        for (one, other, speaks) in
+            [(one, other, &mut apart.speak_for), (other, one, &mut apart.speak_against)]
+        {
+            let own = one.files().iter().filter(|number| !other.holds(**number));
+            let states = own.map(|number| self.state(catalogue, *number));
+            for state in states.filter(|state| *state != State::Outside) {
+                apart.files += 1;
+                *speaks += u64::from(state.is_held());
+            }
         }
         apart
     }

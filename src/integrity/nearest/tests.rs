@@ -45,8 +45,7 @@ fn catalogue(releases: &[(&str, Files)]) -> Catalogue {
 
 fn tree(files: Files) -> Tree {
     let node = |text: &str| {
-        let kind =
-            Kind::File { size: text.len() as u64, sha256: Sha256::of(text.as_bytes()), md5: None };
+        let kind = Kind::File { size: text.len() as u64, sha256: Sha256::of(text.as_bytes()), md5: None };
         Node { kind, meta: Meta::default() }
     };
     files.iter().map(|(path, text)| (TreePath::from_bytes(path.as_bytes()), node(text))).collect()
@@ -101,8 +100,13 @@ fn a_small_release_is_known_by_all_that_it_has() {
 
 #[test]
 fn a_release_is_found_in_a_folder_and_a_folder_as_part_of_one() {
-    let known = catalogue(&[("shop 1", ONE), ("shop 2", TWO), ("wiki 7", &[("wiki.php", "w"), ("x/y", "z"), ("k", "l")])]);
-    let moved: Vec<(String, &str)> = ONE.iter().map(|(path, text)| (format!("www/old/{path}"), *text)).collect();
+    let known = catalogue(&[
+        ("shop 1", ONE),
+        ("shop 2", TWO),
+        ("wiki 7", &[("wiki.php", "w"), ("x/y", "z"), ("k", "l")]),
+    ]);
+    let moved: Vec<(String, &str)> =
+        ONE.iter().map(|(path, text)| (format!("www/old/{path}"), *text)).collect();
     let mut files: Vec<(&str, &str)> = moved.iter().map(|(path, text)| (path.as_str(), *text)).collect();
     files.extend([("notes/wiki.php", "w"), ("notes/x/y", "z"), ("notes/k", "l"), ("favicon.ico", "i")]);
     let found = asked(&known, &files);
@@ -159,12 +163,19 @@ fn every_file_of_the_tree_is_accounted_for() {
     let known = catalogue(&[("shop 1", ONE), ("shop 2", TWO), ("shop 3", THREE)]);
     let mut files = tree(&with(
         ONE,
-        &[("lib/a.php", "a2"), ("lib/b.php", "mine"), ("lib/c.php", ""), ("lib/new.php", "new"), ("up/x.jpg", "x")],
+        &[
+            ("lib/a.php", "a2"),
+            ("lib/b.php", "mine"),
+            ("lib/c.php", ""),
+            ("lib/new.php", "new"),
+            ("up/x.jpg", "x"),
+        ],
     ));
     let unreadable = Node { kind: Kind::Unreadable { reason: "no".into() }, meta: Meta::default() };
     files.insert(TreePath::from_bytes(b"secret"), unreadable);
     let found = nearest(&known, &files, &mut |_| None);
-    let rank = found[0].ranks.iter().find(|rank| known.releases()[rank.release].about.version == "1").unwrap();
+    let rank =
+        found[0].ranks.iter().find(|rank| known.releases()[rank.release].about.version == "1").unwrap();
     let account = account(&known, &files, &found[0], rank);
     let shown = |paths: &[TreePath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(account.exact, 2);

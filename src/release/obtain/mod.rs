@@ -155,9 +155,7 @@ fn ask(
 
 fn open(from: &Where, network: &Network) -> Result<(Place, String), ObtainError> {
     Ok(match from {
-        Where::Server(url) => {
-            (Place::Server(Box::new(Server::new(url, network)?)), url.as_str().to_owned())
-        }
+        Where::Server(url) => (Place::Server(Box::new(Server::new(url, network)?)), url.as_str().to_owned()),
         Where::Folder(path) => (Place::Folder(path.clone()), path.to_string_lossy().into_owned()),
         Where::Bundle(path) => {
             let bundle = Bundle::open(path)?;

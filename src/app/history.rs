@@ -1,0 +1,130 @@
+//! `history`: past runs, what else happened to the site, and what happened to
+//! one file of it. It only reads, and never waits.
+
+mod file;
+
+use serde::Serialize;
+
+pub use self::file::FileHistory;
+pub use self::file::FileRow;
+use crate::app::desk::Place;
+use crate::app::failure::Failure;
+use crate::app::report::Answer;
+use crate::app::status::outcome;
+use crate::base::digest::Sha256;
+use crate::base::exit::Exit;
+use crate::base::path::SitePath;
+use crate::site::Site;
+use crate::site::history;
+use crate::site::history::Line;
+use crate::site::history::Proof;
+use crate::sys::clock;
+use crate::update::journal;
+use crate::update::journal::Entry;
+use crate::update::journal::Record;
+use crate::update::run;
+use crate::update::run::RunFolder;
+use crate::update::standing::Standing;
+
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    pub verify: bool,
+    /// Only so many, the last ones.
+    pub last: Option<usize>,
+    /// What happened to this file.
+    pub file: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct History {
+    pub runs: Vec<HistoryRow>,
+    /// Every line of the log.
+    pub events: Vec<EventRow>,
+    pub verified: Option<bool>,
+    /// What `--verify` found.
+    pub proof: Option<Proof>,
+    /// What `--file` asks for.
+    pub file: Option<FileHistory>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct HistoryRow {
+    pub run: String,
+    pub plan: Option<Sha256>,
+    pub at: String,
+    /// When something was done for it last.
+    pub until: String,
+    pub from: String,
+    pub to: String,
+    pub outcome: String,
+    pub closed_seconds: f64,
+    pub committed: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct EventRow {
+    pub at: String,
+    pub event: String,
+    pub run: Option<String>,
+    pub by: Option<String>,
+    pub detail: String,
+}
+
+pub fn history(place: &Place, request: &Request) -> Result<Answer<History>, Failure> {
+    let site = place.open()?;
+    let path = request.file.as_deref().map(|path| site_path(&site, path)).transpose()?;
+    let lines = history::lines(&site.state.history())?;
+    let file = path.map(|path| file::history(&site, path, &lines)).transpose()?;
+    let proof = request.verify.then(|| history::verify(&site.state.history())).transpose()?;
+    let verified = proof.as_ref().map(Proof::is_whole);
+    let exit = if verified == Some(false) { Exit::Differs } else { Exit::Done };
+    let runs = last_of(rows(&site)?, request.last);
+    let events = last_of(lines.into_iter().map(event_row).collect(), request.last);
+    Ok(Answer::ending(exit, History { runs, events, verified, proof, file }))
+}
+
+/// A path of the site, as typed from its folder or from anywhere.
+fn site_path(site: &Site, typed: &str) -> Result<SitePath, Failure> {
+    let root = site.root.to_string_lossy().into_owned();
+    let below = typed.strip_prefix(&root).map(|rest| rest.trim_start_matches('/'));
+    let path = below.unwrap_or(typed).trim_start_matches("./");
+    Ok(SitePath::parse(path).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?)
+}
+
+fn last_of<T>(mut all: Vec<T>, most: Option<usize>) -> Vec<T> {
+    let first = all.len().saturating_sub(most.unwrap_or(usize::MAX));
+    all.split_off(first)
+}
+
+fn rows(site: &Site) -> Result<Vec<HistoryRow>, Failure> {
+    let runs = site.state.runs();
+    let mut rows = Vec::new();
+    for id in run::list(&runs)? {
+        let (records, standing) = journal::read(&RunFolder::new(runs.join(&id)).journal())?;
+        rows.push(row(id, &records, &standing));
+    }
+    Ok(rows)
+}
+
+pub(super) fn row(run: String, records: &[Record], standing: &Standing) -> HistoryRow {
+    let at = |record: Option<&Record>| record.map(|record| record.at.to_string()).unwrap_or_default();
+    let (plan, from, to) = match records.first().map(|record| &record.entry) {
+        Some(Entry::Opened { plan, from, to, .. }) => (Some(*plan), from.clone(), to.clone()),
+        _ => Default::default(),
+    };
+    HistoryRow {
+        run,
+        plan,
+        at: at(records.first()),
+        until: at(records.last()),
+        from,
+        to,
+        outcome: outcome(standing).into(),
+        closed_seconds: standing.closed_seconds_at(clock::now()),
+        committed: standing.committed,
+    }
+}
+
+fn event_row(line: Line) -> EventRow {
+    EventRow { at: line.at.to_string(), event: line.event, run: line.run, by: line.by, detail: line.detail }
+}
