@@ -224,14 +224,44 @@ fn told(folder: &TempDir, tree: &str, more: &[&str]) -> String {
 #[test]
 fn versions_that_hardly_differ_are_told_apart_or_honestly_not() {
     let folder = shop();
-    insta::assert_snapshot!(told(&folder, "1.1", &[]), @"");
+    insta::assert_snapshot!(told(&folder, "1.1", &[]), @r"
+    shop 1.1
+      sure        yes, to the last file: 6 of its 6 files are there (100.0 %)
+      next        shop 1.2: of 2 files that tell them apart 1 speak for the first, 0 for the second
+      differs     0 modified, 0 missing, 0 no part of it
+      looked at   6 files read (70 B
+    ");
     fs::remove_file(folder.path().join("1.1/VERSION")).unwrap();
     fs::write(folder.path().join("1.1/lib/mail.php"), "<?php // my mail").unwrap();
     fs::write(folder.path().join("1.1/notes.txt"), "n").unwrap();
-    insta::assert_snapshot!(told(&folder, "1.1", &["-v"]), @"");
+    insta::assert_snapshot!(told(&folder, "1.1", &["-v"]), @r"
+    shop 1.2
+      sure        likely: 4 of its 6 files are there (66.7 %)
+      or          shop 1.1: what tells them apart (2 files) is not there, or speaks for both
+      next        shop 1.0: of 5 files that tell them apart 2 speak for the first, 0 for the second
+      differs     1 modified, 1 missing, 1 no part of it
+      modified (1)
+        lib/mail.php
+      missing (1)
+        VERSION
+      no part of it (1)
+        notes.txt
+      looked at   6 files read (70 B
+    ");
     fs::write(folder.path().join("1.0/lib/new.php"), "<?php // new").unwrap();
     fs::write(folder.path().join("1.0/lib/tax.php"), "<?php // tax 21").unwrap();
-    insta::assert_snapshot!(told(&folder, "1.0", &[]), @"");
+    insta::assert_snapshot!(told(&folder, "1.0", &[]), @r"
+    shop 1.2
+      sure        likely: 5 of its 6 files are there (83.3 %)
+      or          shop 1.1: what tells them apart (2 files) is not there, or speaks for both
+      next        shop 1.0: of 5 files that tell them apart 2 speak for the first, 1 for the second
+      differs     1 modified, 0 missing, 0 no part of it, 1 as another release has them
+      modified (1)
+        VERSION
+      as another release has them (1)
+        VERSION  as in 1.0
+      looked at   6 files read (70 B
+    ");
 }
 
 #[test]
@@ -269,7 +299,7 @@ fn the_releases_of_a_reference_that_the_site_trusts() {
     entracte.run(&["key", "new"]).code(0);
     for version in [1, 2] {
         let release = small.release(version);
-        let publish = ["publish", release.to_str().unwrap(), "--to", reference];
+        let publish = ["publish", release.to_str().unwrap(), "--to", reference, "--product", "generic"];
         entracte.run(&[&publish[..], &["--version", &version.to_string()]].concat()).code(0);
     }
     let said = entracte.json(&["identify", "--from", reference]).refused(9);

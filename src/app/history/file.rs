@@ -6,12 +6,14 @@ use serde::Serialize;
 
 use crate::app::failure::Failure;
 use crate::app::plan::word;
+use crate::app::status::outcome;
 use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
 use crate::base::json;
 use crate::base::path::SitePath;
 use crate::integrity::manifest::Content;
 use crate::integrity::manifest::Manifest;
+use crate::integrity::manifest::version;
 use crate::integrity::scan;
 use crate::site::Site;
 use crate::site::history::Line;
@@ -21,6 +23,7 @@ use crate::sys::fs;
 use crate::update::journal;
 use crate::update::plan::Change;
 use crate::update::plan::Plan;
+use crate::update::plan::Thing;
 use crate::update::plan::What;
 use crate::update::run;
 use crate::update::run::RunFolder;
@@ -92,8 +95,8 @@ fn dated((at, row): Dated) -> FileRow {
 fn adopted(site: &Site, path: &SitePath, lines: &[Line]) -> Result<Option<Dated>, Failure> {
     let Some(line) = lines.iter().find(|line| line.event == "adopted") else { return Ok(None) };
     let manifests = manifests(site)?;
-    let version = line.detail.split_once(' ').map_or("", |(_, version)| version);
-    let Some(manifest) = manifests.iter().find(|manifest| manifest.version == version) else {
+    let named = line.detail.split_once(' ').map_or("", |(_, version)| version);
+    let Some(manifest) = manifests.iter().find(|manifest| manifest.version == named) else {
         return Ok(None);
     };
     let sha256 = manifest.entry(path).and_then(|entry| entry.sha256());
@@ -127,12 +130,12 @@ fn runs(site: &Site, path: &SitePath) -> Result<Vec<Dated>, Failure> {
 
 fn run_row(id: String, plan: &Plan, change: &Change, standing: &Standing) -> FileRow {
     let (from, to) = (&plan.sealed.from.version, &plan.sealed.to.version);
-    let event = crate::app::status::outcome(standing);
+    let event = outcome(standing);
     let stands = match standing.end {
         Some(End::RolledBack) => from,
         _ => to,
     };
-    let digest = |thing: &Option<crate::update::plan::Thing>| match thing.as_ref().map(|thing| &thing.what) {
+    let digest = |thing: &Option<Thing>| match thing.as_ref().map(|thing| &thing.what) {
         Some(What::File { sha256, .. }) => Some(*sha256),
         _ => None,
     };
@@ -216,6 +219,6 @@ fn holding(site: &Site, path: &SitePath, digest: Sha256) -> Result<Vec<String>, 
 /// Every manifest that was installed here, by version.
 fn manifests(site: &Site) -> Result<Vec<Manifest>, Failure> {
     let mut manifests = Installed(&site.state.installed()).all()?;
-    manifests.sort_by(|a, b| crate::integrity::manifest::version::compare(&a.version, &b.version));
+    manifests.sort_by(|a, b| version::compare(&a.version, &b.version));
     Ok(manifests)
 }
