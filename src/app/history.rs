@@ -88,7 +88,7 @@ fn site_path(site: &Site, typed: &str) -> Result<SitePath, Failure> {
     let root = site.root.to_string_lossy().into_owned();
     let below = typed.strip_prefix(&root).map(|rest| rest.trim_start_matches('/'));
     let path = below.unwrap_or(typed).trim_start_matches("./");
-    Ok(SitePath::parse(path).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?)
+    SitePath::parse(path).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
 
 fn last_of<T>(mut all: Vec<T>, most: Option<usize>) -> Vec<T> {

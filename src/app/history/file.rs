@@ -79,7 +79,7 @@ pub(super) fn history(site: &Site, path: SitePath, lines: &[Line]) -> Result<Fil
     rows.extend(runs(site, &path)?);
     rows.extend(found(site, &path)?);
     rows.extend(accepted(&path, lines));
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    rows.sort_by_key(|(at, _)| *at);
     let (now, sha256) = now(site, &path)?;
     let as_in = sha256.map(|digest| holding(site, &path, digest)).transpose()?.unwrap_or_default();
     Ok(FileHistory { path, now, sha256, as_in, rows: rows.into_iter().map(dated).collect() })

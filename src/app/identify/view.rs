@@ -212,7 +212,7 @@ impl Sorted {
     fn new(found: &Found, profile: Option<&Profile>, account: &Account) -> Sorted {
         let mut sorted = Sorted::default();
         let own = profile.map(|profile| profile.keep.and(&profile.volatile).and(&profile.uploads));
-        let own = own.unwrap_or_else(Patterns::default);
+        let own = own.unwrap_or_default();
         let additions: Vec<Vec<u8>> = profile
             .map(|profile| profile.additions.iter().map(|folder| [folder.as_str().as_bytes(), b"/"].concat()))
             .into_iter()
