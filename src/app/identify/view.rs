@@ -131,10 +131,9 @@ pub(super) fn of(root: &Path, catalogue: &Catalogue, scan: &Scan, found: &[Found
 fn nearest_view(catalogue: &Catalogue, scan: &Scan, found: &Found) -> NearestView {
     let best = &found.ranks[0];
     let against = |rank: &Rank| {
-        let Apart { files, speak_for, speak_against } = found.apart(catalogue, best, rank);
+        let Apart { files, speak_for, speak_against, .. } = found.apart(catalogue, best, rank);
         candidate(catalogue, found, rank, Some(ApartView { files, speak_for, speak_against }))
     };
-    let tied = found.tied().len();
     let account = nearest::account(catalogue, &scan.tree, found, best);
     let profile = Profile::named(&catalogue.releases()[best.release].about.product).ok();
     let sorted = Sorted::new(found, profile.as_ref(), &account);
@@ -143,8 +142,8 @@ fn nearest_view(catalogue: &Catalogue, scan: &Scan, found: &Found) -> NearestVie
     NearestView {
         release: candidate(catalogue, found, best, None),
         sure: found.certainty(catalogue),
-        tied: found.ranks[1..tied].iter().map(against).collect(),
-        next: found.ranks[tied..].iter().take(NEXT).map(against).collect(),
+        tied: found.tied(catalogue).into_iter().skip(1).map(against).collect(),
+        next: found.next(catalogue).into_iter().take(NEXT).map(against).collect(),
         counts: Counts {
             exact: account.exact,
             line_ends: account.line_ends.len() as u64,

@@ -85,6 +85,8 @@ pub struct Apart {
     pub speak_for: u64,
     /// And only the second.
     pub speak_against: u64,
+    /// Those that only the first has, and the tree has not.
+    pub lacking: u64,
 }
 
 impl State {
@@ -109,22 +111,34 @@ impl Rank {
 }
 
 impl Found {
-    /// The first release and all that are exactly as near.
-    pub fn tied(&self) -> &[Rank] {
-        let Some(best) = self.ranks.first() else { return &[] };
-        let end = self.ranks.iter().take_while(|rank| rank.is_as_near_as(best)).count();
-        &self.ranks[..end]
+    /// The first release, and all that nothing in the tree tells from it.
+    pub fn tied(&self, catalogue: &Catalogue) -> Vec<&Rank> {
+        self.ranks.iter().filter(|rank| self.is_tied(catalogue, rank)).collect()
+    }
+
+    /// The others, the nearest first.
+    pub fn next(&self, catalogue: &Catalogue) -> Vec<&Rank> {
+        self.ranks.iter().filter(|rank| !self.is_tied(catalogue, rank)).collect()
+    }
+
+    /// That the tree lacks what another has speaks for the first one, as long
+    /// as it does not lack what the first has, too.
+    fn is_tied(&self, catalogue: &Catalogue, rank: &Rank) -> bool {
+        let Some(best) = self.ranks.first() else { return false };
+        let apart = self.apart(catalogue, best, rank);
+        let nothing_speaks = apart.speak_for == 0 && apart.speak_against == 0;
+        best.is_as_near_as(rank) || (nothing_speaks && apart.lacking > 0)
     }
 
     /// Nine in ten of its files are there, no other release is as near, and of
     /// what tells it from the next one more speaks for it than against it.
     pub fn is_sure(&self, catalogue: &Catalogue) -> bool {
         let Some(best) = self.ranks.first() else { return false };
-        let leads = self.ranks.get(1).is_none_or(|next| {
+        let leads = self.next(catalogue).first().is_none_or(|next| {
             let apart = self.apart(catalogue, best, next);
-            apart.speak_for > apart.speak_against
+            apart.speak_for > apart.speak_against || (apart.speak_against == 0 && apart.lacking == 0)
         });
-        self.tied().len() == 1 && best.share() >= SURE && leads
+        self.tied(catalogue).len() == 1 && best.share() >= SURE && leads
     }
 
     /// In a word.
@@ -159,6 +173,10 @@ impl Found {
                 *speaks += u64::from(state.is_held());
             }
         }
+        let own = one.files().iter().filter(|number| !other.holds(**number));
+        let states = own.map(|number| self.state(catalogue, *number));
+        let expected = states.filter(|state| *state != State::Outside).count() as u64;
+        apart.lacking = expected - apart.speak_for;
         apart
     }
 }

@@ -61,8 +61,8 @@ fn asked(catalogue: &Catalogue, files: Files) -> Vec<Found> {
     nearest(catalogue, &tree(files), &mut |_| None)
 }
 
-fn versions(catalogue: &Catalogue, ranks: &[Rank]) -> Vec<String> {
-    ranks.iter().map(|rank| catalogue.releases()[rank.release].about.version.clone()).collect()
+fn versions<'r>(catalogue: &Catalogue, ranks: impl IntoIterator<Item = &'r Rank>) -> Vec<String> {
+    ranks.into_iter().map(|rank| catalogue.releases()[rank.release].about.version.clone()).collect()
 }
 
 #[test]
@@ -78,8 +78,23 @@ fn the_nearest_of_versions_that_hardly_differ() {
         ("a file of 3 beside 1", with(ONE, &[("lib/new.php", "new")]), &["1"]),
     ] {
         let found = asked(&known, &files);
-        assert_eq!(versions(&known, found[0].tied()), expected, "{what}");
+        assert_eq!(versions(&known, found[0].tied(&known)), expected, "{what}");
         assert_eq!(found[0].place, Place::Whole);
+    }
+}
+
+#[test]
+fn how_sure_it_is() {
+    let known = catalogue(&[("shop 1", ONE), ("shop 2", TWO), ("shop 3", THREE)]);
+    for (what, files, expected) in [
+        ("one that another has all of", TWO.to_vec(), "exact"),
+        ("one that has all of another", THREE.to_vec(), "exact"),
+        ("one is changed of five", with(ONE, &[("lib/c.php", "x")]), "likely"),
+        ("what tells it apart is gone", with(THREE, &[("version", ""), ("lib/a.php", "")]), "likely"),
+        ("hardly anything", with(&ONE[..3], &[("lib/a.php", "x")]), "distant"),
+    ] {
+        let found = asked(&known, &files);
+        assert_eq!(found.first().map_or("distant", |found| found.certainty(&known)), expected, "{what}");
     }
 }
 
@@ -111,7 +126,7 @@ fn a_release_is_found_in_a_folder_and_a_folder_as_part_of_one() {
     files.extend([("notes/wiki.php", "w"), ("notes/x/y", "z"), ("notes/k", "l"), ("favicon.ico", "i")]);
     let found = asked(&known, &files);
     assert_eq!(found[0].place, Place::Below(TreePath::from_bytes(b"www/old")));
-    assert_eq!(versions(&known, found[0].tied()), ["1"]);
+    assert_eq!(versions(&known, found[0].tied(&known)), ["1"]);
     assert_eq!(found[1].place, Place::Below(TreePath::from_bytes(b"notes")));
     let account = account(&known, &tree(&files), &found[0], &found[0].ranks[0]);
     assert_eq!((account.exact, account.outside), (5, 4));
@@ -119,7 +134,7 @@ fn a_release_is_found_in_a_folder_and_a_folder_as_part_of_one() {
     let found = asked(&known, &[("a.php", "a2"), ("b.php", "b"), ("c.php", "c")]);
     assert_eq!(found[0].place, Place::Part("lib".into()));
     assert_eq!((found[0].ranks[0].files, found[0].ranks[0].held), (3, 3));
-    assert_eq!(versions(&known, found[0].tied()), ["2"]);
+    assert_eq!(versions(&known, found[0].tied(&known)), ["2"]);
 }
 
 #[test]
@@ -135,7 +150,7 @@ fn other_line_ends_do_not_count_against_a_release() {
         let text: &str = if path.as_bytes() == b"a.txt" { "x\ny\n" } else { "1\n2\n" };
         Some([Sha256::of(text.as_bytes()), Sha256::of(text.replace('\n', "\r\n").as_bytes())])
     });
-    assert_eq!(versions(&known, found[0].tied()), ["1"]);
+    assert_eq!(versions(&known, found[0].tied(&known)), ["1"]);
     assert_eq!((found[0].ranks[0].held, found[0].ranks[0].line_ends), (3, 2));
     assert_eq!(asked, ["a.txt", "b.txt"], "each text once, and none that is known");
     let account = account(&known, &files, &found[0], &found[0].ranks[0]);
@@ -151,11 +166,14 @@ fn what_tells_two_releases_apart() {
         (versions(&known, &found.ranks), found.apart(&known, &found.ranks[0], &found.ranks[1]))
     };
     let (order, found) = apart(TWO);
-    assert_eq!((order[0].as_str(), found), ("2", Apart { files: 4, speak_for: 2, speak_against: 0 }));
+    assert_eq!(
+        (order[0].as_str(), found),
+        ("2", Apart { files: 4, speak_for: 2, speak_against: 0, lacking: 0 })
+    );
     let (_, found) = apart(&with(TWO, &[("version", "1")]));
-    assert_eq!(found, Apart { files: 4, speak_for: 1, speak_against: 1 });
+    assert_eq!(found, Apart { files: 4, speak_for: 1, speak_against: 1, lacking: 1 });
     let (_, found) = apart(&with(TWO, &[("version", "x"), ("lib/a.php", "")]));
-    assert_eq!(found, Apart { files: 4, speak_for: 0, speak_against: 0 });
+    assert_eq!(found, Apart { files: 4, speak_for: 0, speak_against: 0, lacking: 2 });
 }
 
 #[test]
