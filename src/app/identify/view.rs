@@ -6,7 +6,6 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::base::path::TreePath;
-use crate::base::pattern::Patterns;
 use crate::integrity::catalogue::Catalogue;
 use crate::integrity::nearest;
 use crate::integrity::nearest::Account;

@@ -30,6 +30,7 @@ use self::pick::releases_of;
 use self::place::Far;
 use self::place::Place;
 use self::place::Server;
+use crate::base::digest::Sha256;
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::step::Step;
