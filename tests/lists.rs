@@ -90,6 +90,8 @@ fn what_the_usual_programs_write_is_read() {
             (&json!(3), &json!([])),
             "{program} {options:?}"
         );
+        let listed = shelf.manifest(&["verify", &list, &shelf.path("tree")]).code(0);
+        assert_eq!((&listed["checked"], &listed["bytes"]), (&found["checked"], &found["bytes"]));
     }
     let list = shelf.summed("sha256sum", &["--zero", "--tag"]);
     assert_eq!(shelf.manifest(&["show", &list]).exit, 1, "without line ends it is no list");

@@ -166,7 +166,7 @@ pub fn verify(
     let counted = match (&document, strict) {
         // Nothing else is looked at: such lists are held against whole machines.
         (Document::List(list), Strictness::Listed) => {
-            Counted::of_list(list, list.verify_listed(&root, &nothing)?)
+            Counted::of_list(list, &root, list.verify_listed(&root, &nothing)?)
         }
         _ => {
             let algorithms = match &document {
@@ -194,9 +194,10 @@ struct Counted {
 }
 
 impl Counted {
-    fn of_list(list: &HashList, findings: Findings) -> Counted {
+    fn of_list(list: &HashList, root: &Root, findings: Findings) -> Counted {
         let checked = list.files.len() as u64 - findings.missing.len() as u64;
-        let bytes = list.files.values().filter_map(|listed| listed.size).sum();
+        let stats = list.files.keys().filter_map(|path| root.stat(path).ok().flatten());
+        let bytes = stats.map(|stat| stat.size).sum();
         Counted { findings, checked, bytes, rehashed: checked }
     }
 
