@@ -24,7 +24,7 @@ fn main() {
         return;
     };
     let size: u64 = size.parse().expect("a number of MiB");
-    let sizes = pack::Groups { several: size << 20, single: (2 * size) << 20 };
+    let sizes = pack::Groups { several: size << 20, single: (2 * size) << 20, level: pack::BEST };
     let (old, new) = (Path::new(old), Path::new(new));
     let (from, to) = (manifest(old), manifest(new));
     let (open_old, open_new) = (opener(old), opener(new));

@@ -65,7 +65,7 @@ echo "medians: theirs $theirs s, ours $(median publish) s ($(median publish_no_a
 together() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 cat) >"$2"; }
 together "$1" "$place/old"
 together "$2" "$place/new"
-for level in 3 12; do
+for level in 3 12 19; do
   timed "patch_$level" zstd -q -f -$level --long=31 --patch-from="$place/old" "$place/new" -o "$place/patch"
   echo "zstd -$level --patch-from: $(stat -c %s "$place/patch") bytes"
 done

@@ -43,7 +43,10 @@ pub(super) fn make(
         let what = format!("packing what differs from {}", old.about.version);
         let total = olds.len() as u64;
         watch(None, Event::Progress { what, done, total, bytes: 0, total_bytes: 0 });
-        if let Some((name, target)) = one(reference, workshop, old, new, worth)? {
+        // Most sites come from the release before.
+        let level = if done == 0 { pack::BEST } else { Groups::default().level };
+        let groups = Groups { level, ..Groups::default() };
+        if let Some((name, target)) = one(reference, workshop, old, new, groups, worth)? {
             packs.insert(name, target);
         }
     }
@@ -55,6 +58,7 @@ fn one(
     workshop: &Workshop,
     old: &Listed,
     new: &Manifest,
+    groups: Groups,
     worth: u64,
 ) -> Result<Option<(String, TargetInfo)>, PublishError> {
     let old_manifest = reference.manifest(old)?;
@@ -63,7 +67,7 @@ fn one(
     let (mut spool, mut made) = (workshop.spool()?, None);
     let finished = workshop.finished("pack", |out| {
         let sides = ((&old_manifest, &content as pack::Open), (new, &content as pack::Open));
-        made = Some(pack::make(sides.0, sides.1, Groups::default(), &mut spool, out)?);
+        made = Some(pack::make(sides.0, sides.1, groups, &mut spool, out)?);
         Ok(())
     })?;
     let Some(made) = made.filter(|_| finished.length < worth) else {

@@ -10,19 +10,22 @@ use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Manifest;
 use crate::release::reference::pack::GROUP;
 use crate::release::reference::pack::LARGEST;
+use crate::release::reference::pack::LEVEL;
 
-/// How much goes together.
+/// How much goes together, and how hard it is pressed.
 #[derive(Clone, Copy, Debug)]
 pub struct Groups {
     /// Most bytes of prefix, and of content, of several files.
     pub several: u64,
     /// The same of one file that has a prefix.
     pub single: u64,
+    /// Of zstd.
+    pub level: i32,
 }
 
 impl Default for Groups {
     fn default() -> Groups {
-        Groups { several: GROUP, single: LARGEST }
+        Groups { several: GROUP, single: LARGEST, level: LEVEL }
     }
 }
 
@@ -132,7 +135,8 @@ mod tests {
 
     /// `path=content` each; the sizes are those of the contents.
     fn planned(old: &[&str], new: &[&str], several: u64, single: u64) -> Vec<(Vec<u32>, Vec<u32>)> {
-        let plans = groups(&manifest("1", old), &manifest("2", new), Groups { several, single });
+        let plans =
+            groups(&manifest("1", old), &manifest("2", new), Groups { several, single, level: LEVEL });
         plans.into_iter().map(|plan| (plan.prefix, plan.objects)).collect()
     }
 

@@ -20,6 +20,7 @@ use crate::release::reference::pack::FORMAT;
 use crate::release::reference::pack::Group;
 use crate::release::reference::pack::Head;
 use crate::release::reference::pack::LARGEST;
+use crate::release::reference::pack::LEVEL;
 use crate::release::reference::pack::MAGIC;
 use crate::release::reference::pack::PackError;
 use crate::release::reference::pack::STREAMED_WINDOW_LOG;
@@ -28,9 +29,6 @@ use crate::release::reference::pack::group::Groups;
 use crate::release::reference::pack::group::Planned;
 use crate::release::reference::pack::group::groups;
 use crate::release::reference::pack::memory;
-
-/// A pack is made once and fetched often.
-const LEVEL: i32 = 12;
 
 /// Gives the content of a file of one of the releases.
 pub type Open<'a> = &'a (dyn Fn(&FileEntry) -> io::Result<Box<dyn Read>> + Sync);
@@ -66,11 +64,15 @@ pub fn make(
         content_bytes: new_json.len() as u64,
         ..Planned::default()
     };
-    keep(first, compressed(&old_json, &mut &new_json[..], new_json.len() as u64).map_err(PackError::Write)?)?;
+    keep(
+        first,
+        compressed(&old_json, &mut &new_json[..], new_json.len() as u64, sizes.level)
+            .map_err(PackError::Write)?,
+    )?;
     let plans = groups(old, new, sizes);
     for some in plans.chunks(rayon::current_num_threads()) {
         let frames: Vec<Result<Vec<u8>, PackError>> =
-            some.par_iter().map(|plan| frame(plan, (old, open_old), (new, open_new))).collect();
+            some.par_iter().map(|plan| frame(plan, (old, open_old), (new, open_new), sizes.level)).collect();
         for (plan, frame) in some.iter().zip(frames) {
             keep(plan.clone(), frame?)?;
         }
@@ -97,6 +99,7 @@ fn frame(
     plan: &Planned,
     (old, open_old): (&Manifest, Open),
     (new, open_new): (&Manifest, Open),
+    level: i32,
 ) -> Result<Vec<u8>, PackError> {
     let prefix = all(old, open_old, &plan.prefix)?;
     if let [place] = plan.objects[..]
@@ -105,10 +108,10 @@ fn frame(
         let (entry, size, digest) = planned_file(new, place)?;
         let failed = |source| PackError::Source { path: entry.path.clone(), source };
         let mut content = Exactly::new(open_new(entry).map_err(failed)?, size, Some(digest));
-        return compressed(&prefix, &mut content, size).map_err(failed);
+        return compressed(&prefix, &mut content, size, level).map_err(failed);
     }
     let content = all(new, open_new, &plan.objects)?;
-    compressed(&prefix, &mut &content[..], content.len() as u64).map_err(PackError::Write)
+    compressed(&prefix, &mut &content[..], content.len() as u64, level).map_err(PackError::Write)
 }
 
 /// The content of the files at these places, each with its digest.
@@ -129,8 +132,8 @@ fn planned_file(manifest: &Manifest, place: u32) -> Result<(&FileEntry, u64, Sha
 
 /// One frame that holds `content`, behind `prefix`. It says how long it is, so
 /// that who reads it needs no larger window than its content.
-fn compressed(prefix: &[u8], content: &mut dyn Read, size: u64) -> io::Result<Vec<u8>> {
-    let mut encoder = zstd::Encoder::with_ref_prefix(Vec::new(), LEVEL, prefix)?;
+fn compressed(prefix: &[u8], content: &mut dyn Read, size: u64, level: i32) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::with_ref_prefix(Vec::new(), level, prefix)?;
     encoder.set_pledged_src_size(Some(size))?;
     encoder.include_checksum(false)?;
     if size > LARGEST {

@@ -35,6 +35,10 @@ const MAX_HEAD: u64 = 16 << 20;
 pub const GROUP: u64 = 8 << 20;
 /// The same where it is one file; larger ones are packed without a prefix.
 pub const LARGEST: u64 = 32 << 20;
+/// Some seconds for 100 MB, as is fit for packs that few will fetch; `BEST` takes a minute of a processor,
+/// and leaves out a seventh of the bytes.
+const LEVEL: i32 = 12;
+pub const BEST: i32 = 19;
 /// Window of a frame that holds one still larger file, as a power of two.
 const STREAMED_WINDOW_LOG: u32 = 23;
 /// How often all of the old release may be read for its pack.

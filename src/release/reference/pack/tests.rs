@@ -80,7 +80,7 @@ impl Case {
         let files = |add: u8| {
             (1..=6).map(|number| (format!("d/f{number}"), [text(number), vec![add]].concat())).collect()
         };
-        Case::new(files(0), files(1), Groups { several: 7000, single: 7000 })
+        Case::new(files(0), files(1), Groups { several: 7000, single: 7000, ..Groups::default() })
     }
 
     fn unpack(&self, pack: &[u8]) -> (Result<Unpacked, Stopped<io::Error>>, Hands) {
@@ -162,7 +162,7 @@ proptest! {
 
     #[test]
     fn what_is_packed_is_unpacked(old in files(), new in files(), several in 1..20_000_u64, single in 1..9000_u64) {
-        let case = Case::new(old, new, Groups { several, single });
+        let case = Case::new(old, new, Groups { several, single, ..Groups::default() });
         let (unpacked, hands) = case.unpack(&case.pack);
         let unpacked = unpacked.unwrap();
         prop_assert_eq!(unpacked.left_out, Vec::<u32>::new());
