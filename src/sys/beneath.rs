@@ -140,10 +140,20 @@ impl Root {
         self.try_open_file(path).map_err(|errno| self.error("open", path, errno))
     }
 
-    fn try_open_file(&self, path: &impl Beneath) -> rustix::io::Result<File> {
+    /// The same for what was a regular file a moment ago. Whoever reads it
+    /// holds [`stat_of`] it against what it was, and takes nothing else.
+    pub fn open_seen(&self, path: &impl Beneath) -> Result<File> {
+        self.open_anything(path).map(File::from).map_err(|errno| self.error("open", path, errno))
+    }
+
+    fn open_anything(&self, path: &impl Beneath) -> rustix::io::Result<OwnedFd> {
         let (parent, name) = self.parent(path)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let file = openat(&parent, name, flags, Mode::empty())?;
+        openat(&parent, name, flags, Mode::empty())
+    }
+
+    fn try_open_file(&self, path: &impl Beneath) -> rustix::io::Result<File> {
+        let file = self.open_anything(path)?;
         match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
             FileType::RegularFile => Ok(File::from(file)),
             FileType::Directory => Err(Errno::ISDIR),

@@ -42,8 +42,13 @@ pub(super) fn same_content(a: At, b: At, of_a: &Stat, of_b: &Stat) -> Result<boo
 /// `None` where the files are no longer what they were before they were read.
 fn read_both(a: At, b: At, before: Option<(Stat, Stat)>) -> Result<Option<bool>, (Side, io::Error)> {
     let on = |side| move |error: io::Error| (side, error);
-    let mut file_a = a.folder.open_file(&a.path()).map_err(|error| (Side::A, error.source))?;
-    let mut file_b = b.folder.open_file(&b.path()).map_err(|error| (Side::B, error.source))?;
+    let open = |at: At| match before {
+        // What it is now is seen afterwards.
+        Some(_) => at.folder.open_seen(&at.path()),
+        None => at.folder.open_file(&at.path()),
+    };
+    let mut file_a = open(a).map_err(|error| (Side::A, error.source))?;
+    let mut file_b = open(b).map_err(|error| (Side::B, error.source))?;
     let stats = |file_a: &File, file_b: &File| {
         let of_a = beneath::stat_of(file_a).map_err(on(Side::A))?;
         Ok((of_a, beneath::stat_of(file_b).map_err(on(Side::B))?))

@@ -101,3 +101,29 @@ fn entries_with_other_names_are_told_under_one() {
     assert_eq!(read(None, None), [""; 0]);
     let _ = a;
 }
+
+#[test]
+fn what_is_no_longer_what_was_listed_is_looked_at_anew() {
+    let (_folder, a, b) = twins();
+    let roots = [&a, &b].map(|path| Arc::new(Root::open(path).unwrap()));
+    let one = TreePath::from_bytes(b"one");
+    let listed = [&roots[0], &roots[1]].map(|root| Ok(root.stat(&one).unwrap().unwrap()));
+    let at = |side: usize| At { folder: &roots[side], name: OsStr::new("one"), stat: &listed[side] };
+    let same = || {
+        let [Ok(of_a), Ok(of_b)] = &listed else { panic!("both were listed") };
+        same_content(at(0), at(1), of_a, of_b)
+    };
+    assert!(same().is_ok_and(|same| same));
+    fs::write(b.join("one"), "uno").unwrap();
+    assert!(same().is_ok_and(|same| !same));
+    fs::write(b.join("one"), "longer than it was").unwrap();
+    assert!(same().is_ok_and(|same| !same));
+    fs::write(a.join("one"), "longer than it was").unwrap();
+    assert!(same().is_ok_and(|same| same));
+    fs::remove_file(b.join("one")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, b.join("one"), rustix::fs::Mode::RWXU).unwrap();
+    assert!(same().is_err_and(|(side, _)| side == Side::B));
+    fs::remove_file(b.join("one")).unwrap();
+    symlink(a.join("one"), b.join("one")).unwrap();
+    assert!(same().is_err_and(|(side, _)| side == Side::B));
+}
