@@ -11,15 +11,13 @@ use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::PathError;
 use crate::base::path::SitePath;
-use crate::base::path::TreePath;
 use crate::base::pattern::PatternError;
 use crate::base::pattern::Patterns;
 use crate::base::tree::Tree;
 use crate::integrity::list::Document;
 use crate::integrity::list::ReadError;
+use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Manifest;
-use crate::integrity::verify;
-use crate::integrity::verify::Findings;
 use crate::site::Site;
 use crate::site::settings;
 use crate::site::settings::LayerSettings;
@@ -109,50 +107,23 @@ impl Layers {
         self.layers.is_empty()
     }
 
-    /// The whole tree; `installed` judges what no layer holds.
-    pub fn verify(
+    /// What the whole site should hold: `installed` says it of what no layer holds.
+    pub fn over(
         &self,
+        installed: &Manifest,
         root: &Root,
         tree: &Tree,
-        installed: &Manifest,
         ignore: &Patterns,
-    ) -> Result<Findings, IoError> {
-        let mut all = verify::verify(installed, tree, &ignore.and(&self.folders));
+    ) -> Result<Manifest, IoError> {
+        let mut whole = installed.clone();
+        whole.files.retain(|entry| !self.folders.matches(entry.path.as_str()));
         for layer in &self.layers {
-            let found = layer.verify(root, tree, ignore)?;
-            all.exact += found.exact;
-            for (mine, more) in [
-                (&mut all.modified, found.modified),
-                (&mut all.missing, found.missing),
-                (&mut all.unexpected, found.unexpected),
-                (&mut all.unreadable, found.unreadable),
-            ] {
-                mine.extend(more);
-                mine.sort();
-                mine.dedup();
-            }
+            let part = layer.document.clone().against(root, tree, ignore)?;
+            let own = |entry: &FileEntry| !layer.apart.matches(entry.path.as_str());
+            whole.files.extend(part.files.into_iter().filter(own));
         }
-        Ok(all)
-    }
-}
-
-impl Layer {
-    fn verify(&self, root: &Root, tree: &Tree, ignore: &Patterns) -> Result<Findings, IoError> {
-        let ignore = ignore.and(&self.apart);
-        // With the folders above, since one that cannot be read hides the layer.
-        let above = self.below.ancestors().chain([self.below.clone()]).map(|folder| TreePath::from(&folder));
-        let mut part: Tree = above
-            .filter_map(|folder| tree.get_key_value(&folder))
-            .map(|(path, node)| (path.clone(), node.clone()))
-            .collect();
-        let start = format!("{}/", self.below.as_str());
-        let inside = tree.range(TreePath::from_bytes(start.as_bytes())..);
-        let inside = inside.take_while(|(path, _)| path.as_bytes().starts_with(start.as_bytes()));
-        part.extend(inside.map(|(path, node)| (path.clone(), node.clone())));
-        match &self.document {
-            Document::Manifest(manifest) => Ok(verify::verify(manifest, &part, &ignore)),
-            Document::List(list) => list.verify(root, &part, &ignore),
-        }
+        whole.files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(whole)
     }
 }
 
@@ -196,8 +167,10 @@ fn moved(document: Document, below: &SitePath) -> Result<Document, PathError> {
 mod tests {
     use super::*;
     use crate::base::digest::Algorithms;
-    use crate::base::digest::Sha256;
+    use crate::base::path::TreePath;
+    use crate::integrity::manifest::fixtures::manifest;
     use crate::integrity::scan;
+    use crate::integrity::verify::verify;
 
     const A: &str = "0cc175b9c0f1b6a831c399e269772661";
 
@@ -209,21 +182,6 @@ mod tests {
 
     fn layer(manifest: &str, below: &str) -> LayerSettings {
         LayerSettings { manifest: manifest.into(), below: SitePath::parse(below).unwrap(), format: None }
-    }
-
-    fn manifest(files: &[(&str, &str)]) -> Manifest {
-        let line = |(path, text): &(&str, &str)| {
-            format!(
-                r#"{{"path": "{path}", "size": {}, "sha256": "{}"}}"#,
-                text.len(),
-                Sha256::of(text.as_bytes())
-            )
-        };
-        let files = files.iter().map(line).collect::<Vec<_>>().join(",");
-        let text = format!(
-            r#"{{"format": 1, "product": "p", "version": "1", "time": "2026-01-01T00:00:00Z", "files": [{files}]}}"#
-        );
-        Manifest::parse(text.as_bytes()).unwrap()
     }
 
     fn names(paths: &[TreePath]) -> Vec<String> {
@@ -254,7 +212,8 @@ mod tests {
         let (open, nothing) = (Root::open(&root).unwrap(), Patterns::default());
         let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
         let tree = scan::scan(&open, &options, &mut |_, _| {}).unwrap().tree;
-        let found = layers.verify(&open, &tree, &core, &nothing).unwrap();
+        let whole = layers.over(&core, &open, &tree, &nothing).unwrap();
+        let found = verify(&whole, &tree, &nothing);
         assert_eq!(names(&found.modified), ["plugins/hello.php", "plugins/x/own/own.php"]);
         assert_eq!(names(&found.missing), ["plugins/x/gone.php"]);
         assert_eq!(
@@ -263,7 +222,8 @@ mod tests {
         );
         assert_eq!(found.exact, 2);
         let ignore = Patterns::new(["plugins/x/own"]).unwrap();
-        let found = layers.verify(&open, &tree, &core, &ignore).unwrap();
+        let whole = layers.over(&core, &open, &tree, &ignore).unwrap();
+        let found = verify(&whole, &tree, &ignore);
         assert_eq!(names(&found.modified), ["plugins/hello.php"]);
     }
 
@@ -279,7 +239,8 @@ mod tests {
         let (open, nothing) = (Root::open(&root).unwrap(), Patterns::default());
         let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
         let tree = scan::scan(&open, &options, &mut |_, _| {}).unwrap().tree;
-        let found = layers.verify(&open, &tree, &manifest(&[("elsewhere/x.php", "a")]), &nothing).unwrap();
+        let core = manifest(&[("elsewhere/x.php", "a")]);
+        let found = verify(&layers.over(&core, &open, &tree, &nothing).unwrap(), &tree, &nothing);
         assert_eq!(
             (names(&found.missing), names(&found.unexpected)),
             (vec!["plugin/x.php".into()], vec!["plugin".into()])

@@ -1,8 +1,6 @@
 //! What names and bytes tell of a file: whether a web server runs it, and
 //! whether that does anything. Nothing is executed.
 
-use crate::base::digest::Sha256;
-
 /// What a web server with PHP runs, whatever stands behind it: Apache's
 /// `AddHandler` takes any part of a name, as in `a.php.jpg`.
 const PHP: [&str; 11] =
@@ -132,43 +130,6 @@ fn without_comments(code: &str) -> Option<String> {
     Some(left)
 }
 
-/// Whether the text is the one of this digest with other ends of lines.
-pub fn is_text_of(text: &[u8], wanted: &Sha256) -> bool {
-    let unix = with_line_feeds(text);
-    if unix != text && Sha256::of(&unix) == *wanted {
-        return true;
-    }
-    let mut windows = Vec::with_capacity(unix.len() + unix.len() / 16);
-    for line in unix.split_inclusive(|byte| *byte == b'\n') {
-        match line.strip_suffix(b"\n") {
-            Some(line) => {
-                windows.extend_from_slice(line);
-                windows.extend_from_slice(b"\r\n");
-            }
-            None => windows.extend_from_slice(line),
-        }
-    }
-    Sha256::of(&windows) == *wanted || {
-        let old_mac: Vec<u8> = unix.iter().map(|byte| if *byte == b'\n' { b'\r' } else { *byte }).collect();
-        Sha256::of(&old_mac) == *wanted
-    }
-}
-
-/// The text with `\n` where it has `\r\n` or `\r`.
-fn with_line_feeds(text: &[u8]) -> Vec<u8> {
-    let mut unix = Vec::with_capacity(text.len());
-    let mut bytes = text.iter().peekable();
-    while let Some(byte) = bytes.next() {
-        if *byte == b'\r' {
-            bytes.next_if(|next| **next == b'\n');
-            unix.push(b'\n');
-        } else {
-            unix.push(*byte);
-        }
-    }
-    unix
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,19 +217,5 @@ mod tests {
             assert_eq!(is_inert(code.as_bytes()), inert, "{code}");
         }
         assert!(!is_inert(b"<?php \xff"));
-    }
-
-    #[test]
-    fn ends_of_lines_are_told_apart_from_changes() {
-        let unix: &[u8] = b"<?php\necho 1;\n\necho 2;";
-        let windows: &[u8] = b"<?php\r\necho 1;\r\n\r\necho 2;";
-        let mac: &[u8] = b"<?php\recho 1;\r\recho 2;";
-        let mixed: &[u8] = b"<?php\r\necho 1;\n\necho 2;";
-        for released in [unix, windows, mac] {
-            for found in [unix, windows, mac, mixed].into_iter().filter(|found| *found != released) {
-                assert!(is_text_of(found, &Sha256::of(released)), "{found:?} of {released:?}");
-            }
-            assert!(!is_text_of(b"<?php\necho 3;\n\necho 2;", &Sha256::of(released)));
-        }
     }
 }

@@ -7,6 +7,7 @@ mod accepted;
 mod followed;
 mod guarded;
 mod lies;
+mod lists;
 mod planted;
 mod updated;
 

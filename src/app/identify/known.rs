@@ -8,9 +8,12 @@ use crate::app::failure::Failure;
 use crate::app::look::release_at;
 use crate::base::escape;
 use crate::base::exit::Exit;
+use crate::base::pattern::Patterns;
+use crate::base::tree::Tree;
 use crate::integrity::catalogue::Catalogue;
 use crate::integrity::catalogue::Collector;
 use crate::integrity::catalogue::Origin;
+use crate::integrity::list::Document;
 use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::release::network::Network;
@@ -22,6 +25,7 @@ use crate::site::detect;
 use crate::site::installed::Installed;
 use crate::site::shipped;
 use crate::site::state::State;
+use crate::sys::beneath::Root;
 use crate::sys::fs;
 
 /// What is named besides what is known anyway.
@@ -35,7 +39,8 @@ pub struct Named {
 /// Everything that is known: what was named first, then what was installed
 /// here, then what ships with the program.
 pub(super) fn gather(
-    root: &Path,
+    folder: &Root,
+    tree: &Tree,
     state: Option<&State>,
     named: &Named,
     listener: Listener,
@@ -45,11 +50,12 @@ pub(super) fn gather(
         if !fs::is_file(path) {
             return Err(Failure::new(Exit::Refused, format!("there is no file {}", fs::shown(path))));
         }
-        collector.add_manifest(Manifest::parse(&fs::read(path)?)?, Origin::Named(fs::shown(path)));
+        let manifest = Document::read(path, None)?.against(folder, tree, &Patterns::default())?;
+        collector.add_manifest(manifest, Origin::Named(fs::shown(path)));
     }
     for text in &named.from {
         let shown = escape::text(text).into_owned();
-        for manifest in from(text, root, state, listener)? {
+        for manifest in from(text, folder.path(), state, listener)? {
             collector.add_manifest(manifest, Origin::Named(shown.clone()));
         }
     }

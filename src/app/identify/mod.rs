@@ -55,12 +55,12 @@ pub fn identify(
     listener: Listener,
 ) -> Result<Answer<IdentifyView>, Failure> {
     let (root, state) = subject(place, request)?;
-    let catalogue = known::gather(&root, state.as_ref(), &request.named, listener)?;
     let nothing = Patterns::default();
     let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
     let folder = Root::open(&root)?;
     let scanned = scan::scan(&folder, &options, &mut |step, event| listener(None, step, event))?;
-    let found = nearest::nearest(&catalogue, &scanned.tree, &mut |path| line_ends::both(&folder, path));
+    let catalogue = known::gather(&folder, &scanned.tree, state.as_ref(), &request.named, listener)?;
+    let found = nearest::nearest(&catalogue, &scanned.tree, &mut |path| line_ends::digests(&folder, path));
     let view = view::of(&root, &catalogue, &scanned, &found);
     Ok(match found.is_empty() {
         false => Answer::done(view),
@@ -107,7 +107,7 @@ pub(super) fn recognise(root: &Path, tree: &Tree, profile: &Profile) -> Result<O
     shipped::add_to(&mut collector, Some(&profile.name))?;
     let catalogue = collector.finish();
     let folder = Root::open(root)?;
-    let found = nearest::nearest(&catalogue, tree, &mut |path| line_ends::both(&folder, path));
+    let found = nearest::nearest(&catalogue, tree, &mut |path| line_ends::digests(&folder, path));
     let whole = found.into_iter().find(|found| found.place == nearest::Place::Whole);
     let Some(found) = whole.filter(|found| found.is_sure(&catalogue)) else { return Ok(None) };
     let account = nearest::account(&catalogue, tree, &found, &found.ranks[0]);

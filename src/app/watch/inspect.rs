@@ -11,6 +11,7 @@ use crate::base::tree::Node;
 use crate::base::tree::Tree;
 use crate::integrity::cache::key_of;
 use crate::integrity::key::Key;
+use crate::integrity::line_ends;
 use crate::site::state::State;
 use crate::sys::beneath::Root;
 use crate::sys::fs;
@@ -55,7 +56,7 @@ impl<'a> Inspector<'a> {
                 self.text(path, node).is_none_or(|text| content::turns_handlers_on(&text))
             }
             Ask::IsTextOf(wanted) => {
-                self.text(path, node).is_some_and(|text| content::is_text_of(&text, wanted))
+                line_ends::digests(self.root, path).is_some_and(|texts| texts.contains(wanted))
             }
             Ask::HoldsPhp => self.holds_php(path, node),
         }

@@ -15,11 +15,13 @@ use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
+use crate::base::pattern::Patterns;
 use crate::base::tree::Tree;
 use crate::integrity::cache::Doubt;
 use crate::integrity::cache::StatCache;
 use crate::integrity::cache::key_of;
 use crate::integrity::key::Key;
+use crate::integrity::list::Document;
 use crate::integrity::look;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::scan;
@@ -29,6 +31,7 @@ use crate::site::gate::Gate;
 use crate::site::installed::Accepted;
 use crate::site::installed::Deviation;
 use crate::site::installed::Installed;
+use crate::site::layers::Layers;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
 use crate::sys::disk;
@@ -140,12 +143,18 @@ struct Baseline {
 }
 
 impl Baseline {
-    fn of(site: &Site, manner: &Manner) -> Result<Baseline, Failure> {
+    fn of(
+        site: &Site,
+        manner: &Manner,
+        root: &Root,
+        tree: &Tree,
+        ignore: &Patterns,
+    ) -> Result<Baseline, Failure> {
         let folder = site.state.installed();
         let installed = Installed(&folder);
         let owner = fs::owner(&site.root).ok().map(|(uid, _)| uid);
         if let Some(path) = &manner.manifest {
-            let manifest = named(path)?;
+            let manifest = named(path)?.against(root, tree, ignore)?;
             let current = installed.current()?;
             let earlier = current.as_ref().map(|current| installed.earlier(current)).transpose()?;
             return Ok(Baseline {
@@ -158,6 +167,11 @@ impl Baseline {
             });
         }
         let (current, manifest) = installed.load()?;
+        let layers = Layers::load(site)?;
+        let manifest = match layers.is_empty() {
+            true => manifest,
+            false => layers.over(&manifest, root, tree, ignore)?,
+        };
         let earlier = installed.earlier(&current)?;
         let answered = current.deviations.len() + current.accepted.len();
         Ok(Baseline {
@@ -175,11 +189,11 @@ impl Baseline {
     }
 }
 
-fn named(path: &std::path::Path) -> Result<Manifest, Failure> {
+fn named(path: &std::path::Path) -> Result<Document, Failure> {
     if !fs::is_file(path) {
         return Err(Failure::new(Exit::Refused, format!("there is no file {}", fs::shown(path))));
     }
-    Ok(Manifest::parse(&fs::read(path)?)?)
+    Ok(Document::read(path, None)?)
 }
 
 /// What differs now.
@@ -200,8 +214,8 @@ fn look_once(site: &Site, manner: &Manner, moment: &Moment, listener: Listener) 
     let rules = rules(site);
     let (mut scan, lies) = scanned(site, manner, &rules, &mut notes, listener)?;
     as_if_open(&gate, &mut scan.tree)?;
-    let baseline = Baseline::of(site, manner)?;
     let root = site.tree()?;
+    let baseline = Baseline::of(site, manner, &root, &scan.tree, &rules.volatile)?;
     let mut inspector = Inspector::open(&root, &site.state);
     let mut findings = settled(&root, &baseline, &rules, &mut scan.tree, &mut inspector);
     if inspector.is_new()

@@ -13,6 +13,7 @@ mod json;
 mod lines;
 mod secdb;
 mod signature;
+mod stand_in;
 mod sums;
 mod verify;
 mod wordpress;

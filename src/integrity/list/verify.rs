@@ -88,7 +88,7 @@ impl HashList {
     }
 
     /// What the application itself leaves out when it checks its files.
-    fn is_apart(&self, path: &SitePath) -> bool {
+    pub(super) fn is_apart(&self, path: &SitePath) -> bool {
         match self.format {
             Format::WordPress => self.product.is_none() && path.as_str().starts_with(wordpress::APART),
             Format::Signature => path.as_str().starts_with(signature::APART),

@@ -35,7 +35,7 @@ const SAME: f64 = 1e-9;
 
 /// The digests of a text with all line ends as LF, and all as CR LF; `None`
 /// where it is no text, or too long to be asked.
-pub type LineEnds<'a> = &'a mut dyn FnMut(&TreePath) -> Option<[Sha256; 2]>;
+pub type LineEnds<'a> = &'a mut dyn FnMut(&TreePath) -> Option<[Sha256; 3]>;
 
 /// One product at one place in the tree, its releases best first.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use crate::base::tree::Node;
 use crate::integrity::catalogue::About;
 use crate::integrity::catalogue::Collector;
 use crate::integrity::catalogue::Origin;
+use crate::integrity::line_ends;
 use jiff::Timestamp;
 
 type Files<'a> = &'a [(&'a str, &'a str)];
@@ -148,7 +149,7 @@ fn other_line_ends_do_not_count_against_a_release() {
     let found = nearest(&known, &files, &mut |path| {
         asked.push(path.to_string());
         let text: &str = if path.as_bytes() == b"a.txt" { "x\ny\n" } else { "1\n2\n" };
-        Some([Sha256::of(text.as_bytes()), Sha256::of(text.replace('\n', "\r\n").as_bytes())])
+        line_ends::digests_of(text.as_bytes())
     });
     assert_eq!(versions(&known, found[0].tied(&known)), ["1"]);
     assert_eq!((found[0].ranks[0].held, found[0].ranks[0].line_ends), (3, 2));
