@@ -62,13 +62,18 @@ fn run_line(row: &HistoryRow) -> String {
     let kept = if row.committed { ", committed" } else { "" };
     format!(
         "{}  {}  {} -> {}  {}{kept}  closed {:.1} s",
-        row.run, row.at, row.from, row.to, row.outcome, row.closed_seconds
+        row.run,
+        when(&row.at),
+        row.from,
+        row.to,
+        row.outcome,
+        row.closed_seconds
     )
 }
 
 fn event_line(event: &EventRow) -> String {
     let by = event.by.as_ref().map(|by| format!("  by {}", escape::text(by))).unwrap_or_default();
-    format!("{:<20}  {}  {}{by}", escape::text(&event.event), event.at, escape::text(&event.detail))
+    format!("{:<20}  {}  {}{by}", escape::text(&event.event), when(&event.at), escape::text(&event.detail))
 }
 
 fn of_file(text: &mut Page, file: &FileHistory) {
@@ -86,9 +91,16 @@ fn of_file(text: &mut Page, file: &FileHistory) {
     for row in &file.rows {
         let run = row.run.as_ref().map(|run| format!("  {run}")).unwrap_or_default();
         let detail = escape::text(&row.detail);
-        text.line(format!("  {}  {:<12} {:<10}{run}  {detail}", row.at, row.event, row.what).trim_end());
+        text.line(
+            format!("  {}  {:<12} {:<10}{run}  {detail}", when(&row.at), row.event, row.what).trim_end(),
+        );
     }
     if file.rows.is_empty() {
         text.line("  nothing is recorded of it");
     }
+}
+
+/// A moment to the second, in UTC; scripts are told its fractions.
+fn when(at: &str) -> String {
+    at.chars().take("2026-01-01T00:00:00".len()).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }

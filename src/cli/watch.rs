@@ -1,5 +1,6 @@
 //! `watch`, typed and told: what somebody has to look at comes first.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,7 +11,9 @@ use crate::app::watch::Detail;
 use crate::app::watch::Kind;
 use crate::app::watch::Request;
 use crate::app::watch::Seen;
+use crate::app::watch::UnknownFolder;
 use crate::app::watch::WatchView;
+use crate::app::watch::Why;
 use crate::base::escape;
 use crate::base::event::Event;
 use crate::base::exit::Exit;
@@ -104,7 +107,17 @@ fn text(view: &WatchView, manner: &Manner) -> String {
     for kind in Kind::ALL {
         let here: Vec<&Detail> =
             others.iter().copied().filter(|detail| detail.finding.kind == kind).collect();
-        list(&mut page, kind.name(), &here, view, manner);
+        match manner.verbose {
+            true => list(&mut page, kind.name(), &here, view, manner),
+            false => {
+                let known =
+                    here.iter().copied().filter(|one| folder_of(view, one).is_none()).collect::<Vec<_>>();
+                list(&mut page, kind.name(), &known, view, manner);
+                if kind == Kind::Unexpected {
+                    folders(&mut page, view, &here);
+                }
+            }
+        }
     }
     news(&mut page, view);
     page.notes(&view.notes);
@@ -151,6 +164,24 @@ fn list(page: &mut Page, name: &str, details: &[&Detail], view: &WatchView, mann
         true => page.whole_list(name, &rows),
         false => page.list(name, &rows),
     }
+}
+
+/// Folders that nothing is known of, each with the reasons of what is in it.
+fn folders(page: &mut Page, view: &WatchView, unexpected: &[&Detail]) {
+    let row = |folder: &UnknownFolder| {
+        let inside = unexpected.iter().filter(|detail| folder.holds(&detail.finding));
+        let why = inside.flat_map(|detail| &detail.finding.why).filter(|why| !matches!(why, Why::Recent));
+        let reasons: BTreeSet<String> = why.map(ToString::to_string).collect();
+        let reasons: Vec<String> = reasons.into_iter().collect();
+        let reasons = if reasons.is_empty() { String::new() } else { format!("  {}", reasons.join("; ")) };
+        format!("{}  {} files{reasons}", folder.path, folder.files)
+    };
+    let rows: Vec<String> = view.folders.iter().map(row).collect();
+    page.list("unexpected folders", &rows);
+}
+
+fn folder_of<'v>(view: &'v WatchView, detail: &Detail) -> Option<&'v UnknownFolder> {
+    view.folders.iter().find(|folder| folder.holds(&detail.finding))
 }
 
 fn news(page: &mut Page, view: &WatchView) {

@@ -16,7 +16,7 @@ use crate::watch::finding::Finding;
 use crate::watch::finding::Kind;
 
 /// Paths that are named in one line.
-const NAMED: usize = 10;
+const NAMED: usize = 3;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Memory {

@@ -4,6 +4,7 @@
 pub mod content;
 pub mod explain;
 pub mod finding;
+pub mod folders;
 pub mod html;
 pub mod judge;
 pub mod memory;

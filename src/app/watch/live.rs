@@ -43,6 +43,8 @@ use crate::update::run::open_run;
 use crate::watch::explain;
 use crate::watch::finding::Finding;
 use crate::watch::finding::Kind;
+use crate::watch::folders;
+use crate::watch::folders::UnknownFolder;
 use crate::watch::judge;
 use crate::watch::judge::Rules;
 use crate::watch::judge::Subject;
@@ -96,6 +98,8 @@ pub struct Looked {
     pub bytes: u64,
     pub rehashed: u64,
     pub notes: Vec<String>,
+    /// Folders that the manifest knows nothing of.
+    pub folders: Vec<UnknownFolder>,
     /// The tree that was judged, without what is volatile.
     pub tree: Tree,
     pub moment: Moment,
@@ -229,6 +233,7 @@ fn look_once(site: &Site, manner: &Manner, moment: &Moment, listener: Listener) 
     explain::date(&mut findings, scan.changes(), clock::now());
     findings.iter_mut().for_each(|finding| finding.why.sort());
     Ok(Looked {
+        folders: folders::unknown(&findings, &baseline.manifest),
         findings,
         against: baseline.against,
         checked: scan.checked,

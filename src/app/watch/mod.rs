@@ -24,6 +24,7 @@ use crate::sys::fs;
 pub use crate::watch::Finding;
 pub use crate::watch::Kind;
 pub use crate::watch::Why;
+pub use crate::watch::folders::UnknownFolder;
 use crate::watch::html;
 use crate::watch::memory::Memory;
 pub use crate::watch::memory::News;
@@ -59,6 +60,8 @@ pub struct WatchView {
     pub rehashed: u64,
     /// Each finding in full.
     pub details: Vec<Detail>,
+    /// Folders of unexpected files that nothing is known of.
+    pub folders: Vec<UnknownFolder>,
     pub against: Against,
     /// `None` where a manifest was named: nothing is remembered of that.
     pub news: Option<News>,
@@ -143,6 +146,7 @@ fn answer(site: &Site, memory: &Memory, looked: Looked, extra: Extra) -> Result<
         bytes: looked.bytes,
         rehashed: looked.rehashed,
         against: looked.against.clone(),
+        folders: looked.folders,
         details: looked
             .findings
             .into_iter()

@@ -31,6 +31,7 @@ fn view(details: Vec<Detail>, news: Option<News>) -> WatchView {
         rehashed: 108,
         against: Against { version: "7.1.4".into(), baseline: "release", accepted: 2 },
         details,
+        folders: Vec::new(),
         news,
         accepted: Vec::new(),
         notes: Vec::new(),
@@ -77,4 +78,26 @@ fn many_are_counted() {
     let details =
         (0..40).map(|number| detail(&format!("plugins/{number:02}.js"), Kind::Unexpected, &[])).collect();
     insta::assert_snapshot!("many", text(&view(details, None), &PLAIN));
+}
+
+#[test]
+fn a_folder_that_nobody_listed_is_one_line() {
+    let paths = ["plugins/shop/a.php", "plugins/shop/b.php", "plugins/shop/readme.txt"];
+    let why = [&[Why::Code, Why::Recent][..], &[Why::Code], &[Why::Hidden]];
+    let mut details: Vec<Detail> =
+        paths.iter().zip(why).map(|(path, why)| detail(path, Kind::Unexpected, why)).collect();
+    details.push(detail("top.txt", Kind::Unexpected, &[]));
+    let mut view = view(details, None);
+    view.folders = vec![UnknownFolder { path: TreePath::from_bytes(b"plugins/shop"), files: 3 }];
+    let told = text(&view, &PLAIN);
+    let rows: Vec<&str> =
+        told.lines().filter(|line| line.starts_with("  unexpected") || line.starts_with("    ")).collect();
+    let expected = [
+        "  unexpected (1)",
+        "    top.txt",
+        "  unexpected folders (1)",
+        "    plugins/shop  3 files  code that runs; hidden",
+    ];
+    assert_eq!(rows, expected);
+    assert!(text(&view, &Manner { verbose: true, ..PLAIN }).contains("plugins/shop/readme.txt"));
 }
