@@ -162,7 +162,7 @@ fn wrong_input_is_refused_with_a_way_out() {
         (vec![missing.as_str(), &a], 5, "there is no file or folder"),
         (vec![&text, &a], 1, "archive"),
         (vec![&data, &a], 2, "sqlite:"),
-        (vec!["https://example.org/release", &a], 2, "cannot be compared yet"),
+        (vec!["https://example.org/release", &a], 2, "has to be fetched before it is compared"),
         (vec!["mysql://web:hush@db/shop", &a], 2, "must not hold the password"),
         (vec![&a, &a, "--database"], 5, "no database is known"),
         (vec![&database, &database, "--files"], 2, "no files to compare"),
