@@ -24,7 +24,7 @@ macro_rules! digest {
         pub struct $name([u8; $bytes]);
 
         impl $name {
-            pub fn from_bytes(bytes: [u8; $bytes]) -> $name {
+            pub const fn from_bytes(bytes: [u8; $bytes]) -> $name {
                 $name(bytes)
             }
 

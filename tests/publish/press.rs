@@ -202,9 +202,10 @@ fn pack_leads_there(
     };
     // From a release that was taken back it still leads here.
     let Some(old) = manifests.get(&about.from) else { return };
-    let mut bytes = &fs::read(reference.join(target_path(name, &target.sha256))).unwrap()[..];
+    let mut bytes =
+        std::io::Cursor::new(fs::read(reference.join(target_path(name, &target.sha256))).unwrap());
     let mut hands = Hands { reference: reference.to_owned(), taken: BTreeSet::new() };
-    let unpacked = pack::unpack(&mut bytes, &about, old, &mut hands).unwrap();
+    let unpacked = pack::unpack(&mut bytes, &about, old, None, &mut hands).unwrap();
     assert!(unpacked.left_out.is_empty());
     let digests = |manifest: &Manifest| manifest.files.iter().filter_map(FileEntry::sha256).collect();
     let (old, new): (BTreeSet<Sha256>, BTreeSet<Sha256>) = (digests(old), digests(new));

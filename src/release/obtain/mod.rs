@@ -213,7 +213,7 @@ impl Work<'_> {
             tried.insert(way as u8);
             let gone = match way {
                 Way::Nothing => return Ok(manifest),
-                Way::Pack => self.unpack_pack(watch).map(drop),
+                Way::Pack => self.unpack_pack(Some(&manifest), watch).map(drop),
                 Way::Archive => self.unpack_archive(watch),
                 Way::Objects => self.fetch_objects(&missing, watch),
             };
@@ -250,7 +250,7 @@ impl Work<'_> {
             return Ok(None);
         }
         tried.insert(Way::Pack as u8);
-        let unpacked = self.unpack_pack(watch);
+        let unpacked = self.unpack_pack(None, watch);
         match unpacked {
             Ok(manifest) => Ok(manifest),
             Err(error) => {

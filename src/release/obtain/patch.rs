@@ -18,6 +18,7 @@ use crate::release::obtain::read_all;
 use crate::release::reference::Kind;
 use crate::release::reference::custom::PackTarget;
 use crate::release::reference::pack::LARGEST;
+use crate::release::reference::pack::PackError;
 use crate::release::reference::pack::Stopped;
 use crate::release::reference::pack::Taker;
 use crate::release::reference::pack::unpack;
@@ -73,13 +74,17 @@ impl Work<'_> {
         })
     }
 
-    /// `None` when the pack turned out to be of no use.
-    pub(super) fn unpack_pack(&self, watch: Watch) -> Result<Option<Manifest>, ObtainError> {
+    /// `None` when the pack turned out to be of no use. `known` is the release's manifest, where it is here.
+    pub(super) fn unpack_pack(
+        &self,
+        known: Option<&Manifest>,
+        watch: Watch,
+    ) -> Result<Option<Manifest>, ObtainError> {
         let (Some(pack), Some(installed)) = (self.pack(), self.installed) else { return Ok(None) };
         let path = self.place.target(pack.name, pack.info, &self.staging.downloads(), watch)?;
         match pack.old {
-            None => apply(&path, &pack.about, installed, self, watch),
-            Some(old) => apply(&path, &pack.about, &self.fetch_manifest(old, watch)?, self, watch),
+            None => apply(&path, &pack.about, (installed, known), self, watch),
+            Some(old) => apply(&path, &pack.about, (&self.fetch_manifest(old, watch)?, known), self, watch),
         }
     }
 }
@@ -89,18 +94,25 @@ impl Work<'_> {
 fn apply(
     path: &Path,
     pack: &PackTarget,
-    old: &Manifest,
+    (old, known): (&Manifest, Option<&Manifest>),
     work: &Work,
     watch: Watch,
 ) -> Result<Option<Manifest>, ObtainError> {
     let mut patching =
         Patching { work, watch, done: 0, total: 0, bytes: 0, total_bytes: pack.content_bytes, fetched: 0 };
-    match unpack(&mut fs::open(path)?, pack, old, &mut patching) {
+    let unpacked = match unpack(&mut fs::open(path)?, pack, old, known, &mut patching) {
+        Err(Stopped::Pack(PackError::ManifestNeeded)) => {
+            let manifest = work.fetch_manifest(&work.release, patching.watch)?;
+            unpack(&mut fs::open(path)?, pack, old, Some(&manifest), &mut patching)
+        }
+        unpacked => unpacked,
+    };
+    match unpacked {
         Ok(unpacked) => Ok(Some(unpacked.manifest)),
         Err(Stopped::Taker(error)) => Err(error.into()),
         Err(Stopped::Pack(error)) => {
             let message = format!("the pack is not used: {error}");
-            watch(Some(Step::Stage), Event::Warning { message });
+            (patching.watch)(Some(Step::Stage), Event::Warning { message });
             Ok(None)
         }
     }

@@ -53,8 +53,8 @@ impl<R: Read> Exactly<R> {
     }
 
     /// One part of a longer stream, which goes on behind it.
-    pub fn part(inner: R, size: u64, digest: Sha256) -> Exactly<R> {
-        Exactly { is_part: true, ..Exactly::new(inner, size, Some(digest)) }
+    pub fn part(inner: R, size: u64, digest: Option<Sha256>) -> Exactly<R> {
+        Exactly { is_part: true, ..Exactly::new(inner, size, digest) }
     }
 
     fn end(&mut self) -> io::Result<usize> {

@@ -24,6 +24,9 @@ pub enum PackError {
     Head(#[source] serde_json::Error),
     #[error("the manifest in the pack cannot be used")]
     Manifest(#[source] ManifestError),
+    /// Nothing is wrong: the manifest has to come by itself.
+    #[error("the new manifest cannot be had from the pack, since an old file is not here as it was")]
+    ManifestNeeded,
     /// Not the pack's fault: what brings it broke off.
     #[error("failed to read the pack")]
     Read(#[source] io::Error),
@@ -51,7 +54,10 @@ impl Fault for PackError {
             | PackError::Content { .. }
             | PackError::Head(_) => Exit::Untrusted,
             PackError::Manifest(error) => error.exit(),
-            PackError::Read(_) | PackError::Source { .. } | PackError::Write(_) => Exit::Failed,
+            PackError::ManifestNeeded
+            | PackError::Read(_)
+            | PackError::Source { .. }
+            | PackError::Write(_) => Exit::Failed,
         }
     }
 

@@ -24,11 +24,13 @@ use crate::release::reference::pack::LEVEL;
 use crate::release::reference::pack::MAGIC;
 use crate::release::reference::pack::PackError;
 use crate::release::reference::pack::STREAMED_WINDOW_LOG;
+use crate::release::reference::pack::UNSAID;
 use crate::release::reference::pack::file_at;
 use crate::release::reference::pack::group::Groups;
 use crate::release::reference::pack::group::Planned;
 use crate::release::reference::pack::group::groups;
 use crate::release::reference::pack::memory;
+use crate::release::reference::pack::set_digest;
 
 /// Gives the content of a file of one of the releases.
 pub type Open<'a> = &'a (dyn Fn(&FileEntry) -> io::Result<Box<dyn Read>> + Sync);
@@ -50,7 +52,8 @@ pub fn make(
     out: &mut dyn Write,
 ) -> Result<Made, PackError> {
     let mut head = Head { format: FORMAT, from: old.digest(), to: new.digest(), groups: Vec::new() };
-    let (old_json, new_json) = (old.to_json(), new.to_json());
+    let plans = groups(old, new, sizes);
+    let (old_json, new_json) = (old.to_json(), outline(new, &plans).to_json());
     let mut made = Made { content_bytes: 0, largest_group: 0 };
     let mut keep = |planned: Planned, frame: Vec<u8>| {
         let Planned { prefix, objects, prefix_bytes, content_bytes } = planned;
@@ -69,7 +72,6 @@ pub fn make(
         compressed(&old_json, &mut &new_json[..], new_json.len() as u64, sizes.level)
             .map_err(PackError::Write)?,
     )?;
-    let plans = groups(old, new, sizes);
     for some in plans.chunks(rayon::current_num_threads()) {
         let frames: Vec<Result<Vec<u8>, PackError>> =
             some.par_iter().map(|plan| frame(plan, (old, open_old), (new, open_new), sizes.level)).collect();
@@ -79,6 +81,16 @@ pub fn make(
     }
     write_out(&head, spool, out)?;
     Ok(made)
+}
+
+/// The new manifest without the digests of what is packed: who unpacks that learns them, and no packer
+/// makes digests smaller.
+fn outline(new: &Manifest, plans: &[Planned]) -> Manifest {
+    let mut outline = new.clone();
+    for place in plans.iter().flat_map(|plan| &plan.objects) {
+        set_digest(&mut outline, *place, UNSAID);
+    }
+    outline
 }
 
 fn write_out(head: &Head, spool: &mut File, out: &mut dyn Write) -> Result<(), PackError> {

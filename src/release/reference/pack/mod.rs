@@ -41,6 +41,8 @@ const LEVEL: i32 = 12;
 pub const BEST: i32 = 19;
 /// Window of a frame that holds one still larger file, as a power of two.
 const STREAMED_WINDOW_LOG: u32 = 23;
+/// In place of a digest that unpacking tells.
+const UNSAID: Sha256 = Sha256::from_bytes([0; 32]);
 /// How often all of the old release may be read for its pack.
 const PREFIX_READS: u64 = 4;
 
@@ -72,6 +74,13 @@ fn file_at(manifest: &Manifest, place: u32) -> Option<(&FileEntry, u64, Sha256)>
     match entry.content {
         Content::File { size, sha256, .. } => Some((entry, size, sha256)),
         _ => None,
+    }
+}
+
+fn set_digest(manifest: &mut Manifest, place: u32, digest: Sha256) {
+    let entry = usize::try_from(place).ok().and_then(|place| manifest.files.get_mut(place));
+    if let Some(FileEntry { content: Content::File { sha256, .. }, .. }) = entry {
+        *sha256 = digest;
     }
 }
 

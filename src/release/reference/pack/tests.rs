@@ -12,6 +12,7 @@ use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::Made as How;
+use crate::release::reference::content::unpacked;
 use crate::release::reference::custom::PackTarget;
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -87,12 +88,15 @@ impl Case {
         self.unpack_with(pack, Hands { old: self.old_files.clone(), ..Hands::default() })
     }
 
-    fn unpack_with(
-        &self,
-        mut pack: &[u8],
-        mut hands: Hands,
-    ) -> (Result<Unpacked, Stopped<io::Error>>, Hands) {
-        let unpacked = unpack(&mut pack, &self.about, &self.old, &mut hands);
+    fn unpack_with(&self, pack: &[u8], mut hands: Hands) -> (Result<Unpacked, Stopped<io::Error>>, Hands) {
+        let unpacked = unpack(&mut io::Cursor::new(pack), &self.about, &self.old, None, &mut hands);
+        (unpacked, hands)
+    }
+
+    /// The same where the new manifest came before.
+    fn unpack_known(&self, mut hands: Hands) -> (Result<Unpacked, Stopped<io::Error>>, Hands) {
+        let pack = &mut io::Cursor::new(&self.pack);
+        let unpacked = unpack(pack, &self.about, &self.old, Some(&self.new), &mut hands);
         (unpacked, hands)
     }
 
@@ -209,7 +213,9 @@ fn without_an_old_file_the_other_groups_still_come() {
     ] {
         let mut old = case.old_files.clone();
         spoil(&mut old);
-        let (unpacked, hands) = case.unpack_with(&case.pack, Hands { old, ..Hands::default() });
+        let (unpacked, hands) = case.unpack_with(&case.pack, Hands { old: old.clone(), ..Hands::default() });
+        assert!(matches!(unpacked, Err(Stopped::Pack(PackError::ManifestNeeded))) && hands.taken.is_empty());
+        let (unpacked, hands) = case.unpack_known(Hands { old, ..Hands::default() });
         // The first two files share a group.
         assert_eq!(unpacked.unwrap().left_out, [0, 1]);
         assert_eq!(hands.taken.len(), 4);
@@ -222,25 +228,45 @@ fn what_is_here_already_is_not_unpacked() {
     let digests: Vec<Sha256> = case.expected().into_keys().collect();
     // With no old file at all: a group of which nothing is wanted needs none.
     let hands = Hands { unwanted: digests, ..Hands::default() };
-    let (unpacked, hands) = case.unpack_with(&case.pack, hands);
+    let (unpacked, hands) = case.unpack_known(hands);
     assert_eq!((unpacked.unwrap().left_out.len(), hands.taken.len()), (0, 0));
+}
+
+/// Nobody packs digests: what is unpacked has them.
+#[test]
+fn digests_of_what_is_packed_are_not_said() {
+    let case = Case::plain();
+    let (head, frames) = taken_apart(&case.pack);
+    let first = &frames[..head.groups[0].bytes as usize];
+    let outline = unpacked(first, &case.old.to_json(), head.groups[0].content).unwrap();
+    let outline = Manifest::parse(&outline).unwrap();
+    assert!(outline.files.iter().all(|entry| entry.sha256() == Some(UNSAID)), "each of them changed");
+    let other = Manifest { version: "3".into(), ..case.new.clone() };
+    let mut hands = Hands { old: case.old_files.clone(), ..Hands::default() };
+    let stopped = unpack(&mut io::Cursor::new(&case.pack), &case.about, &case.old, Some(&other), &mut hands);
+    assert!(matches!(stopped, Err(Stopped::Pack(PackError::Damaged { .. }))) && hands.taken.is_empty());
 }
 
 #[test]
 fn a_pack_for_another_old_release_is_refused() {
     let case = Case::plain();
     let mut hands = Hands::default();
-    let stopped = unpack(&mut &case.pack[..], &case.about, &case.new, &mut hands);
+    let stopped = unpack(&mut io::Cursor::new(&case.pack), &case.about, &case.new, None, &mut hands);
     assert!(matches!(stopped, Err(Stopped::Pack(PackError::OtherOld { .. }))));
     let about = PackTarget { to: case.old.digest(), ..case.about.clone() };
-    let stopped = unpack(&mut &case.pack[..], &about, &case.old, &mut hands);
+    let stopped = unpack(&mut io::Cursor::new(&case.pack), &about, &case.old, None, &mut hands);
     assert!(matches!(stopped, Err(Stopped::Pack(PackError::Damaged { .. }))));
 }
 
 /// A way that breaks is told apart from a pack that is wrong.
 #[test]
 fn a_lost_connection_is_not_the_packs_fault() {
-    struct Broken<'p>(&'p [u8]);
+    struct Broken<'p>(io::Cursor<&'p [u8]>);
+    impl io::Seek for Broken<'_> {
+        fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
     impl Read for Broken<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             match self.0.read(buffer)? {
@@ -252,7 +278,13 @@ fn a_lost_connection_is_not_the_packs_fault() {
     let case = Case::plain();
     for length in (0..case.pack.len()).step_by(7) {
         let mut hands = Hands { old: case.old_files.clone(), ..Hands::default() };
-        let stopped = unpack(&mut Broken(&case.pack[..length]), &case.about, &case.old, &mut hands);
+        let stopped = unpack(
+            &mut Broken(io::Cursor::new(&case.pack[..length])),
+            &case.about,
+            &case.old,
+            None,
+            &mut hands,
+        );
         assert!(matches!(stopped, Err(Stopped::Pack(PackError::Read(_)))), "cut at {length}: {stopped:?}");
     }
 }
@@ -321,7 +353,7 @@ fn bombs_are_refused_before_they_grow() {
     wide.include_contentsize(false).unwrap();
     io::copy(&mut io::repeat(b' ').take(1 << 20), &mut wide).unwrap();
     let wide = wide.finish().unwrap();
-    assert!(crate::release::reference::content::unpacked(&wide, &[], 1 << 20).is_err());
+    assert!(unpacked(&wide, &[], 1 << 20).is_err());
 }
 
 fn taken_apart(pack: &[u8]) -> (Head, Vec<u8>) {

@@ -1,17 +1,22 @@
-//! A pack is unpacked as it comes, group by group, and believed in nothing: the
-//! new manifest has the digest that was signed, each object the one that stands
-//! in the manifest.
+//! A pack is unpacked group by group, and believed in nothing: the new manifest
+//! has the digest that was signed, each object the one that stands in it. The
+//! manifest's digests are those of the objects themselves, so that all of them
+//! are read once before any is handed over.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::io::BufReader;
 use std::io::Read;
+use std::io::Seek;
+use std::io::SeekFrom;
 
+use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
 use crate::base::json;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::MAX_BYTES;
 use crate::integrity::manifest::Manifest;
+use crate::integrity::scan::hash_reader;
 use crate::release::reference::content::Exactly;
 use crate::release::reference::content::decoder;
 use crate::release::reference::content::unpacked;
@@ -25,6 +30,7 @@ use crate::release::reference::pack::MAX_HEAD;
 use crate::release::reference::pack::PREFIX_READS;
 use crate::release::reference::pack::PackError;
 use crate::release::reference::pack::file_at;
+use crate::release::reference::pack::set_digest;
 
 /// Who has the old release's files, and takes the new one's.
 pub trait Taker {
@@ -66,11 +72,18 @@ impl<E> From<PackError> for Stopped<E> {
     }
 }
 
-/// Unpacks what `pack` gives, holding one group in memory at a time.
+/// What can be read once more.
+pub trait Pack: Read + Seek {}
+
+impl<P: Read + Seek> Pack for P {}
+
+/// Unpacks what `pack` gives, holding one group in memory at a time. `known` is
+/// the new manifest, where it is here already.
 pub fn unpack<T: Taker>(
-    pack: &mut dyn Read,
+    pack: &mut dyn Pack,
     about: &PackTarget,
     old: &Manifest,
+    known: Option<&Manifest>,
     taker: &mut T,
 ) -> Result<Unpacked, Stopped<T::Error>> {
     let mut pack = Source { inner: pack, failed: None };
@@ -79,35 +92,86 @@ pub fn unpack<T: Taker>(
     if found != about.from {
         return Err(PackError::OtherOld { found: about.from, wanted: found }.into());
     }
-    let manifest = manifest(&mut pack, &head, &old_json, about)?;
+    let outline = outline(&mut pack, &head, &old_json)?;
     drop(old_json);
-    check(&head.groups[1..], old, &manifest)?;
-    taker.manifest(&manifest).map_err(Stopped::Taker)?;
-    let mut left_out = Vec::new();
-    for group in &head.groups[1..] {
-        let wanted = |place: &u32| file_at(&manifest, *place).is_some_and(|(entry, ..)| taker.wants(entry));
-        let wanted: BTreeSet<u32> = group.objects.iter().copied().filter(wanted).collect();
-        let prefix = match wanted.is_empty() {
-            true => None,
-            false => prefix(group, old, taker),
-        };
-        match prefix {
-            Some(prefix) => take_group(&mut pack, group, &prefix, (&manifest, &wanted), taker)?,
-            None => {
-                pass_over(&mut pack, group.bytes)?;
-                left_out.extend(wanted);
-            }
-        }
+    let groups = &head.groups[1..];
+    let manifest = match known {
+        Some(known) => known.clone(),
+        None => completed(&mut pack, groups, old, outline, taker)?,
+    };
+    if manifest.digest() != about.to {
+        return Err(PackError::damaged("its manifest has another digest").into());
     }
+    check(groups, old, &manifest)?;
+    let left_out = take_all(&mut pack, groups, old, &manifest, taker)?;
     match read_up_to(&mut pack, 1)?.is_empty() {
         true => Ok(Unpacked { manifest, left_out }),
         false => Err(PackError::damaged("something follows its last group").into()),
     }
 }
 
+/// The manifest with the digests of what is packed; the pack stands where it stood before.
+fn completed<T: Taker>(
+    pack: &mut Source,
+    groups: &[Group],
+    old: &Manifest,
+    mut outline: Manifest,
+    taker: &mut T,
+) -> Result<Manifest, PackError> {
+    check(groups, old, &outline)?;
+    let start = pack.inner.stream_position().map_err(PackError::Read)?;
+    let mut digests = Vec::new();
+    for group in groups {
+        let prefix = prefix(group, old, taker).ok_or(PackError::ManifestNeeded)?;
+        read_group(pack, group, &prefix, &outline, Proof::Nothing, &mut |place, _, object| {
+            let (_, digest, _) = hash_reader(object, Algorithms::Sha256)?;
+            digests.push((place, digest));
+            Ok(())
+        })
+        .map_err(|stopped| match stopped {
+            Stopped::Pack(error) => error,
+            Stopped::Taker(source) => PackError::Content { what: "group".into(), source },
+        })?;
+    }
+    for (place, digest) in digests {
+        set_digest(&mut outline, place, digest);
+    }
+    pack.inner.seek(SeekFrom::Start(start)).map_err(PackError::Read)?;
+    Ok(outline)
+}
+
+/// Hands over what is wanted; places of what is wanted and cannot be unpacked.
+fn take_all<T: Taker>(
+    pack: &mut Source,
+    groups: &[Group],
+    old: &Manifest,
+    manifest: &Manifest,
+    taker: &mut T,
+) -> Result<Vec<u32>, Stopped<T::Error>> {
+    taker.manifest(manifest).map_err(Stopped::Taker)?;
+    let mut left_out = Vec::new();
+    for group in groups {
+        let wanted = |place: &u32| file_at(manifest, *place).is_some_and(|(entry, ..)| taker.wants(entry));
+        let wanted: BTreeSet<u32> = group.objects.iter().copied().filter(wanted).collect();
+        let prefix = match wanted.is_empty() {
+            true => None,
+            false => prefix(group, old, taker),
+        };
+        let Some(prefix) = prefix else {
+            pass_over(pack, group.bytes)?;
+            left_out.extend(wanted);
+            continue;
+        };
+        read_group(pack, group, &prefix, manifest, Proof::Digest, &mut |place, entry, object| {
+            if wanted.contains(&place) { taker.object(entry, object) } else { Ok(()) }
+        })?;
+    }
+    Ok(left_out)
+}
+
 /// Tells apart what is wrong with the pack and what is wrong with its way here.
 struct Source<'r> {
-    inner: &'r mut dyn Read,
+    inner: &'r mut dyn Pack,
     failed: Option<io::Error>,
 }
 
@@ -179,13 +243,8 @@ fn head(pack: &mut Source, about: &PackTarget) -> Result<Head, PackError> {
     }
 }
 
-/// The first group.
-fn manifest(
-    pack: &mut Source,
-    head: &Head,
-    old_json: &[u8],
-    about: &PackTarget,
-) -> Result<Manifest, PackError> {
+/// The first group: the new manifest, without digests of what is packed.
+fn outline(pack: &mut Source, head: &Head, old_json: &[u8]) -> Result<Manifest, PackError> {
     let Some(group) = head.groups.first() else { return Err(PackError::damaged("it holds no manifest")) };
     let most = MAX_BYTES as u64;
     if !group.prefix.is_empty() || !group.objects.is_empty() || group.content > most || group.bytes > most {
@@ -194,9 +253,6 @@ fn manifest(
     let frame = read_all(pack, group.bytes)?;
     let json = unpacked(&frame, old_json, group.content)
         .map_err(|source| PackError::Content { what: "manifest".into(), source })?;
-    if Sha256::of(&json) != about.to {
-        return Err(PackError::damaged("its manifest has another digest"));
-    }
     Manifest::parse(&json).map_err(PackError::Manifest)
 }
 
@@ -239,13 +295,24 @@ fn prefix(group: &Group, old: &Manifest, taker: &mut impl Taker) -> Option<Vec<u
     Some(bytes)
 }
 
-fn take_group<T: Taker>(
+/// Whether an object must have the digest that the manifest says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    Digest,
+    Nothing,
+}
+
+/// What is done with each object of a group, by its place.
+type Take<'a, E> = &'a mut dyn FnMut(u32, &FileEntry, &mut dyn Read) -> Result<(), E>;
+
+fn read_group<E>(
     pack: &mut Source,
     group: &Group,
     prefix: &[u8],
-    (manifest, wanted): (&Manifest, &BTreeSet<u32>),
-    taker: &mut T,
-) -> Result<(), Stopped<T::Error>> {
+    manifest: &Manifest,
+    proof: Proof,
+    take: Take<E>,
+) -> Result<(), Stopped<E>> {
     let mut frame = BufReader::new(pack.by_ref().take(group.bytes));
     let content =
         decoder(&mut frame, prefix).map_err(|source| PackError::Content { what: "group".into(), source })?;
@@ -253,11 +320,9 @@ fn take_group<T: Taker>(
     let mut wrong = None;
     for place in &group.objects {
         let Some((entry, size, digest)) = file_at(manifest, *place) else { continue };
+        let digest = (proof == Proof::Digest).then_some(digest);
         let mut object = Judged { inner: Exactly::part(&mut content, size, digest), wrong: &mut wrong };
-        let taken = match wanted.contains(place) {
-            true => taker.object(entry, &mut object).map_err(Stopped::Taker),
-            false => Ok(()),
-        };
+        let taken = take(*place, entry, &mut object).map_err(Stopped::Taker);
         // Whoever took it need not have read to the end, where its digest is judged.
         let rest = io::copy(&mut object, &mut io::sink());
         if let Some(error) = wrong.take().or(rest.err()) {
