@@ -207,8 +207,13 @@ impl Staging {
             return Err(StagingError::WrongContent { expected });
         }
         let path = self.object_path(&digest);
-        fs::create_folders(path.parent().unwrap_or(&self.folder), 0o700)?;
-        fs::rename(&temporary, &path)?;
+        match fs::rename(&temporary, &path) {
+            Err(error) if error.is_not_found() => {
+                fs::create_folders(path.parent().unwrap_or(&self.folder), 0o700)?;
+                fs::rename(&temporary, &path)?;
+            }
+            renamed => renamed?,
+        }
         Ok((size, digest))
     }
 

@@ -220,6 +220,15 @@ struct Hands {
 impl pack::Taker for Hands {
     type Error = io::Error;
 
+    fn expect(&mut self, _: u64) {}
+
+    fn unnamed(&mut self, content: &mut dyn Read) -> io::Result<Sha256> {
+        let mut bytes = Vec::new();
+        content.read_to_end(&mut bytes)?;
+        self.taken.insert(Sha256::of(&bytes));
+        Ok(Sha256::of(&bytes))
+    }
+
     fn manifest(&mut self, _: &Manifest) -> io::Result<()> {
         Ok(())
     }

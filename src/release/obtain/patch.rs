@@ -132,6 +132,16 @@ struct Patching<'a, 'w> {
 impl Taker for Patching<'_, '_> {
     type Error = StagingError;
 
+    fn expect(&mut self, objects: u64) {
+        self.total = objects;
+    }
+
+    fn unnamed(&mut self, content: &mut dyn Read) -> Result<Sha256, StagingError> {
+        let (bytes, digest) = self.work.staging.add(content, None)?;
+        self.tell(bytes);
+        Ok(digest)
+    }
+
     fn manifest(&mut self, manifest: &Manifest) -> Result<(), StagingError> {
         self.total = self.work.missing(manifest).len() as u64;
         Ok(())
@@ -152,16 +162,20 @@ impl Taker for Patching<'_, '_> {
 
     fn object(&mut self, entry: &FileEntry, content: &mut dyn Read) -> Result<(), StagingError> {
         let (bytes, _) = self.work.staging.add(content, entry.sha256())?;
-        self.done += 1;
-        self.bytes += bytes;
-        let (what, done, total) = ("unpacking".into(), self.done, self.total);
-        let (bytes, total_bytes) = (self.bytes, self.total_bytes);
-        (self.watch)(Some(Step::Stage), Event::Progress { what, done, total, bytes, total_bytes });
+        self.tell(bytes);
         Ok(())
     }
 }
 
 impl Patching<'_, '_> {
+    fn tell(&mut self, bytes: u64) {
+        self.done += 1;
+        self.bytes += bytes;
+        let (what, done, total) = ("unpacking".into(), self.done, self.total);
+        let (bytes, total_bytes) = (self.bytes, self.total_bytes);
+        (self.watch)(Some(Step::Stage), Event::Progress { what, done, total, bytes, total_bytes });
+    }
+
     fn staged(&self, entry: &FileEntry, digest: &Sha256) -> Option<Vec<u8>> {
         if !self.work.staging.has(digest, entry.size()) {
             return None;

@@ -1,22 +1,18 @@
-//! A pack is unpacked group by group, and believed in nothing: the new manifest
-//! has the digest that was signed, each object the one that stands in it. The
-//! manifest's digests are those of the objects themselves, so that all of them
-//! are read once before any is handed over.
+//! A pack is unpacked as it comes, group by group, and believed in nothing: the
+//! new manifest has the digest that was signed, each object the one that stands
+//! in it. Where the manifest is in the pack alone, its digests are those of what
+//! was unpacked, and the signed digest proves them all at the end.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::io::BufReader;
 use std::io::Read;
-use std::io::Seek;
-use std::io::SeekFrom;
 
-use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
 use crate::base::json;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::MAX_BYTES;
 use crate::integrity::manifest::Manifest;
-use crate::integrity::scan::hash_reader;
 use crate::release::reference::content::Exactly;
 use crate::release::reference::content::decoder;
 use crate::release::reference::content::unpacked;
@@ -36,7 +32,13 @@ use crate::release::reference::pack::set_digest;
 pub trait Taker {
     type Error;
 
-    /// The new manifest, before any object; its digest is the signed one.
+    /// So many objects come, of which nobody has said yet what they are.
+    fn expect(&mut self, objects: u64);
+
+    /// One of these: it is kept by the digest that it has.
+    fn unnamed(&mut self, content: &mut dyn Read) -> Result<Sha256, Self::Error>;
+
+    /// The new manifest, before any object of it; its digest is the signed one.
     fn manifest(&mut self, manifest: &Manifest) -> Result<(), Self::Error>;
 
     /// Whether this content is needed.
@@ -72,15 +74,10 @@ impl<E> From<PackError> for Stopped<E> {
     }
 }
 
-/// What can be read once more.
-pub trait Pack: Read + Seek {}
-
-impl<P: Read + Seek> Pack for P {}
-
 /// Unpacks what `pack` gives, holding one group in memory at a time. `known` is
 /// the new manifest, where it is here already.
 pub fn unpack<T: Taker>(
-    pack: &mut dyn Pack,
+    pack: &mut dyn Read,
     about: &PackTarget,
     old: &Manifest,
     known: Option<&Manifest>,
@@ -95,48 +92,45 @@ pub fn unpack<T: Taker>(
     let outline = outline(&mut pack, &head, &old_json)?;
     drop(old_json);
     let groups = &head.groups[1..];
-    let manifest = match known {
-        Some(known) => known.clone(),
-        None => completed(&mut pack, groups, old, outline, taker)?,
+    let (manifest, left_out) = match known {
+        Some(known) => (known.clone(), take_all(&mut pack, groups, old, proved(known, about)?, taker)?),
+        None => (take_unnamed(&mut pack, groups, old, outline, taker)?, Vec::new()),
     };
-    if manifest.digest() != about.to {
-        return Err(PackError::damaged("its manifest has another digest").into());
-    }
-    check(groups, old, &manifest)?;
-    let left_out = take_all(&mut pack, groups, old, &manifest, taker)?;
+    proved(&manifest, about)?;
     match read_up_to(&mut pack, 1)?.is_empty() {
         true => Ok(Unpacked { manifest, left_out }),
         false => Err(PackError::damaged("something follows its last group").into()),
     }
 }
 
-/// The manifest with the digests of what is packed; the pack stands where it stood before.
-fn completed<T: Taker>(
+fn proved<'m>(manifest: &'m Manifest, about: &PackTarget) -> Result<&'m Manifest, PackError> {
+    match manifest.digest() == about.to {
+        true => Ok(manifest),
+        false => Err(PackError::damaged("its manifest has another digest")),
+    }
+}
+
+/// Hands over everything; the manifest with the digests of it.
+fn take_unnamed<T: Taker>(
     pack: &mut Source,
     groups: &[Group],
     old: &Manifest,
     mut outline: Manifest,
     taker: &mut T,
-) -> Result<Manifest, PackError> {
+) -> Result<Manifest, Stopped<T::Error>> {
     check(groups, old, &outline)?;
-    let start = pack.inner.stream_position().map_err(PackError::Read)?;
+    taker.expect(groups.iter().map(|group| group.objects.len() as u64).sum());
     let mut digests = Vec::new();
     for group in groups {
         let prefix = prefix(group, old, taker).ok_or(PackError::ManifestNeeded)?;
         read_group(pack, group, &prefix, &outline, Proof::Nothing, &mut |place, _, object| {
-            let (_, digest, _) = hash_reader(object, Algorithms::Sha256)?;
-            digests.push((place, digest));
+            digests.push((place, taker.unnamed(object)?));
             Ok(())
-        })
-        .map_err(|stopped| match stopped {
-            Stopped::Pack(error) => error,
-            Stopped::Taker(source) => PackError::Content { what: "group".into(), source },
         })?;
     }
     for (place, digest) in digests {
         set_digest(&mut outline, place, digest);
     }
-    pack.inner.seek(SeekFrom::Start(start)).map_err(PackError::Read)?;
     Ok(outline)
 }
 
@@ -148,6 +142,7 @@ fn take_all<T: Taker>(
     manifest: &Manifest,
     taker: &mut T,
 ) -> Result<Vec<u32>, Stopped<T::Error>> {
+    check(groups, old, manifest)?;
     taker.manifest(manifest).map_err(Stopped::Taker)?;
     let mut left_out = Vec::new();
     for group in groups {
@@ -171,7 +166,7 @@ fn take_all<T: Taker>(
 
 /// Tells apart what is wrong with the pack and what is wrong with its way here.
 struct Source<'r> {
-    inner: &'r mut dyn Pack,
+    inner: &'r mut dyn Read,
     failed: Option<io::Error>,
 }
 
