@@ -28,6 +28,20 @@ fn rollback_after_success() {
     ground.is_old("after a second rollback");
 }
 
+/// Who goes back is not told to go on.
+#[test]
+fn a_rollback_that_was_cut_off_names_the_way_that_is_open() {
+    let ground = Ground::new();
+    support::update::apply(&ground.entracte);
+    ground.faulty("journal.written:4=kill").run(&["rollback"]).code(6);
+    assert_eq!(ground.entracte.json(&["status"]).result["next"], serde_json::json!(["rollback"]));
+    ground.entracte.json(&["resume"]).refused(5);
+    let told = ground.faulty("journal.written:2=eio").run(&["rollback"]).stdout;
+    assert!(told.contains("next: entracte rollback") && !told.contains("next: entracte resume"), "{told}");
+    ground.entracte.json(&["rollback"]).code(0);
+    ground.is_old("after all");
+}
+
 #[test]
 fn after_commit_there_is_no_way_back() {
     let ground = Ground::new();

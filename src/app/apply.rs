@@ -260,5 +260,6 @@ pub(super) fn view(run: &Run) -> RunView {
         step: crate::app::status::stands_at(standing).map(|step| step.name().to_owned()),
         closed_seconds: standing.closed_seconds_at(clock::now()),
         warnings: warnings.collect(),
+        goes_back: standing.direction == Direction::Back,
     }
 }

@@ -176,6 +176,9 @@ pub struct RunView {
     pub step: Option<String>,
     pub closed_seconds: f64,
     pub warnings: Vec<String>,
+    /// It can only be taken back.
+    #[serde(default)]
+    pub goes_back: bool,
 }
 
 impl RunView {
@@ -249,6 +252,8 @@ pub struct RunStatus {
     pub state: String,
     pub closed: bool,
     pub message: Option<String>,
+    /// It can only be taken back.
+    pub goes_back: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -111,6 +111,7 @@ fn run_status(id: String, plan: String, standing: &Standing, holder: Option<&Hol
         state: state.into(),
         closed: standing.closed_since.is_some(),
         message,
+        goes_back: standing.direction == Direction::Back,
     }
 }
 
@@ -158,7 +159,12 @@ fn next(
     let words: &[&str] =
         match (works, run.map(|run| run.state.as_str()), plan.map(|plan| plan.state.as_str())) {
             (true, ..) => &["attach"],
-            (false, Some("stopped" | "failed" | "running"), _) => &["resume", "rollback"],
+            (false, Some("stopped" | "failed" | "running"), _) => {
+                match run.is_some_and(|run| run.goes_back) {
+                    true => &["rollback"],
+                    false => &["resume", "rollback"],
+                }
+            }
             (false, _, Some("approved")) => &["apply"],
             (false, _, Some(_)) => &["approve", "discard"],
             (false, Some("finished"), None) => &["rollback", "commit"],

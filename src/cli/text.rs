@@ -202,7 +202,9 @@ pub fn run(run: &RunView, manner: &Manner) -> String {
             text.next("entracte commit", "keep it");
         }
         "stopped" | "failed" => {
-            text.next("entracte resume", "go on");
+            if !run.goes_back {
+                text.next("entracte resume", "go on");
+            }
             text.next("entracte rollback", "go back to what was before");
         }
         _ => {}

@@ -201,6 +201,7 @@ fn tell_next(folder: &Path) {
          \x20 {entracte} demo {folder} --serve\n\
          and in another, in {folder}/site:\n\
          \x20 {entracte} status                     where it stands\n\
+         \x20 {entracte} watch                      what differs from 2.0: the photo, which nobody released\n\
          \x20 {entracte} rollback                   go back to 1.0: files, database, scripts' marks\n\
          \x20 {entracte} stage --from ../release-2.0 --version 2.0 --complete\n\
          \x20 {entracte} plan --diff                what would change, with content\n\
