@@ -14,6 +14,7 @@ pub mod app;
 pub mod base;
 pub mod cli;
 pub mod compare;
+pub mod console;
 pub mod database;
 pub mod demo;
 pub mod integrity;

@@ -3,7 +3,12 @@
 use std::process::ExitCode;
 
 use entracte::app::desk;
+use entracte::app::serve::Certificate;
+use entracte::cli::args::DemoArgs;
+use entracte::cli::console::ConsoleArgs;
 use entracte::cli::dispatch;
+use entracte::cli::dispatch::Faces;
+use entracte::console;
 use entracte::demo;
 
 fn main() -> ExitCode {
@@ -11,8 +16,12 @@ fn main() -> ExitCode {
     if let Some(code) = desk::child(&arguments) {
         return ExitCode::from(code);
     }
-    let demo = |args: entracte::cli::args::DemoArgs| {
-        demo::run(&demo::Request { folder: args.dir, serve: args.serve, port: args.port })
+    let demo =
+        |args: DemoArgs| demo::run(&demo::Request { folder: args.dir, serve: args.serve, port: args.port });
+    let console = |args: ConsoleArgs, started: &mut dyn FnMut(&str)| {
+        let ConsoleArgs { sites, listen, public_url: public, certificate, key } = args;
+        let certificate = certificate.zip(key).map(|(chain, key)| Certificate { chain, key });
+        console::run(&console::Request { sites, listen, certificate, public }, started)
     };
-    ExitCode::from(dispatch::run(arguments, demo).code())
+    ExitCode::from(dispatch::run(arguments, Faces { demo, console }).code())
 }

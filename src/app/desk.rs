@@ -4,20 +4,25 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use crate::app::abandoned;
 use crate::app::apply::not_over;
 use crate::app::failure::Failure;
 use crate::app::runner;
 use crate::base::event::Event;
+use crate::base::secret::Secret;
 use crate::base::step::Step;
 use crate::site::Site;
 use crate::site::gate::Gate;
 use crate::site::state::State;
+use crate::sys::clock;
 use crate::sys::env;
 use crate::sys::fs;
 use crate::sys::guard::Role;
 use crate::sys::lock::Lock;
 use crate::sys::process;
+use crate::sys::random;
 pub use crate::sys::signal::Interrupt;
 use crate::sys::term;
 use crate::update::run::open_run;
@@ -132,6 +137,16 @@ pub fn child(arguments: &[OsString]) -> Option<u8> {
         let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
         127
     }))
+}
+
+/// What the clock of this machine says.
+pub fn now() -> Timestamp {
+    clock::now()
+}
+
+/// A secret that nobody can guess: 256 bits, in hexadecimal.
+pub fn new_secret() -> Secret {
+    Secret::new(random::hex(32))
 }
 
 /// One line that the person at the terminal types; `None` when there is none.

@@ -115,6 +115,11 @@ impl Runner {
         }
     }
 
+    /// What its files are called.
+    pub fn id(&self) -> String {
+        self.events.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     fn lives(&self) -> bool {
         self.boot == clock::boot_id()
             && process::is_alive(self.pid)

@@ -7,7 +7,8 @@ use crate::app::desk::Interrupt;
 use crate::app::failure::Failure;
 use crate::app::report::Answer;
 use crate::release::serve;
-pub use crate::release::serve::Certificate;
+pub use crate::sys::web_server::Certificate;
+pub use crate::sys::web_server::Server;
 
 /// What is served, and where.
 #[derive(Clone, Debug)]

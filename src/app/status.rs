@@ -1,5 +1,7 @@
 //! `status`, `show`: they only read, and never wait.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 
 use crate::app::desk::Place;
@@ -33,6 +35,11 @@ use crate::update::standing::End;
 use crate::update::standing::Halt;
 use crate::update::standing::Mark;
 use crate::update::standing::Standing;
+
+/// The folder of a site that can be opened.
+pub fn root(place: &Place) -> Result<PathBuf, Failure> {
+    Ok(place.open()?.root)
+}
 
 pub fn status(place: &Place) -> Result<Answer<Status>, Failure> {
     let site = place.open()?;

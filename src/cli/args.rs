@@ -8,6 +8,7 @@ use clap::Subcommand;
 
 use crate::base::version::VERSION;
 use crate::cli::compare::CompareArgs;
+use crate::cli::console::ConsoleArgs;
 use crate::cli::doctor::DoctorArgs;
 use crate::cli::identify::IdentifyArgs;
 use crate::cli::manifest::ManifestVerb;
@@ -237,6 +238,9 @@ pub enum Verb {
     /// Put a release of a reference into one file, for machines without network
     #[command(after_help = "Example: entracte bundle /srv/releases --version 2.1 --output shop-2.1.bundle")]
     Bundle(BundleArgs),
+    /// Show sites in a browser: the same as here, page by page
+    #[command(after_help = "Example: entracte console /srv/www/shop --listen 127.0.0.1:8800")]
+    Console(ConsoleArgs),
     /// Hand out a reference over HTTP, to try it out
     #[command(after_help = "Example: entracte serve /srv/releases --listen 127.0.0.1:8080")]
     Serve(ServeArgs),

@@ -33,6 +33,8 @@ use crate::cli::args::StageArgs;
 use crate::cli::args::Verb;
 use crate::cli::check;
 use crate::cli::compare;
+use crate::cli::console;
+use crate::cli::console::ConsoleArgs;
 use crate::cli::doctor;
 use crate::cli::history;
 use crate::cli::identify;
@@ -55,11 +57,16 @@ use crate::cli::unattended::TickArgs;
 use crate::cli::watch;
 use crate::cli::work;
 
-/// The demonstration, a face of its own.
-pub type Demo = fn(DemoArgs) -> Exit;
+/// The faces that the command line opens and knows nothing else of.
+#[derive(Clone, Copy)]
+pub struct Faces {
+    pub demo: fn(DemoArgs) -> Exit,
+    /// Hears the link that lets somebody in; comes back when it is over.
+    pub console: fn(ConsoleArgs, &mut dyn FnMut(&str)) -> Result<(), Failure>,
+}
 
 /// Runs one command line and returns how it ended.
-pub fn run(arguments: Vec<OsString>, demo: Demo) -> Exit {
+pub fn run(arguments: Vec<OsString>, faces: Faces) -> Exit {
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return not_understood(&error, &arguments),
@@ -73,7 +80,7 @@ pub fn run(arguments: Vec<OsString>, demo: Demo) -> Exit {
         return failure.exit;
     }
     match Progress::open(manner, cli.global.events.as_deref()) {
-        Ok(progress) => Session { manner, place, global: cli.global, progress, demo }.verb(cli.verb),
+        Ok(progress) => Session { manner, place, global: cli.global, progress, faces }.verb(cli.verb),
         Err(failure) => {
             manner.complain(&failure);
             failure.exit
@@ -119,6 +126,10 @@ fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Fail
     let (uid, gid) = match &cli.verb {
         _ if needs_no_site => return None,
         Verb::Compare(args) => crate::app::compare::owner_to_become(&args.a, &args.b)?,
+        Verb::Console(args) => {
+            Place { site: args.sites.first().cloned().or(place.site.clone()), ..place.clone() }
+                .owner_to_become()?
+        }
         Verb::Identify(args) => crate::app::identify::owner_to_become(place, args.dir.as_deref())?,
         _ => place.owner_to_become()?,
     };
@@ -131,7 +142,7 @@ pub(super) struct Session {
     pub place: Place,
     pub global: Global,
     pub progress: Progress,
-    demo: Demo,
+    pub faces: Faces,
 }
 
 impl Session {
@@ -183,12 +194,13 @@ impl Session {
             Verb::Publish(args) => publish::publish(self, args),
             Verb::Unpublish(args) => publish::unpublish(self, args),
             Verb::Bundle(args) => publish::bundle(self, args),
+            Verb::Console(args) => console::console(self, args),
             Verb::Serve(args) => publish::serve(self, args),
             Verb::Notify { what: NotifyVerb::Test } => {
                 self.show("notify", app_notify::test(&self.place), notify::tests)
             }
             Verb::Doctor(args) => doctor::doctor(self, &args),
-            Verb::Demo(args) => (self.demo)(args),
+            Verb::Demo(args) => (self.faces.demo)(args),
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "entracte", &mut std::io::stdout());
                 Exit::Done

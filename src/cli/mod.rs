@@ -4,6 +4,7 @@
 pub mod args;
 pub mod check;
 pub mod compare;
+pub mod console;
 pub mod dispatch;
 mod doctor;
 mod history;

@@ -4,11 +4,7 @@
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::net::TcpListener;
 use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -22,77 +18,39 @@ use axum::http::Uri;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
-use rustls::ServerConfig;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
 use tower_http::services::ServeDir;
 
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::release::reference::names;
-use crate::sys::clock;
 use crate::sys::fs;
-use crate::sys::fs::IoError;
 use crate::sys::signal::Interrupt;
+use crate::sys::web_server::Certificate;
+use crate::sys::web_server::Server;
+use crate::sys::web_server::WebServerError;
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NEVER: HeaderValue = HeaderValue::from_static("no-cache");
-/// How long transfers go on after Ctrl-C.
-const LAST_SECONDS: Duration = Duration::from_secs(1);
-const LOOK: Duration = Duration::from_millis(20);
-
-/// A certificate with its key, both PEM.
-#[derive(Clone, Debug)]
-pub struct Certificate {
-    pub chain: PathBuf,
-    pub key: PathBuf,
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error("there is no reference in {path}")]
     NoReference { path: String },
-    #[error("failed to listen on {address}")]
-    Listen {
-        address: SocketAddr,
-        #[source]
-        source: io::Error,
-    },
-    #[error("the certificate {path} cannot be used")]
-    Certificate {
-        path: String,
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    #[error("the server ended")]
-    Ended(#[source] io::Error),
     #[error(transparent)]
-    Io(#[from] IoError),
+    Server(#[from] WebServerError),
 }
 
 impl Fault for ServeError {
     fn exit(&self) -> Exit {
         match self {
-            ServeError::NoReference { .. } | ServeError::Certificate { .. } => Exit::Refused,
-            _ => Exit::Failed,
+            ServeError::NoReference { .. } => Exit::Refused,
+            ServeError::Server(error) => error.exit(),
         }
     }
 
     fn hints(&self) -> Vec<String> {
         match self {
             ServeError::NoReference { .. } => vec!["`entracte publish` makes one".into()],
-            ServeError::Listen { .. } => vec!["`--listen 127.0.0.1:0` takes any free port".into()],
-            ServeError::Certificate { .. } => {
-                vec![
-                    "both files are PEM: the certificate with those that vouch for it, and its private key"
-                        .into(),
-                ]
-            }
-            ServeError::Io(error) => error.hints(),
-            ServeError::Ended(_) => Vec::new(),
+            ServeError::Server(error) => error.hints(),
         }
     }
 }
@@ -108,51 +66,9 @@ pub fn serve(
     if !fs::is_folder(&folder.join(names::METADATA)) {
         return Err(ServeError::NoReference { path: fs::shown(folder) });
     }
-    let tls = certificate.map(tls).transpose()?;
-    let failed = |source| ServeError::Listen { address, source };
-    let listener = TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
-    let (handle, router) = (Handle::new(), router(folder, interrupt));
-    let stop = handle.clone();
-    let server = runtime.spawn(async move {
-        let service = router.into_make_service();
-        match tls {
-            Some(tls) => axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(service).await,
-            None => axum_server::from_tcp(listener)?.handle(handle).serve(service).await,
-        }
-    });
-    started(&format!("{}://{bound}/", if certificate.is_some() { "https" } else { "http" }));
-    while !interrupt.is_set() && !server.is_finished() {
-        clock::sleep(LOOK);
-    }
-    stop.graceful_shutdown(Some(LAST_SECONDS));
-    let ended = runtime.block_on(server).unwrap_or_else(|error| Err(io::Error::other(error)));
-    ended.map_err(ServeError::Ended)
-}
-
-fn tls(certificate: &Certificate) -> Result<RustlsConfig, ServeError> {
-    let failed = |path: &Path, source: Box<dyn std::error::Error + Send + Sync>| ServeError::Certificate {
-        path: fs::shown(path),
-        source,
-    };
-    let Certificate { chain, key } = certificate;
-    let (chain_text, key_text) = (fs::read(chain)?, fs::read(key)?);
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&chain_text)
-        .collect::<Result<_, _>>()
-        .map_err(|error| failed(chain, error.into()))?;
-    let private = PrivateKeyDer::from_pem_slice(&key_text).map_err(|error| failed(key, error.into()))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(chain, error.into()))?
-        .with_no_client_auth()
-        .with_single_cert(certificates, private)
-        .map_err(|error| failed(chain, error.into()))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(RustlsConfig::from_config(Arc::new(config)))
+    let server = Server::bind(address, certificate)?;
+    started(&server.url());
+    Ok(server.host(router(folder, interrupt), interrupt)?)
 }
 
 fn router(folder: &Path, interrupt: &Interrupt) -> Router {

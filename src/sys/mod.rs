@@ -23,3 +23,4 @@ pub mod signal;
 pub mod stat;
 pub mod term;
 pub mod user;
+pub mod web_server;

@@ -1,0 +1,18 @@
+//! What templates do to a value besides escaping it for HTML.
+
+use std::fmt::Display;
+
+use crate::base::escape;
+
+/// A name that somebody else chose: control characters and what turns the
+/// direction of writing are shown, not obeyed.
+#[askama::filter_fn]
+pub fn plain(value: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
+    Ok(escape::text(&value.to_string()).into_owned())
+}
+
+/// The same where lines may remain lines.
+#[askama::filter_fn]
+pub fn lines(value: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
+    Ok(escape::block(&value.to_string()).to_string())
+}

@@ -1,0 +1,202 @@
+//! What is proven before any page's function sees a question: that it was asked
+//! of this console, by this console's own pages, and by whom.
+
+use std::net::SocketAddr;
+
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use axum::http::header;
+use url::Url;
+
+use crate::base::secret::Secret;
+use crate::console::Console;
+use crate::console::ask::Fields;
+use crate::console::routes::Method;
+use crate::console::routes::Route;
+use crate::console::session::Session;
+
+/// Under which addresses people reach the console.
+#[derive(Clone, Debug)]
+pub struct Address {
+    scheme: &'static str,
+    /// As in the `Host` header; the first is the console's own.
+    hosts: Vec<String>,
+    /// Cookies know no ports, so that two consoles of one machine need two names.
+    cookie: String,
+}
+
+impl Address {
+    pub fn new(bound: SocketAddr, has_tls: bool, public: Option<&Url>) -> Address {
+        let port = bound.port();
+        let mut hosts: Vec<String> = Vec::new();
+        let mut scheme = if has_tls { "https" } else { "http" };
+        if let Some(url) = public {
+            scheme = if url.scheme() == "https" { "https" } else { "http" };
+            let host = url.host_str().unwrap_or_default().to_owned();
+            hosts.push(url.port().map_or(host.clone(), |port| format!("{host}:{port}")));
+        } else {
+            hosts.push(bound.to_string());
+            if bound.ip().is_loopback() {
+                hosts.push(format!("localhost:{port}"));
+            }
+        }
+        let prefix = if scheme == "https" { "__Host-" } else { "" };
+        Address { scheme, hosts, cookie: format!("{prefix}entracte-{port}") }
+    }
+
+    /// `scheme://host/`
+    pub fn own(&self) -> String {
+        format!("{}://{}/", self.scheme, self.hosts.first().map(String::as_str).unwrap_or_default())
+    }
+}
+
+/// Why a question is not let through.
+pub type Refusal = (StatusCode, &'static str);
+
+/// Whether the question came to one of the console's own names, whole.
+pub fn is_addressed(address: &Address, host: Option<&str>) -> Result<(), Refusal> {
+    match host.is_some_and(|host| address.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))) {
+        true => Ok(()),
+        false => Err((StatusCode::MISDIRECTED_REQUEST, "common.refused_host")),
+    }
+}
+
+/// Whether a change was asked for by one of the console's own pages. `host` is
+/// one of the console's own.
+pub fn is_from_here(address: &Address, headers: &HeaderMap, host: &str) -> Result<(), Refusal> {
+    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let origin_is_own = header("origin")
+        .is_some_and(|origin| origin.eq_ignore_ascii_case(&format!("{}://{host}", address.scheme)));
+    let site_is_own = header("sec-fetch-site").is_none_or(|site| site == "same-origin");
+    match origin_is_own && site_is_own {
+        true => Ok(()),
+        false => Err((StatusCode::FORBIDDEN, "common.refused_origin")),
+    }
+}
+
+/// Who may not even look is sent to the door.
+pub fn is_allowed(route: &Route, session: Option<&Session>) -> Result<(), Refusal> {
+    match (route.needs, session) {
+        (None, _) => Ok(()),
+        (Some(_), None) => Err((StatusCode::UNAUTHORIZED, "common.refused_session")),
+        (Some(needed), Some(session)) if session.role >= needed => Ok(()),
+        (Some(_), Some(_)) => Err((StatusCode::FORBIDDEN, "common.refused_role")),
+    }
+}
+
+/// Whether a change carries the token that only the session's own pages know.
+pub fn carries_token(route: &Route, session: Option<&Session>, token: &str) -> Result<(), Refusal> {
+    match (route.method, session) {
+        (Method::Get, _) | (_, None) => Ok(()),
+        (_, Some(session)) if session.carries(token) => Ok(()),
+        (_, Some(_)) => Err((StatusCode::FORBIDDEN, "common.refused_token")),
+    }
+}
+
+/// What the browser brought of ours.
+pub fn cookie_of(console: &Console, headers: &HeaderMap) -> Option<Secret> {
+    let mut pairs = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == console.address.cookie).map(|(_, value)| Secret::new(value))
+}
+
+/// Lets the browser in.
+pub fn cookie(console: &Console, id: &Secret) -> String {
+    set_cookie(console, id.reveal(), 12 * 3600)
+}
+
+/// Sends it away.
+pub fn no_cookie(console: &Console) -> String {
+    set_cookie(console, "", 0)
+}
+
+fn set_cookie(console: &Console, value: &str, seconds: u32) -> String {
+    let Address { scheme, cookie, .. } = &console.address;
+    let secure = if *scheme == "https" { "; Secure" } else { "" };
+    format!("{cookie}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}")
+}
+
+/// `path` where it is an address of this console, else its front page.
+pub fn within(path: &str) -> String {
+    let is_own = path.starts_with('/')
+        && !path.starts_with("//")
+        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if is_own { path.into() } else { "/".into() }
+}
+
+/// The headers that pages' functions may look at.
+pub fn fields(headers: &HeaderMap) -> Fields {
+    let pairs = headers.iter().filter(|(name, _)| *name != header::COOKIE && *name != header::AUTHORIZATION);
+    Fields::new(pairs.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_its_own_names_are_answered() {
+        let loopback = Address::new("127.0.0.1:8080".parse().unwrap(), false, None);
+        let public = Url::parse("https://admin.example.org/").unwrap();
+        let proxied = Address::new("127.0.0.1:8080".parse().unwrap(), false, Some(&public));
+        for (address, host, is_own) in [
+            (&loopback, Some("127.0.0.1:8080"), true),
+            (&loopback, Some("localhost:8080"), true),
+            (&loopback, Some("LOCALHOST:8080"), true),
+            (&loopback, Some("localhost"), false),
+            (&loopback, Some("127.0.0.1:8081"), false),
+            (&loopback, Some("evil.example:8080"), false),
+            (&loopback, Some("localhost:8080.evil.example"), false),
+            (&loopback, None, false),
+            (&proxied, Some("admin.example.org"), true),
+            (&proxied, Some("127.0.0.1:8080"), false),
+        ] {
+            assert_eq!(is_addressed(address, host).is_ok(), is_own, "{host:?}");
+        }
+        assert_eq!(proxied.own(), "https://admin.example.org/");
+        assert_eq!(proxied.cookie, "__Host-entracte-8080");
+    }
+
+    #[test]
+    fn changes_come_from_its_own_pages() {
+        let address = Address::new("127.0.0.1:8080".parse().unwrap(), false, None);
+        for (origin, site, is_own) in [
+            (Some("http://localhost:8080"), None, true),
+            (Some("http://localhost:8080"), Some("same-origin"), true),
+            (Some("http://localhost:8080"), Some("same-site"), false),
+            (Some("http://127.0.0.1:8080"), None, false),
+            (Some("https://localhost:8080"), None, false),
+            (Some("http://evil.example"), Some("cross-site"), false),
+            (Some("null"), None, false),
+            (None, None, false),
+            (None, Some("same-origin"), false),
+        ] {
+            let mut headers = HeaderMap::new();
+            origin.map(|origin| headers.insert("origin", origin.parse().unwrap()));
+            site.map(|site| headers.insert("sec-fetch-site", site.parse().unwrap()));
+            assert_eq!(
+                is_from_here(&address, &headers, "localhost:8080").is_ok(),
+                is_own,
+                "{origin:?} {site:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_is_sent_elsewhere() {
+        for (path, to) in [
+            ("/sites/x?a=b", "/sites/x?a=b"),
+            ("//evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("/\\evil", "/"),
+            ("/a\r\nSet-Cookie: x", "/"),
+            ("", "/"),
+        ] {
+            assert_eq!(within(path), to);
+        }
+    }
+}

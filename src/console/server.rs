@@ -1,0 +1,316 @@
+//! Between HTTP and the pages' functions. `async` ends here: every function
+//! runs on a thread that may wait.
+
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::extract::RawPathParams;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use axum::routing::MethodFilter;
+use axum::routing::on;
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::base::secret::Secret;
+use crate::console::Console;
+use crate::console::ask::Ask;
+use crate::console::ask::Fields;
+use crate::console::guard;
+use crate::console::guard::Refusal;
+use crate::console::reply::Reply;
+use crate::console::reply::Stream;
+use crate::console::routes;
+use crate::console::routes::Method;
+use crate::console::routes::Route;
+use crate::console::routes::Takes;
+use crate::console::session::Session;
+use crate::console::words::Language;
+use crate::console::words::Words;
+use crate::console::wrong;
+
+const MAX_FORM_BYTES: usize = 64 << 10;
+/// Who sends a form slower than this is hung up on.
+const FORM_PATIENCE: Duration = Duration::from_secs(15);
+/// An upload that says nothing for so long has ended.
+const STREAM_PATIENCE: Duration = Duration::from_secs(60);
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+pub fn router(console: Console) -> Router {
+    let mut router = Router::new();
+    for route in routes::all() {
+        let filter = match route.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+            Method::Put => MethodFilter::PUT,
+        };
+        let serve = move |State(console): State<Arc<Console>>, parts: RawPathParams, request: Request| {
+            answer(console, Some(route), fields(&parts), request)
+        };
+        router = router.route(route.path, on(filter, serve));
+    }
+    let nowhere = |State(console): State<Arc<Console>>, request: Request| {
+        answer(console, None, Fields::default(), request)
+    };
+    let otherwise = |State(console): State<Arc<Console>>, request: Request| async move {
+        let mut response = answer(console, None, Fields::default(), request).await;
+        if response.status() == StatusCode::NOT_FOUND {
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        }
+        response
+    };
+    router.fallback(nowhere).method_not_allowed_fallback(otherwise).with_state(Arc::new(console))
+}
+
+fn fields(parts: &RawPathParams) -> Fields {
+    Fields::new(parts.iter().map(|(name, value)| (name.to_owned(), value.to_owned())))
+}
+
+/// Guards, reads, asks the page's function, and dresses what it says.
+async fn answer(console: Arc<Console>, route: Option<Route>, parts: Fields, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let asker = Asker::of(&console, &head);
+    let mut response = match prepared(&console, route, &asker, &head, body).await {
+        Ok((route, form, body)) => {
+            let question =
+                Question { parts, form, body, query: query(&head), headers: guard::fields(&head.headers) };
+            let answered = spawn_blocking(move || ask(&console, route, asker, question)).await;
+            answered.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        }
+        Err((StatusCode::UNAUTHORIZED, _)) if head.method == axum::http::Method::GET => see("/enter", None),
+        Err(refusal) => {
+            let refused = spawn_blocking(move || dressed(wrong::refused(&console, &asker, refusal))).await;
+            refused.unwrap_or_else(|_| refusal.0.into_response())
+        }
+    };
+    protect(response.headers_mut());
+    response
+}
+
+/// Who asks, as far as the cookie says.
+pub struct Asker {
+    pub cookie: Option<Secret>,
+    pub session: Option<Session>,
+    pub words: Words,
+}
+
+impl Asker {
+    fn of(console: &Console, head: &Parts) -> Asker {
+        let cookie = guard::cookie_of(console, &head.headers);
+        let session = cookie.as_ref().and_then(|cookie| console.sessions().find(cookie.reveal()));
+        let header = head.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let language = session.as_ref().and_then(|session| session.language);
+        let language = language.or_else(|| Language::preferred(header?)).unwrap_or_default();
+        Asker { cookie, session, words: Words(language) }
+    }
+}
+
+type Prepared = (Route, Fields, Box<dyn Read + Send>);
+
+async fn prepared(
+    console: &Console,
+    route: Option<Route>,
+    asker: &Asker,
+    head: &Parts,
+    body: Body,
+) -> Result<Prepared, Refusal> {
+    let host = host(head);
+    guard::is_addressed(&console.address, host)?;
+    if head.method != axum::http::Method::GET && head.method != axum::http::Method::HEAD {
+        guard::is_from_here(&console.address, &head.headers, host.unwrap_or_default())?;
+    }
+    let route = route.ok_or((StatusCode::NOT_FOUND, "common.refused_nowhere"))?;
+    let session = asker.session.as_ref();
+    guard::is_allowed(&route, session)?;
+    if route.takes == Takes::Stream {
+        let token = head.headers.get("x-entracte-token").and_then(|value| value.to_str().ok());
+        guard::carries_token(&route, session, token.unwrap_or_default())?;
+        return Ok((route, Fields::default(), Box::new(Incoming::of(body))));
+    }
+    let form = form(body).await?;
+    guard::carries_token(&route, session, form.get("token"))?;
+    Ok((route, form, Box::new(io::empty())))
+}
+
+/// The one host that the question names; `None` where it names two, or none.
+fn host(head: &Parts) -> Option<&str> {
+    let mut named = head.headers.get_all(header::HOST).iter();
+    let header = named.next().and_then(|value| value.to_str().ok());
+    let authority = head.uri.authority().map(|authority| authority.as_str());
+    match (named.next(), header, authority) {
+        (Some(_), ..) => None,
+        (None, Some(header), Some(authority)) if header != authority => None,
+        (None, header, authority) => header.or(authority),
+    }
+}
+
+async fn form(body: Body) -> Result<Fields, Refusal> {
+    let read = timeout(FORM_PATIENCE, axum::body::to_bytes(body, MAX_FORM_BYTES)).await;
+    let late = (StatusCode::REQUEST_TIMEOUT, "common.refused_slow");
+    let bytes =
+        read.map_err(|_| late)?.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, "common.refused_size"))?;
+    Ok(Fields::parse(&bytes))
+}
+
+fn query(head: &Parts) -> Fields {
+    Fields::parse(head.uri.query().unwrap_or_default().as_bytes())
+}
+
+struct Question {
+    parts: Fields,
+    query: Fields,
+    form: Fields,
+    body: Box<dyn Read + Send>,
+    headers: Fields,
+}
+
+fn ask(console: &Console, route: Route, asker: Asker, question: Question) -> Response {
+    let Question { parts, query, form, body, headers } = question;
+    let Asker { cookie, session, words } = asker;
+    let mut ask = Ask { console, session, cookie, words, parts, query, form, body, headers };
+    let answered = (route.answer)(&mut ask);
+    dressed(answered.unwrap_or_else(|why| wrong::told(&ask, &why)))
+}
+
+fn dressed(reply: Reply) -> Response {
+    let html = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+    match reply {
+        Reply::Page(page) => (html, page).into_response(),
+        Reply::PageWith(status, page) => (status, html, page).into_response(),
+        Reply::See(to) => see(&to, None),
+        Reply::SeeWith { to, cookie } => see(&to, Some(&cookie)),
+        Reply::Json(status, text) => {
+            (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+        }
+        Reply::Asset(kind, bytes) => {
+            let headers = [
+                (header::CONTENT_TYPE, kind),
+                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+            ];
+            (headers, bytes).into_response()
+        }
+        Reply::Stream(stream) => streamed(stream),
+    }
+}
+
+fn see(to: &str, cookie: Option<&str>) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let mut set = |name, value: &str| {
+        HeaderValue::from_str(value).map(|value| response.headers_mut().insert(name, value))
+    };
+    // What is no header's value leads nowhere.
+    let _ = set(header::LOCATION, to);
+    if let Some(cookie) = cookie {
+        let _ = set(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn protect(headers: &mut HeaderMap) {
+    let fixed = [
+        ("content-security-policy", POLICY),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+    ];
+    for (name, value) in fixed {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// A page's function writes on its own thread while the browser reads.
+fn streamed(stream: Stream) -> Response {
+    let Stream { status, headers, write } = stream;
+    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
+    spawn_blocking(move || {
+        let mut outgoing = Outgoing(sender);
+        if let Err(error) = write(&mut outgoing) {
+            // Ends the connection, so that half an answer is no whole one.
+            let _ = outgoing.0.blocking_send(Err(error));
+        }
+    });
+    let chunks = stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) });
+    let mut response = (status, Body::from_stream(chunks)).into_response();
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+struct Outgoing(mpsc::Sender<io::Result<Bytes>>);
+
+impl Write for Outgoing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
+        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A body read by a thread that waits.
+struct Incoming {
+    chunks: mpsc::Receiver<io::Result<Bytes>>,
+    rest: Bytes,
+}
+
+impl Incoming {
+    fn of(body: Body) -> Incoming {
+        let (sender, chunks) = mpsc::channel(4);
+        tokio::spawn(async move {
+            let mut body = body.into_data_stream();
+            loop {
+                let chunk = match timeout(STREAM_PATIENCE, body.next()).await {
+                    Ok(None) => return,
+                    Ok(Some(chunk)) => chunk.map_err(io::Error::other),
+                    Err(_) => Err(io::ErrorKind::TimedOut.into()),
+                };
+                let is_last = chunk.is_err();
+                if sender.send(chunk).await.is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Incoming { chunks, rest: Bytes::new() }
+    }
+}
+
+impl Read for Incoming {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            match self.chunks.blocking_recv() {
+                None => return Ok(0),
+                Some(chunk) => self.rest = chunk?,
+            }
+        }
+        let count = into.len().min(self.rest.len());
+        into[..count].copy_from_slice(&self.rest.split_to(count));
+        Ok(count)
+    }
+}
