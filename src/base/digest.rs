@@ -37,20 +37,17 @@ macro_rules! digest {
             type Err = DigestError;
 
             fn from_str(text: &str) -> Result<$name, DigestError> {
-                let mut bytes = [0; $bytes];
-                match hex::decode_to_slice(text, &mut bytes) {
-                    Ok(()) => Ok($name(bytes)),
-                    Err(_) => Err(DigestError {
-                        text: crate::base::escape::text(text).chars().take(80).collect(),
-                        bytes: $bytes,
-                    }),
-                }
+                parsed(text).map($name).ok_or_else(|| DigestError {
+                    text: crate::base::escape::text(text).chars().take(80).collect(),
+                    bytes: $bytes,
+                })
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&hex::encode(self.0))
+                let mut text = [0; 2 * $bytes];
+                f.write_str(written(&self.0, &mut text))
             }
         }
 
@@ -62,7 +59,8 @@ macro_rules! digest {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                let mut text = [0; 2 * $bytes];
+                serializer.serialize_str(written(&self.0, &mut text))
             }
         }
 
@@ -74,6 +72,46 @@ macro_rules! digest {
         }
     };
 }
+
+/// Hexadecimal of as many bytes. A manifest has one on every line, and half of the
+/// time of reading one would go into the general way.
+fn parsed<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let (mut bytes, mut all) = ([0; N], 0);
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+        all |= high | low;
+        *byte = high << 4 | (low & 15);
+    }
+    (all != NO_DIGIT).then_some(bytes)
+}
+
+const NO_DIGIT: u8 = 0xff;
+
+/// What each letter stands for. Digits look random, so that asking which kind each is costs more.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[DIGITS[value as usize] as usize] = value;
+        values[DIGITS[value as usize].to_ascii_uppercase() as usize] = value;
+        value += 1;
+    }
+    values
+};
+
+/// The same in letters; `text` is twice as long.
+fn written<'t>(bytes: &[u8], text: &'t mut [u8]) -> &'t str {
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    }
+    str::from_utf8(text).unwrap_or_default()
+}
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 digest!(
     /// A SHA-256 digest, lower-case hexadecimal in text.

@@ -1,6 +1,7 @@
 //! JSON as every room reads and writes it: one meaning for whatever is taken,
 //! and nothing in it that could play tricks on a terminal.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::io;
@@ -194,16 +195,66 @@ impl<'de> Visitor<'de> for Judge<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        let mut names = HashSet::new();
-        while let Some(name) = map.next_key::<String>()? {
+        let mut names = Names::default();
+        while let Some(name) = map.next_key_seed(Name)? {
             map.next_value_seed(self.inside()?)?;
-            if names.contains(&name) {
+            if let Some(name) = names.take(name) {
                 let name = escape::text(&name).chars().take(80).collect::<String>();
                 return Err(A::Error::custom(format!("\"{name}\" stands twice in one object")));
             }
-            names.insert(name);
         }
         Ok(())
+    }
+}
+
+/// A name of an object, borrowed where it stands there as it is.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+/// The names of one object. Most have a few, among which looking is quicker than hashing.
+#[derive(Default)]
+struct Names<'de> {
+    few: Vec<Cow<'de, str>>,
+    many: HashSet<Cow<'de, str>>,
+}
+
+impl<'de> Names<'de> {
+    const FEW: usize = 12;
+
+    /// Gives a name back that was there before.
+    fn take(&mut self, name: Cow<'de, str>) -> Option<Cow<'de, str>> {
+        if self.few.contains(&name) || self.many.contains(&name) {
+            return Some(name);
+        }
+        if self.few.len() < Names::FEW {
+            self.few.push(name);
+        } else {
+            self.many.insert(name);
+        }
+        None
     }
 }
 
@@ -219,6 +270,10 @@ mod tests {
             _a: u32,
         }
         assert!(read::<Known>(br#"{"a": 1, "b": {"c": [{"d": 1}, {"d": 2}]}}"#).is_ok());
+        let many: Vec<String> = (0..40).map(|at| format!("\"n{at}\": {at}")).collect();
+        assert!(read::<Known>(format!("{{\"a\": 1, {}}}", many.join(", ")).as_bytes()).is_ok());
+        let twice = format!("{{\"a\": 1, {}, \"n39\": 1}}", many.join(", "));
+        assert!(read::<Known>(twice.as_bytes()).unwrap_err().to_string().contains("n39"));
         for twice in [
             r#"{"a": 1, "a": 1}"#,
             r#"{"a": 1, "b": 1, "b": 2}"#,

@@ -60,16 +60,20 @@ impl SitePath {
         if raw.starts_with('/') {
             return Err(PathError::Absolute { path: path() });
         }
-        if raw.chars().any(|c| c.is_control() || c == '\\') {
+        let is_forbidden = |byte: u8| byte.is_ascii_control() || byte == b'\\';
+        if raw.bytes().any(is_forbidden) || (!raw.is_ascii() && raw.chars().any(char::is_control)) {
             return Err(PathError::Forbidden { path: path() });
         }
-        if raw.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        let (mut levels, mut longest, mut is_clean) = (0, 0, true);
+        for part in raw.split('/') {
+            levels += 1;
+            longest = longest.max(part.len());
+            is_clean &= !matches!(part, "" | "." | "..");
+        }
+        if !is_clean {
             return Err(PathError::Unclean { path: path() });
         }
-        if raw.len() > MAX_PATH
-            || raw.split('/').count() > MAX_DEPTH
-            || raw.split('/').any(|part| part.len() > MAX_COMPONENT)
-        {
+        if raw.len() > MAX_PATH || levels > MAX_DEPTH || longest > MAX_COMPONENT {
             return Err(PathError::TooLong { path: path() });
         }
         if raw.split('/').next().is_some_and(is_reserved) {

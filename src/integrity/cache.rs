@@ -188,7 +188,8 @@ impl StatCache {
 
     fn parse(body: &[u8]) -> Option<StatCache> {
         let mut rest = body.strip_prefix(MAGIC)?;
-        let mut entries = HashMap::new();
+        // An entry has about so many bytes.
+        let mut entries = HashMap::with_capacity(body.len() / 128);
         while !rest.is_empty() {
             let (path, entry) = Entry::read(&mut rest)?;
             entries.insert(path, entry);

@@ -264,9 +264,13 @@ pub(super) fn read_whole(
     algorithms: Algorithms,
     counted: &AtomicU64,
 ) -> io::Result<(Kind, Stat)> {
-    let mut file = folder.open_file(name).map_err(|error| error.source)?;
+    let file = folder.open_seen(name).map_err(|error| error.source)?;
     let before = beneath::stat_of(&file)?;
-    let (size, sha256, md5) = hash_reader(&mut file, algorithms)?;
+    if before.kind != StatKind::File {
+        return Err(io::Error::other("it is no regular file any more"));
+    }
+    // What grows meanwhile has another size, and time, afterwards.
+    let (size, sha256, md5) = hash_reader(&mut (&file).take(before.size), algorithms)?;
     let after = beneath::stat_of(&file)?;
     if before != after || size != after.size {
         return Err(io::Error::other("it changed while it was read"));

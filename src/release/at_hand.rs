@@ -1,7 +1,6 @@
 //! The content of a staged release that is at hand: in staging, and in the live
 //! tree itself for files that the release leaves as they are.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::io::Seek;
@@ -22,19 +21,16 @@ use crate::sys::fs::IoError;
 pub struct AtHand {
     staging: Staging,
     live: Option<Root>,
-    /// Under which names the release wants it.
-    names: BTreeMap<Sha256, Vec<SitePath>>,
+    /// Under which names the release wants it, by digest.
+    names: Vec<(Sha256, SitePath)>,
 }
 
 impl AtHand {
     /// A live tree that cannot be opened holds nothing.
     pub fn of(staging: &Staging, manifest: &Manifest, live: &Path) -> AtHand {
-        let mut names: BTreeMap<Sha256, Vec<SitePath>> = BTreeMap::new();
-        for entry in &manifest.files {
-            if let Some(digest) = entry.sha256() {
-                names.entry(digest).or_default().push(entry.path.clone());
-            }
-        }
+        let named = |entry: &FileEntry| Some((entry.sha256()?, entry.path.clone()));
+        let mut names: Vec<(Sha256, SitePath)> = manifest.files.iter().filter_map(named).collect();
+        names.sort_unstable();
         AtHand { staging: staging.clone(), live: Root::open(live).ok(), names }
     }
 
@@ -96,8 +92,9 @@ impl AtHand {
     }
 
     fn places(&self, digest: &Sha256) -> impl Iterator<Item = (&Root, &SitePath)> {
-        let names = self.names.get(digest).into_iter().flatten();
-        self.live.iter().flat_map(move |live| names.clone().map(move |name| (live, name)))
+        let first = self.names.partition_point(|(other, _)| other < digest);
+        let names = self.names[first..].iter().take_while(move |(other, _)| other == digest);
+        self.live.iter().flat_map(move |live| names.clone().map(move |(_, name)| (live, name)))
     }
 }
 

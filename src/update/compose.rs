@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::iter::Peekable;
 
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
@@ -55,18 +56,15 @@ pub struct Composed {
 pub fn compose(sides: &Sides) -> Composed {
     let mut changes = BTreeMap::new();
     let mut unchanged = 0;
-    for path in paths(sides) {
-        let view = sides.view(&path);
-        match sides.decide(&path, view) {
-            Some((ChangeKind::Same, _)) if view.installed.is_some_and(|old| stays(old, view.new)) => {
-                unchanged += 1
-            }
-            Some((kind, reason)) => {
-                changes.insert(path.clone(), sides.change(path, kind, reason, view));
-            }
-            None => {}
+    sides.each_path(&mut |path, view| match sides.decide(path, view) {
+        Some((ChangeKind::Same, _)) if view.installed.is_some_and(|old| stays(old, view.new)) => {
+            unchanged += 1;
         }
-    }
+        Some((kind, reason)) => {
+            changes.insert(path.clone(), sides.change(path.clone(), kind, reason, view));
+        }
+        None => {}
+    });
     settle_folders(sides, &mut changes);
     for change in changes.values_mut() {
         sides.settle_conflict(change);
@@ -74,10 +72,15 @@ pub fn compose(sides: &Sides) -> Composed {
     Composed { changes: changes.into_values().collect(), unchanged }
 }
 
-/// Every path that the installed or the new release names.
-fn paths(sides: &Sides) -> BTreeSet<SitePath> {
-    let entries = sides.installed.files.iter().chain(&sides.new.files);
-    entries.map(|entry| entry.path.clone()).chain(sides.new.deleted.iter().cloned()).collect()
+/// What stands at `path` in a list that is walked in byte order of its paths.
+fn at<'a, T>(
+    list: &mut Peekable<impl Iterator<Item = T>>,
+    path: &SitePath,
+    path_of: impl Fn(&T) -> &'a [u8],
+) -> Option<T> {
+    let path = path.as_str().as_bytes();
+    while list.next_if(|next| path_of(next) < path).is_some() {}
+    list.next_if(|next| path_of(next) == path)
 }
 
 fn stays(installed: &FileEntry, new: Option<&FileEntry>) -> bool {
@@ -89,16 +92,28 @@ impl<'a> Sides<'a> {
         self.live.get(&TreePath::from(path))
     }
 
-    fn view(&self, path: &SitePath) -> View<'a> {
-        let named_as_deleted =
-            || self.new.deleted.binary_search(path).is_ok() || self.new.deleted.contains(path);
-        View {
-            installed: self.installed.entry(path),
-            live: self.live(path),
-            new: self.new.entry(path),
-            owners: self.keep.matches(path.as_str()),
-            observed: self.installed.made == Made::Observed,
-            dropped: self.new.extent == Extent::Complete || named_as_deleted(),
+    /// Every path that the installed or the new release names, in byte order, with what stands there
+    /// on all sides: one walk through lists that are long and sorted.
+    fn each_path(&self, take: &mut dyn FnMut(&'a SitePath, View<'a>)) {
+        let (installed, new) = (&self.installed.files, &self.new.files);
+        let named = installed.iter().chain(new).map(|entry| &entry.path).chain(&self.new.deleted);
+        let mut paths: Vec<&SitePath> = named.collect();
+        paths.sort();
+        paths.dedup();
+        let (mut installed, mut new) = (installed.iter().peekable(), new.iter().peekable());
+        let mut live = self.live.iter().peekable();
+        for path in paths {
+            let named_as_deleted = || self.new.deleted.contains(path);
+            let entry_path = |entry: &&'a FileEntry| entry.path.as_str().as_bytes();
+            let view = View {
+                installed: at(&mut installed, path, entry_path),
+                live: at(&mut live, path, |(path, _)| path.as_bytes()).map(|(_, node)| node),
+                new: at(&mut new, path, entry_path),
+                owners: self.keep.matches(path.as_str()),
+                observed: self.installed.made == Made::Observed,
+                dropped: self.new.extent == Extent::Complete || named_as_deleted(),
+            };
+            take(path, view);
         }
     }
 

@@ -179,9 +179,9 @@ pub fn review(site: &Site, gate: &Gate, reinstall: Reinstall, watch: Watch) -> R
 impl<'a> Desk<'a> {
     fn open(site: &'a Site, gate: &'a Gate, watch: Watch) -> Result<Desk<'a>, ReviewError> {
         let staging = Staging::open(&site.state.staging())?;
-        let staged = staging.staged()?.ok_or(ReviewError::NothingStaged)?;
         let folder = site.state.installed();
-        let (current, installed) = Installed(&folder).load()?;
+        let (staged, installed) = rayon::join(|| staging.staged(), || Installed(&folder).load());
+        let (staged, (current, installed)) = (staged?.ok_or(ReviewError::NothingStaged)?, installed?);
         let ledger = Installed(&folder).ledger()?;
         let live = scan_site(site, gate, watch)?;
         let Databases { main: database, others } = site.databases().map_err(SiteError::from)?;

@@ -1,7 +1,6 @@
 //! The native form: versioned JSON, one file a line. Documented in
 //! `docs/manifest.md`, with a JSON schema beside it.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -78,8 +77,7 @@ impl Fault for ManifestError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
-    #[serde(rename = "format")]
-    _format: u64,
+    format: u64,
     product: String,
     version: String,
     time: Timestamp,
@@ -185,8 +183,14 @@ impl Manifest {
         if bytes.len() > MAX_BYTES {
             return Err(ManifestError::TooLarge);
         }
-        check_format(bytes)?;
-        let document: Document = json::read(bytes).map_err(ManifestError::Json)?;
+        let document: Document = match json::read(bytes) {
+            Ok(document) => document,
+            // A higher format is said to be one, before its unknown fields are complained of.
+            Err(error) => return Err(check_format(bytes).err().unwrap_or(ManifestError::Json(error))),
+        };
+        if document.format != u64::from(FORMAT) {
+            return Err(ManifestError::Format { found: document.format });
+        }
         let mut manifest = Manifest {
             product: document.product,
             version: document.version,
@@ -209,7 +213,9 @@ impl Manifest {
 
     /// Canonical bytes: the same manifest always gives the same.
     pub fn to_json(&self) -> Vec<u8> {
-        let mut text = String::from("{\n");
+        // A line of `files` has about so many bytes.
+        let mut text = String::with_capacity(4096 + 160 * self.files.len());
+        text.push_str("{\n");
         let field = |text: &mut String, name: &str, value: &dyn erased::Json| {
             text.push_str(&format!("\"{name}\": {},\n", value.json()));
         };
@@ -229,12 +235,13 @@ impl Manifest {
         field(&mut text, "run_once", &self.run_once);
         field(&mut text, "extensions", &self.extensions);
         text.push_str("\"files\": [\n");
+        let mut text = text.into_bytes();
         for (at, entry) in self.files.iter().enumerate() {
-            let comma = if at + 1 < self.files.len() { "," } else { "" };
-            text.push_str(&format!("{}{comma}\n", erased::Json::json(&line(entry))));
+            erased::write(&mut text, &line(entry));
+            text.extend_from_slice(if at + 1 < self.files.len() { b",\n" } else { b"\n" });
         }
-        text.push_str("]\n}\n");
-        text.into_bytes()
+        text.extend_from_slice(b"]\n}\n");
+        text
     }
 
     pub fn digest(&self) -> Sha256 {
@@ -249,16 +256,18 @@ impl Manifest {
                 return Err(ManifestError::Twice { path: pair[1].path.clone() });
             }
         }
-        let leaves: BTreeSet<&SitePath> = self
-            .files
-            .iter()
-            .filter(|entry| entry.content != Content::Folder)
-            .map(|entry| &entry.path)
-            .collect();
+        let is_leaf =
+            |path: &SitePath| self.entry(path).is_some_and(|entry| entry.content != Content::Folder);
+        let mut last = None;
         for entry in &self.files {
-            if let Some(path) = entry.path.ancestors().find(|above| leaves.contains(above)) {
+            let folder = entry.path.as_str().rsplit_once('/').map(|(folder, _)| folder);
+            // What stands beside the last one has the same folders above it.
+            if last != Some(folder)
+                && let Some(path) = entry.path.ancestors().find(is_leaf)
+            {
                 return Err(ManifestError::FileAndFolder { path });
             }
+            last = Some(folder);
             if let Content::Link { target } = &entry.content
                 && !stays_inside(&entry.path, target)
             {
@@ -289,7 +298,6 @@ impl Manifest {
     }
 }
 
-/// A higher format is said to be one, before its unknown fields are complained of.
 fn check_format(bytes: &[u8]) -> Result<(), ManifestError> {
     #[derive(Deserialize)]
     struct Head {
@@ -379,6 +387,11 @@ mod erased {
                 .and_then(|text| String::from_utf8(text).ok())
                 .unwrap_or_default()
         }
+    }
+
+    /// The same at the end of `text`.
+    pub fn write(text: &mut Vec<u8>, value: &impl serde::Serialize) {
+        let _ = crate::base::json::write(text, value);
     }
 }
 
