@@ -6,9 +6,10 @@ use std::fs::File;
 use std::io;
 use std::io::Read;
 use std::io::Write;
-use std::path::Path;
 use std::path::PathBuf;
+use std::sync::mpsc;
 use std::sync::mpsc::SyncSender;
+use std::thread;
 
 use rayon::iter::IntoParallelRefIterator;
 use rayon::iter::ParallelIterator;
@@ -21,6 +22,7 @@ use crate::release::publish::error::PublishError;
 use crate::release::publish::folder::Reference;
 use crate::release::publish::folder::Workshop;
 use crate::release::reference::content::Exactly;
+use crate::release::reference::names;
 use crate::sys::fault;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
@@ -58,21 +60,33 @@ pub(super) fn put<'m>(
 ) -> Result<Objects, PublishError> {
     let mut shelves = Shelves::new(reference, workshop);
     let press = |press: &mut Press, job: &Job| press.make(workshop, release, job, keeps_content);
-    for files in pieces(&release.manifest.files) {
-        let jobs = files.iter().map(|entry| shelves.job(entry)).collect::<Result<Vec<Job>, _>>()?;
-        let made: Vec<Made> = jobs.par_iter().map_init(Press::default, press).collect::<Result<_, _>>()?;
-        let mut piece = Vec::with_capacity(made.len());
-        for (job, made) in jobs.iter().zip(made) {
-            shelves.made(job, made.packed)?;
-            piece.push((job.entry, made.content));
+    let (written, flush) = mpsc::sync_channel::<()>(1);
+    thread::scope(|scope| {
+        // The disk has time while the processors pack: little is left for when names wait for it.
+        scope.spawn(|| {
+            // Whether all is there is asked, and told, before names are given.
+            flush.into_iter().for_each(|()| drop(reference.sync()));
+        });
+        for files in pieces(&release.manifest.files) {
+            let jobs = files.iter().map(|entry| shelves.job(entry)).collect::<Result<Vec<Job>, _>>()?;
+            let made: Vec<Made> =
+                jobs.par_iter().map_init(Press::default, press).collect::<Result<_, _>>()?;
+            let mut piece = Vec::with_capacity(made.len());
+            for (job, made) in jobs.iter().zip(made) {
+                shelves.made(job, made.packed)?;
+                piece.push((job.entry, made.content));
+            }
+            // Who still writes is not asked again.
+            let _ = written.try_send(());
+            // Who takes it no more has failed, and says why.
+            if next.send(piece).is_err() {
+                break;
+            }
         }
-        // Who takes it no more has failed, and says why.
-        if next.send(piece).is_err() {
-            break;
-        }
-    }
-    shelves.give_names()?;
-    Ok(shelves.done)
+        drop(written);
+        shelves.give_names()?;
+        Ok(shelves.done)
+    })
 }
 
 fn pieces(files: &[FileEntry]) -> impl Iterator<Item = &[FileEntry]> {
@@ -107,7 +121,6 @@ struct Shelves<'r> {
     reference: &'r Reference,
     workshop: &'r Workshop,
     seen: BTreeSet<Sha256>,
-    folders: BTreeSet<PathBuf>,
     nameless: Vec<Sha256>,
     bytes: u64,
     done: Objects,
@@ -115,8 +128,8 @@ struct Shelves<'r> {
 
 impl<'r> Shelves<'r> {
     fn new(reference: &'r Reference, workshop: &'r Workshop) -> Shelves<'r> {
-        let (seen, folders, nameless) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-        Shelves { reference, workshop, seen, folders, nameless, bytes: 0, done: Objects::default() }
+        let (seen, nameless) = (BTreeSet::new(), Vec::new());
+        Shelves { reference, workshop, seen, nameless, bytes: 0, done: Objects::default() }
     }
 
     fn job<'m>(&mut self, entry: &'m FileEntry) -> Result<Job<'m>, PublishError> {
@@ -148,19 +161,24 @@ impl<'r> Shelves<'r> {
             return Ok(());
         }
         self.reference.sync()?;
-        for digest in std::mem::take(&mut self.nameless) {
-            let path = self.reference.object(&digest);
-            self.make_folder(path.parent().unwrap_or(self.reference.folder()))?;
-            fs::rename(&self.workshop.path(&digest.to_string()), &path)?;
+        fs::create_folders(&self.reference.folder().join(names::OBJECTS), 0o755)?;
+        let mut nameless = std::mem::take(&mut self.nameless);
+        nameless.sort_unstable();
+        for shelf in nameless.chunk_by(|a, b| names::shelf_of(a) == names::shelf_of(b)) {
+            self.fill(&names::shelf_of(&shelf[0]), shelf)?;
         }
         self.bytes = 0;
         Ok(())
     }
 
-    fn make_folder(&mut self, folder: &Path) -> Result<(), PublishError> {
-        if !self.folders.contains(folder) {
-            fs::create_folders(folder, 0o755)?;
-            self.folders.insert(folder.to_owned());
+    /// Where nothing stood yet a shelf is put up as a whole.
+    fn fill(&self, shelf: &str, objects: &[Sha256]) -> Result<(), PublishError> {
+        let place = self.reference.folder().join(shelf);
+        if !fs::exists(&place) {
+            return Ok(fs::rename(&self.workshop.path(shelf), &place)?);
+        }
+        for digest in objects {
+            fs::rename(&self.workshop.path(&names::object_name(digest)), &self.reference.object(digest))?;
         }
         Ok(())
     }
@@ -221,9 +239,18 @@ impl Press {
     }
 }
 
-/// A file for an object, which gets its name later.
+/// A file for an object, on a shelf of the workshop: in one folder for all of them
+/// the threads that make them would wait for each other.
 fn object(workshop: &Workshop, digest: &Sha256) -> Result<(PathBuf, File), PublishError> {
-    let (path, file) = workshop.create(&digest.to_string())?;
+    let name = names::object_name(digest);
+    let created = match workshop.create(&name) {
+        Err(PublishError::Io(error)) if error.is_not_found() => {
+            fs::create_folders(&workshop.path(&names::shelf_of(digest)), 0o755)?;
+            workshop.create(&name)
+        }
+        created => created,
+    };
+    let (path, file) = created?;
     fault::point("publish.object").map_err(|source| IoError::new("write", &path, source))?;
     Ok((path, file))
 }

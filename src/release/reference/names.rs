@@ -17,8 +17,12 @@ const PART: usize = 40;
 
 /// Where the content of a file lies.
 pub fn object_name(digest: &Sha256) -> String {
-    let digits = digest.to_string();
-    format!("{OBJECTS}/{}/{digits}.zst", &digits[..2])
+    format!("{}/{digest}.zst", shelf_of(digest))
+}
+
+/// The folder of that.
+pub fn shelf_of(digest: &Sha256) -> String {
+    format!("{OBJECTS}/{:02x}", digest.as_bytes()[0])
 }
 
 /// Where a target lies.
