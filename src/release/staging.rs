@@ -1,6 +1,8 @@
 //! The verified local copy of a release: content by its digest, and beside it
 //! what it is the content of. The stored format is `docs/staging.md`.
 
+mod unproved;
+
 use std::fs::File;
 use std::io::Read;
 use std::io::Write;
@@ -11,6 +13,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+pub use self::unproved::Unproved;
 use crate::base::digest::Algorithms;
 use crate::base::digest::Hasher;
 use crate::base::digest::Sha256;
@@ -191,30 +194,38 @@ impl Staging {
     /// Takes content in; it gets its name only when all of it is written and
     /// has the digest that was expected. Returns size and digest.
     pub fn add(&self, from: &mut dyn Read, expected: Option<Sha256>) -> Result<(u64, Sha256), StagingError> {
-        let temporary = self.folder.join("objects").join(format!("incoming-{}", crate::sys::random::hex(8)));
-        let written = write_hashed(from, &temporary);
-        let (size, digest) = match written {
-            Ok(written) => written,
-            Err(error) => {
-                let _ = fs::remove_file_if_present(&temporary);
-                return Err(error.into());
-            }
-        };
+        let (temporary, size, digest) = self.write(from)?;
         if let Some(expected) = expected
             && expected != digest
         {
             fs::remove_file_if_present(&temporary)?;
             return Err(StagingError::WrongContent { expected });
         }
-        let path = self.object_path(&digest);
-        match fs::rename(&temporary, &path) {
+        self.name(&temporary, &digest)?;
+        Ok((size, digest))
+    }
+
+    /// Content without a name: where it is, its size and its digest.
+    fn write(&self, from: &mut dyn Read) -> Result<(PathBuf, u64, Sha256), IoError> {
+        let temporary = self.folder.join("objects").join(format!("incoming-{}", crate::sys::random::hex(8)));
+        match write_hashed(from, &temporary) {
+            Ok((size, digest)) => Ok((temporary, size, digest)),
+            Err(error) => {
+                let _ = fs::remove_file_if_present(&temporary);
+                Err(error)
+            }
+        }
+    }
+
+    fn name(&self, temporary: &Path, digest: &Sha256) -> Result<(), IoError> {
+        let path = self.object_path(digest);
+        match fs::rename(temporary, &path) {
             Err(error) if error.is_not_found() => {
                 fs::create_folders(path.parent().unwrap_or(&self.folder), 0o700)?;
-                fs::rename(&temporary, &path)?;
+                fs::rename(temporary, &path)
             }
-            renamed => renamed?,
+            renamed => renamed,
         }
-        Ok((size, digest))
     }
 
     /// Where the staged release came from.

@@ -21,6 +21,8 @@ use crate::release::network::failures::is_missing;
 use crate::release::network::fetch::Check;
 use crate::release::network::fetch::Wanted;
 use crate::release::network::fetch::from_mirrors;
+use crate::release::network::growth::Fetching;
+use crate::release::network::growth::Growth;
 use crate::release::network::mirrors::Mirrors;
 use crate::release::network::part::Part;
 use crate::release::network::session::Session;
@@ -49,18 +51,20 @@ pub fn document(
 }
 
 /// A file whose length and digest are known, fetched into `folder`; what is
-/// there of it already is not fetched again.
+/// there of it already is not fetched again. Somebody may read it by its growth.
 pub fn file(
     session: &Session,
     mirrors: &Mirrors,
     name: &str,
     (length, digest): (u64, Sha256),
-    folder: &Path,
+    (folder, growth): (&Path, Option<&Growth>),
     watch: Watch,
 ) -> Result<PathBuf, NetworkError> {
-    let mut part = Part::new(folder, digest.to_string())?;
+    let fetching = Fetching(growth);
+    let mut part = Part::new(folder, digest.to_string())?.read_by(growth);
     let known = Wanted { name, digest: Some(digest), length: Some(length), ..Wanted::up_to(length) };
     from_mirrors(session, mirrors, &known, &mut part, watch)?;
+    fetching.is_whole();
     Ok(part.whole_path())
 }
 

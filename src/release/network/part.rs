@@ -16,6 +16,7 @@ use crate::base::digest::Sha256;
 use crate::base::json;
 use crate::release::network::answer::Version;
 use crate::release::network::error::NetworkError;
+use crate::release::network::growth::Growth;
 use crate::release::network::store::Store;
 use crate::sys::clock;
 use crate::sys::disk;
@@ -29,10 +30,11 @@ const BUFFER: usize = 128 * 1024;
 const LEFT_TO_OTHERS: u64 = 16 << 20;
 
 /// The files of one address.
-pub(super) struct Part {
+pub(super) struct Part<'g> {
     folder: PathBuf,
     key: String,
     growing: Option<Growing>,
+    read_by: Option<&'g Growth>,
 }
 
 /// What is known of them.
@@ -71,10 +73,15 @@ struct Growing {
     bytes: u64,
 }
 
-impl Part {
-    pub fn new(folder: &Path, key: String) -> Result<Part, NetworkError> {
+impl<'g> Part<'g> {
+    pub fn new(folder: &Path, key: String) -> Result<Part<'g>, NetworkError> {
         fs::create_folders(folder, 0o700)?;
-        Ok(Part { folder: folder.to_owned(), key, growing: None })
+        Ok(Part { folder: folder.to_owned(), key, growing: None, read_by: None })
+    }
+
+    /// Somebody reads it while it comes.
+    pub fn read_by(self, growth: Option<&'g Growth>) -> Part<'g> {
+        Part { read_by: growth, ..self }
     }
 
     pub fn whole_path(&self) -> PathBuf {
@@ -126,7 +133,7 @@ impl Part {
     }
 }
 
-impl Store for Part {
+impl Store for Part<'_> {
     fn look(&self) -> Result<Here, NetworkError> {
         let Some(bytes) = fs::read_if_present(&self.record_path())? else { return Ok(Here::Nothing) };
         // What cannot be understood is fetched anew.
@@ -151,6 +158,9 @@ impl Store for Part {
         self.write(record)?;
         let path = self.part_path();
         let (file, hasher) = (fs::create(&path)?, Hasher::new(Algorithms::Sha256));
+        if let Some(growth) = self.read_by {
+            growth.begin(&path);
+        }
         self.growing = Some(Growing { file, path, hasher, bytes: 0 });
         Ok(())
     }
@@ -160,15 +170,20 @@ impl Store for Part {
         let file = fs::open_to_change(&path)?;
         file.set_len(bytes).map_err(|source| IoError::new("cut", &path, source))?;
         let (hasher, found) = hashed(&file, &path)?;
+        if let Some(growth) = self.read_by {
+            growth.reached(&path, found);
+        }
         self.growing = Some(Growing { file, path, hasher, bytes: found });
         Ok(found)
     }
 
     fn add(&mut self, bytes: &[u8]) -> Result<(), NetworkError> {
-        match &mut self.growing {
-            Some(growing) => growing.add(bytes),
-            None => Err(self.not_begun()),
+        let Some(growing) = &mut self.growing else { return Err(self.not_begun()) };
+        growing.add(bytes)?;
+        if let Some(growth) = self.read_by {
+            growth.reached(&growing.path, growing.bytes);
         }
+        Ok(())
     }
 
     fn bytes(&self) -> u64 {
@@ -252,7 +267,7 @@ mod tests {
 
     struct Bench {
         folder: tempfile::TempDir,
-        part: Part,
+        part: Part<'static>,
     }
 
     impl Bench {

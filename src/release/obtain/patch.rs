@@ -1,8 +1,11 @@
 //! A pack, unpacked behind the files that the site holds of the old release.
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::io::Read;
 use std::path::Path;
+use std::path::PathBuf;
+use std::thread;
 
 use crate::base::digest::Sha256;
 use crate::base::event::Event;
@@ -10,10 +13,12 @@ use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Manifest;
+use crate::release::network::Growth;
 use crate::release::obtain::ObtainError;
 use crate::release::obtain::Work;
 use crate::release::obtain::pick::Release;
 use crate::release::obtain::place::Far;
+use crate::release::obtain::place::Place;
 use crate::release::obtain::read_all;
 use crate::release::reference::Kind;
 use crate::release::reference::custom::PackTarget;
@@ -23,6 +28,7 @@ use crate::release::reference::pack::Stopped;
 use crate::release::reference::pack::Taker;
 use crate::release::reference::pack::unpack;
 use crate::release::staging::StagingError;
+use crate::release::staging::Unproved;
 use crate::release::trust::TargetInfo;
 use crate::sys::fs;
 
@@ -81,12 +87,50 @@ impl Work<'_> {
         watch: Watch,
     ) -> Result<Option<Manifest>, ObtainError> {
         let (Some(pack), Some(installed)) = (self.pack(), self.installed) else { return Ok(None) };
-        let path = self.place.target(pack.name, pack.info, &self.staging.downloads(), watch)?;
-        match pack.old {
-            None => apply(&path, &pack.about, (installed, known), self, watch),
-            Some(old) => apply(&path, &pack.about, (&self.fetch_manifest(old, watch)?, known), self, watch),
-        }
+        let published = pack.old.map(|old| self.fetch_manifest(old, watch)).transpose()?;
+        let old = published.as_ref().unwrap_or(installed);
+        let path = match (&self.place, known) {
+            (Place::Server(_), None) => match self.unpack_what_comes(&pack, old, watch)? {
+                Came::Unpacked(manifest) => return Ok(Some(manifest)),
+                Came::Packed(path) => path,
+            },
+            _ => self.place.target(pack.name, pack.info, &self.staging.downloads(), watch)?,
+        };
+        apply(&path, &pack.about, (old, known), self, watch)
     }
+
+    /// Unpacks the pack while it comes, without anything but what is here. Nothing of it has a name
+    /// before both the pack and the manifest in it are what was signed.
+    fn unpack_what_comes(&self, pack: &Pack, old: &Manifest, watch: Watch) -> Result<Came, ObtainError> {
+        let growth = Growth::default();
+        thread::scope(|scope| {
+            let unpacking = scope.spawn(|| {
+                let mut silent = |_: Option<Step>, _: Event| {};
+                let mut patching = Patching::new(self, &pack.about, &mut silent);
+                patching.fetched = MOST_OLD;
+                let unpacked = unpack(&mut growth.reader(), &pack.about, old, None, &mut patching);
+                unpacked.ok().map(|unpacked| (unpacked.manifest, patching.kept()))
+            });
+            let (growth, to) = (Some(&growth), self.staging.downloads());
+            let path = self.place.target_read_by(growth, pack.name, pack.info, &to, watch);
+            let unpacked = unpacking.join();
+            let path = path?;
+            match unpacked {
+                Ok(Some((manifest, kept))) => {
+                    kept.settle()?;
+                    Ok(Came::Unpacked(manifest))
+                }
+                // Why it could not be unpacked is found once more, and told.
+                _ => Ok(Came::Packed(path)),
+            }
+        })
+    }
+}
+
+/// What became of a pack while it came.
+enum Came {
+    Unpacked(Manifest),
+    Packed(PathBuf),
 }
 
 /// Unpacks what it can into staging; groups whose old files cannot be had stay
@@ -98,8 +142,7 @@ fn apply(
     work: &Work,
     watch: Watch,
 ) -> Result<Option<Manifest>, ObtainError> {
-    let mut patching =
-        Patching { work, watch, done: 0, total: 0, bytes: 0, total_bytes: pack.content_bytes, fetched: 0 };
+    let mut patching = Patching::new(work, pack, watch);
     let unpacked = match unpack(&mut fs::open(path)?, pack, old, known, &mut patching) {
         Err(Stopped::Pack(PackError::ManifestNeeded)) => {
             let manifest = work.fetch_manifest(&work.release, patching.watch)?;
@@ -108,7 +151,10 @@ fn apply(
         unpacked => unpacked,
     };
     match unpacked {
-        Ok(unpacked) => Ok(Some(unpacked.manifest)),
+        Ok(unpacked) => {
+            patching.kept().settle()?;
+            Ok(Some(unpacked.manifest))
+        }
         Err(Stopped::Taker(error)) => Err(error.into()),
         Err(Stopped::Pack(error)) => {
             let message = format!("the pack is not used: {error}");
@@ -127,17 +173,23 @@ struct Patching<'a, 'w> {
     total_bytes: u64,
     /// Old files that were fetched.
     fetched: usize,
+    /// What the live tree holds of the outline's files.
+    unchanged: Option<BTreeSet<Sha256>>,
+    /// What came without a digest of its own.
+    unproved: Unproved<'a>,
 }
 
 impl Taker for Patching<'_, '_> {
     type Error = StagingError;
 
-    fn expect(&mut self, objects: u64) {
+    fn expect(&mut self, outline: &Manifest, objects: u64) {
         self.total = objects;
+        // There is time for that while the rest comes.
+        self.unchanged = Some(self.work.here.unchanged(outline));
     }
 
     fn unnamed(&mut self, content: &mut dyn Read) -> Result<Sha256, StagingError> {
-        let (bytes, digest) = self.work.staging.add(content, None)?;
+        let (bytes, digest) = self.unproved.add(content)?;
         self.tell(bytes);
         Ok(digest)
     }
@@ -164,6 +216,46 @@ impl Taker for Patching<'_, '_> {
         let (bytes, _) = self.work.staging.add(content, entry.sha256())?;
         self.tell(bytes);
         Ok(())
+    }
+}
+
+impl<'a, 'w> Patching<'a, 'w> {
+    fn new(work: &'a Work<'a>, pack: &PackTarget, watch: Watch<'w>) -> Patching<'a, 'w> {
+        let unproved = work.staging.unproved();
+        let total_bytes = pack.content_bytes;
+        Patching {
+            work,
+            watch,
+            done: 0,
+            total: 0,
+            bytes: 0,
+            total_bytes,
+            fetched: 0,
+            unchanged: None,
+            unproved,
+        }
+    }
+
+    fn kept(self) -> Kept<'a> {
+        Kept { work: self.work, unchanged: self.unchanged, unproved: self.unproved }
+    }
+}
+
+/// What unpacking left, good for nothing until the manifest is proved.
+struct Kept<'a> {
+    work: &'a Work<'a>,
+    unchanged: Option<BTreeSet<Sha256>>,
+    unproved: Unproved<'a>,
+}
+
+impl Kept<'_> {
+    /// The outline was that of a manifest that is signed.
+    fn settle(self) -> Result<(), StagingError> {
+        if let Some(unchanged) = self.unchanged {
+            // Where it is known already, it is the same.
+            let _ = self.work.unchanged.set(unchanged);
+        }
+        self.unproved.settle()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::base::step::Step;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::scan;
 use crate::release::network;
+use crate::release::network::Growth;
 use crate::release::network::Mirrors;
 use crate::release::network::Network;
 use crate::release::network::Object;
@@ -130,6 +131,18 @@ impl Place {
         to: &Path,
         watch: Watch,
     ) -> Result<PathBuf, ObtainError> {
+        self.target_read_by(None, name, info, to, watch)
+    }
+
+    /// The same while somebody reads what comes from a server.
+    pub fn target_read_by(
+        &self,
+        growth: Option<&Growth>,
+        name: &str,
+        info: &TargetInfo,
+        to: &Path,
+        watch: Watch,
+    ) -> Result<PathBuf, ObtainError> {
         let path = target_path(name, &info.sha256);
         let missing = || ObtainError::Missing { url: self.shown(), name: path.clone() };
         if !is_target_name(name) {
@@ -138,12 +151,12 @@ impl Place {
         match self {
             Place::Server(server) => {
                 let known = (info.length, info.sha256);
-                network::file(&server.session, &server.mirrors, &path, known, to, watch).map_err(|error| {
-                    match error {
+                network::file(&server.session, &server.mirrors, &path, known, (to, growth), watch).map_err(
+                    |error| match error {
                         NetworkError::Status { code: 403 | 404 | 410, .. } => missing(),
                         error => error.into(),
-                    }
-                })
+                    },
+                )
             }
             _ => {
                 let mut from = self.open(&path)?.ok_or_else(missing)?.take(info.length.saturating_add(1));

@@ -131,7 +131,7 @@ struct Hands {
 impl Taker for Hands {
     type Error = io::Error;
 
-    fn expect(&mut self, _: u64) {}
+    fn expect(&mut self, _: &Manifest, _: u64) {}
 
     fn unnamed(&mut self, content: &mut dyn Read) -> io::Result<Sha256> {
         let mut bytes = Vec::new();
@@ -352,6 +352,12 @@ fn bombs_are_refused_before_they_grow() {
         let taken: usize = hands.taken.values().map(Vec::len).sum();
         assert!(taken as u64 <= case.about.content_bytes, "{at}: {taken}");
     }
+    // More than was signed, in a manifest that nobody has proved yet.
+    let about = PackTarget { content_bytes: case.about.content_bytes / 4, ..case.about.clone() };
+    let mut hands = Hands { old: case.old_files.clone(), ..Hands::default() };
+    let result = unpack(&mut &case.pack[..], &about, &case.old, None, &mut hands);
+    assert!(matches!(result, Err(Stopped::Pack(PackError::Damaged { .. }))), "{result:?}");
+    assert!(hands.taken.is_empty());
     // A window that takes more memory than was agreed.
     let mut wide = zstd::Encoder::new(Vec::new(), 1).unwrap();
     wide.window_log(27).unwrap();

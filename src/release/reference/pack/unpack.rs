@@ -32,8 +32,9 @@ use crate::release::reference::pack::set_digest;
 pub trait Taker {
     type Error;
 
-    /// So many objects come, of which nobody has said yet what they are.
-    fn expect(&mut self, objects: u64);
+    /// So many objects come, of which nobody has said yet what they are. The outline is the new manifest
+    /// without their digests; nobody has proved it either.
+    fn expect(&mut self, outline: &Manifest, objects: u64);
 
     /// One of these: it is kept by the digest that it has.
     fn unnamed(&mut self, content: &mut dyn Read) -> Result<Sha256, Self::Error>;
@@ -93,8 +94,14 @@ pub fn unpack<T: Taker>(
     drop(old_json);
     let groups = &head.groups[1..];
     let (manifest, left_out) = match known {
-        Some(known) => (known.clone(), take_all(&mut pack, groups, old, proved(known, about)?, taker)?),
-        None => (take_unnamed(&mut pack, groups, old, outline, taker)?, Vec::new()),
+        Some(known) => {
+            check(groups, about, old, proved(known, about)?)?;
+            (known.clone(), take_all(&mut pack, groups, old, known, taker)?)
+        }
+        None => {
+            check(groups, about, old, &outline)?;
+            (take_unnamed(&mut pack, groups, old, outline, taker)?, Vec::new())
+        }
     };
     proved(&manifest, about)?;
     match read_up_to(&mut pack, 1)?.is_empty() {
@@ -118,8 +125,7 @@ fn take_unnamed<T: Taker>(
     mut outline: Manifest,
     taker: &mut T,
 ) -> Result<Manifest, Stopped<T::Error>> {
-    check(groups, old, &outline)?;
-    taker.expect(groups.iter().map(|group| group.objects.len() as u64).sum());
+    taker.expect(&outline, groups.iter().map(|group| group.objects.len() as u64).sum());
     let mut digests = Vec::new();
     for group in groups {
         let prefix = prefix(group, old, taker).ok_or(PackError::ManifestNeeded)?;
@@ -142,7 +148,6 @@ fn take_all<T: Taker>(
     manifest: &Manifest,
     taker: &mut T,
 ) -> Result<Vec<u32>, Stopped<T::Error>> {
-    check(groups, old, manifest)?;
     taker.manifest(manifest).map_err(Stopped::Taker)?;
     let mut left_out = Vec::new();
     for group in groups {
@@ -252,8 +257,8 @@ fn outline(pack: &mut Source, head: &Head, old_json: &[u8]) -> Result<Manifest, 
 }
 
 /// Whether every group is what the two manifests say, and no work without end.
-fn check(groups: &[Group], old: &Manifest, new: &Manifest) -> Result<(), PackError> {
-    let (mut seen, mut prefixes) = (BTreeSet::new(), 0_u64);
+fn check(groups: &[Group], about: &PackTarget, old: &Manifest, new: &Manifest) -> Result<(), PackError> {
+    let (mut seen, mut prefixes, mut contents) = (BTreeSet::new(), 0_u64, 0_u64);
     for group in groups {
         let (mut content, mut prefix, mut used) = (0_u64, 0_u64, BTreeSet::new());
         for place in &group.objects {
@@ -268,10 +273,15 @@ fn check(groups: &[Group], old: &Manifest, new: &Manifest) -> Result<(), PackErr
             prefix = prefix.saturating_add(size);
         }
         prefixes = prefixes.saturating_add(prefix);
+        contents = contents.saturating_add(content);
         let is_large = prefix > LARGEST || (prefix > 0 && content > LARGEST);
         if group.objects.is_empty() || group.content != content || is_large {
             return Err(PackError::damaged("a group is not what the manifests say"));
         }
+    }
+    // It may not have been proved yet; this was signed.
+    if contents > about.content_bytes {
+        return Err(PackError::damaged("it holds more than was signed"));
     }
     match prefixes > old.bytes().saturating_mul(PREFIX_READS) {
         true => Err(PackError::damaged("it reads the old release too often")),
