@@ -28,7 +28,7 @@ fn a_state_folder_on_another_file_system_holds_the_original_in_the_site() {
     let folder = elsewhere.path().join("gate");
     let gate = Gate::new(Setup { folder, ..setup(&bed, Kind::Apache) }).unwrap();
     gate.close(&closing()).unwrap();
-    assert_eq!(gate.held().unwrap().unwrap().stands_at, bed.site().join(".htaccess.entracte-held"));
+    assert_eq!(gate.held().unwrap().unwrap().stands_at(), bed.site().join(".htaccess.entracte-held"));
     assert_eq!(names(&gate), [".htaccess", ".htaccess.entracte-held", "entracte-closed.php"]);
     gate.open().unwrap();
     assert_eq!(everything(&bed.site()), before);
@@ -43,21 +43,21 @@ fn an_update_of_the_held_file_goes_live_with_open() {
     gate.close(&closing()).unwrap();
     let held = gate.held().unwrap().unwrap();
     assert_eq!(held.path.as_str(), ".htaccess");
-    assert_eq!(fs::read_to_string(&held.stands_at).unwrap(), "# old\n");
+    assert_eq!(fs::read_to_string(held.stands_at()).unwrap(), "# old\n");
     assert_eq!(names(&gate), [".htaccess", "entracte-closed.php"]);
-    fs::write(&held.stands_at, "# new\n").unwrap();
+    fs::write(held.stands_at(), "# new\n").unwrap();
     gate.open().unwrap();
     assert_eq!(fs::read_to_string(&live).unwrap(), "# new\n");
 
     // Removed by the update.
     gate.close(&closing()).unwrap();
-    fs::remove_file(&gate.held().unwrap().unwrap().stands_at).unwrap();
+    fs::remove_file(gate.held().unwrap().unwrap().stands_at()).unwrap();
     gate.open().unwrap();
     assert!(!live.exists());
 
     // Added by the update.
     gate.close(&closing()).unwrap();
-    fs::write(gate.held().unwrap().unwrap().stands_at, "# added\n").unwrap();
+    fs::write(gate.held().unwrap().unwrap().stands_at(), "# added\n").unwrap();
     gate.open().unwrap();
     assert_eq!(fs::read_to_string(&live).unwrap(), "# added\n");
     assert!(gate.held().unwrap().is_none());

@@ -233,8 +233,12 @@ impl Gate {
     pub fn held(&self) -> Result<Option<Held>, GateError> {
         match self.htaccess_to_look_at()? {
             Some(htaccess) if htaccess.is_ours()? => {
-                let stands_at = htaccess.held_at()?;
-                Ok(Some(Held { path: site_path(&held::live_name())?, stands_at }))
+                let place = htaccess.held_at()?;
+                Ok(Some(Held {
+                    path: site_path(&held::live_name())?,
+                    folder: place.root.path().to_owned(),
+                    name: site_path(&place.path)?,
+                }))
             }
             _ => Ok(None),
         }

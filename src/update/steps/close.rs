@@ -81,7 +81,7 @@ fn save_unlocked(work: &Work, live: &Tree) -> Result<(), StepError> {
     if patterns.is_empty() || work.gate.state()?.closed {
         return Ok(());
     }
-    Saved::take(&work.site.tree()?, live, &patterns, &folder)?;
+    Saved::take(&work.workshop()?, live, &patterns, &folder)?;
     Ok(())
 }
 
@@ -89,7 +89,7 @@ fn put_back_unlocked(work: &mut Work, watch: Watch) -> Result<(), StepError> {
     let folder = work.run.folder.saved_lock();
     let Some(saved) = Saved::load(&folder)? else { return Ok(()) };
     let (now, workshop) = (work.scan(watch)?, work.workshop()?);
-    let changed = saved.put_back(&workshop.live, &now, &folder, &workshop.undone)?;
+    let changed = saved.put_back(&workshop, &now, &folder)?;
     work.tell_aside(Step::Close, &changed, watch)
 }
 

@@ -182,7 +182,7 @@ fn put_back_unplanned(work: &mut Work, watch: Watch) -> Result<(), StepError> {
     let moves = work.record()?.map(|record| record.moves).unwrap_or_default();
     let planned: BTreeSet<SitePath> = moves.into_iter().map(|this| this.operation.path).collect();
     let (now, workshop) = (work.scan(watch)?, work.workshop()?);
-    let changed = saved.put_back_except(&workshop.live, &now, &folder, &workshop.undone, &planned)?;
+    let changed = saved.put_back_except(&workshop, &now, &folder, &planned)?;
     work.tell_aside(Step::Migrate, &changed, watch)
 }
 

@@ -19,7 +19,7 @@ pub fn save(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     Snapshot::of(&live).save(&work.run.folder.before())?;
     let patterns = work.to_save();
     if !patterns.is_empty() {
-        Saved::take(&work.site.tree()?, &live, &patterns, &work.run.folder.saved())?;
+        Saved::take(&work.workshop()?, &live, &patterns, &work.run.folder.saved())?;
     }
     keep_baseline(&work.site.state.installed(), &work.run.folder.installed_before())?;
     let mut tables = 0;
@@ -55,7 +55,7 @@ pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let Some(saved) = Saved::load(&folder)? else { return Ok(String::new()) };
     let now = work.scan(watch)?;
     let workshop = work.workshop()?;
-    let changed = saved.put_back(&workshop.live, &now, &folder, &workshop.undone)?;
+    let changed = saved.put_back(&workshop, &now, &folder)?;
     work.tell_aside(Step::Save, &changed, watch)?;
     Ok(match changed.len() {
         0 => String::new(),
