@@ -97,7 +97,12 @@ fn text(view: &WatchView, manner: &Manner) -> String {
     page.row("against", &against);
     page.raw_row(
         "checked",
-        &format!("{} files, {}; {} read anew", view.checked, page::bytes(view.bytes), view.rehashed),
+        &format!(
+            "{} files, {}; {} read anew",
+            view.found.checked,
+            page::bytes(view.found.bytes),
+            view.found.rehashed
+        ),
     );
     if !view.accepted.is_empty() {
         page.list("accepted", &view.accepted);
@@ -136,10 +141,10 @@ fn text(view: &WatchView, manner: &Manner) -> String {
 
 fn counts(view: &WatchView) -> String {
     let counts = [
-        (view.modified.len(), "modified"),
-        (view.missing.len(), "missing"),
-        (view.unexpected.len(), "unexpected"),
-        (view.unreadable.len(), "unreadable"),
+        (view.found.modified.len(), "modified"),
+        (view.found.missing.len(), "missing"),
+        (view.found.unexpected.len(), "unexpected"),
+        (view.found.unreadable.len(), "unreadable"),
     ];
     let told: Vec<String> = counts
         .into_iter()
