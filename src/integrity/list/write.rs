@@ -19,9 +19,7 @@ use crate::integrity::list::signature;
 use crate::integrity::list::sums;
 use crate::integrity::list::wordpress;
 use crate::integrity::manifest::Content;
-use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::FileEntry;
-use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::ManifestError;
 use crate::integrity::manifest::version;
@@ -155,18 +153,12 @@ impl HashList {
             Some(FileEntry { path: path.clone(), content, mode: None })
         };
         let manifest = Manifest {
-            product: self.product.clone().unwrap_or_else(|| "unknown".into()),
-            version: self.version.clone().unwrap_or_else(unknown),
-            time: now,
-            extent: Extent::Partial,
-            made: Made::Built,
-            from: Vec::new(),
             files: self.files.iter().filter_map(entry).collect(),
-            deleted: Vec::new(),
-            schema: Vec::new(),
-            tables: Vec::new(),
-            run_once: Vec::new(),
-            extensions: Vec::new(),
+            ..Manifest::new(
+                self.product.clone().unwrap_or_else(|| "unknown".into()),
+                self.version.clone().unwrap_or_else(unknown),
+                now,
+            )
         };
         manifest.check()?;
         Ok(manifest)
