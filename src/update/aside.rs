@@ -68,9 +68,9 @@ pub fn told(paths: &[SitePath]) -> Vec<String> {
         .map(|path| format!("{path} was changed after the update had begun; that version {place}"))
         .collect();
     if let Some(more) = paths.len().checked_sub(TOLD).filter(|more| *more > 0) {
-        lines.push(format!(
-            "{more} more paths were changed after the update had begun; what stood there {place}"
-        ));
+        let were = if more == 1 { "path was" } else { "paths were" };
+        lines
+            .push(format!("{more} more {were} changed after the update had begun; what stood there {place}"));
     }
     lines
 }

@@ -1,5 +1,6 @@
 //! Why a step could not be done or undone.
 
+use crate::base::count;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
@@ -58,7 +59,7 @@ pub enum StepError {
     },
     #[error("the database differs from what it was when the plan was made: {} needs a statement that the plan does not hold: {statement}", escape::text(.table))]
     Unplanned { table: String, statement: String },
-    #[error("{rows} rows of {}.{} came that do not fit into what the release declares", escape::text(.table), escape::text(.column))]
+    #[error("{} of {}.{} came that would not fit into what the release declares", count::of(*.rows, "row"), escape::text(.table), escape::text(.column))]
     NoFit { table: String, column: String, rows: u64 },
     #[error("the database is not what the release declares: {}: {}", escape::text(.table), escape::text(.what))]
     NotThere { table: String, what: String },

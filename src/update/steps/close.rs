@@ -1,6 +1,7 @@
 //! Step 3: everything that can be prepared is prepared; then the curtain
 //! closes, is proved closed, and requests under way are given time to end.
 
+use crate::base::count;
 use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::base::tree::Tree;
@@ -39,7 +40,7 @@ pub fn close(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     prove_closed(work)?;
     remember_proof(work)?;
     work.drain();
-    Ok(format!("{} operations prepared, visitors get 503", record.moves.len()))
+    Ok(format!("{} prepared, visitors get 503", count::of(record.moves.len(), "operation")))
 }
 
 /// Refuses where somebody has changed what is to be replaced or removed since the
