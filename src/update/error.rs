@@ -210,6 +210,10 @@ impl Fault for StepError {
             StepError::Hook { .. } => {
                 vec!["a run calls the hooks that its plan was approved with: mend the program where it stands".into()]
             }
+            StepError::StagingGone => {
+                vec!["`entracte stage` brings the release anew, then `entracte plan`".into()]
+            }
+            StepError::NoDatabase => vec!["set `url` under [database] in entracte.toml".into()],
             StepError::NotClosed { .. } => vec!["`entracte gate show` prints what the web server needs once".into()],
             StepError::Undeclared { .. } => {
                 vec!["a script declares what it changes by a line `entracte: changes = PATTERN` near its top".into()]

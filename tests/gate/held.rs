@@ -6,6 +6,7 @@ use std::path::Path;
 
 use entracte::base::secret::Secret;
 use entracte::site::gate::Gate;
+use entracte::site::gate::GateError;
 use entracte::site::gate::Kind;
 use entracte::site::gate::Setup;
 
@@ -106,6 +107,22 @@ fn a_link_in_place_of_htaccess_is_refused_untouched() {
     let before = everything(&bed.site());
     let gate = gate(&bed, Kind::Apache);
     assert!(gate.close(&closing()).is_err());
+    assert!(!gate.state().unwrap().closed);
+    assert_eq!(everything(&bed.site()), before);
+}
+
+#[test]
+fn a_file_of_the_owners_in_the_place_of_the_gates_is_refused_untouched() {
+    let bed = Bed::new();
+    fs::write(bed.site().join(".htaccess"), RULES).unwrap();
+    fs::write(bed.site().join("entracte-closed.php"), "<?php echo 'mine';").unwrap();
+    let before = everything(&bed.site());
+    let gate = gate(&bed, Kind::Apache);
+    let error = gate.close(&closing()).unwrap_err();
+    assert!(
+        matches!(&error, GateError::NotOurs { path } if path.ends_with("entracte-closed.php")),
+        "{error}"
+    );
     assert!(!gate.state().unwrap().closed);
     assert_eq!(everything(&bed.site()), before);
 }

@@ -9,6 +9,7 @@
 
 pub mod apache;
 pub mod curtain;
+pub mod error;
 pub mod flag;
 pub mod held;
 pub mod htaccess;
@@ -24,7 +25,7 @@ pub mod token;
 pub mod user_ini;
 
 pub use curtain::Gate;
-pub use curtain::GateError;
+pub use error::GateError;
 pub use flag::Closing;
 pub use flag::GateState;
 pub use held::Held;

@@ -5,7 +5,7 @@ use crate::base::path::TreePath;
 use crate::base::tree::Tree;
 use crate::integrity::look;
 use crate::site::gate::curtain::Gate;
-use crate::site::gate::curtain::GateError;
+use crate::site::gate::error::GateError;
 use crate::sys::beneath::Root;
 
 /// Takes what is the gate's out of a tree that was read, and puts what the gate
