@@ -39,18 +39,10 @@ fn manifest() -> Manifest {
         FileEntry { path, content: Content::File { size: 1000, sha256, md5: None }, mode: Some(0o644) }
     };
     Manifest {
-        product: "bench".into(),
-        version: "1".into(),
-        time: "2026-11-21T00:00:00Z".parse().unwrap(),
         extent: Extent::Complete,
         made: Made::Published,
-        from: Vec::new(),
         files: (0..LISTED).map(entry).collect(),
-        deleted: Vec::new(),
-        schema: Vec::new(),
-        tables: Vec::new(),
-        run_once: Vec::new(),
-        extensions: Vec::new(),
+        ..Manifest::new("bench", "1", "2026-11-21T00:00:00Z".parse().unwrap())
     }
 }
 

@@ -19,53 +19,24 @@ use entracte::integrity::list::Kind;
 use entracte::sys::beneath::Root;
 use serde_json::Value;
 use serde_json::json;
-use tempfile::TempDir;
 
 use support::effort;
-use support::run::Answered;
-use support::run::Entracte;
+use support::shelf::Shelf;
 
 const FIXTURES: &str = "tests/fixtures/lists";
 
-/// A folder with some released files, and lists of them beside.
-struct Shelf {
-    folder: TempDir,
-    entracte: Entracte,
+/// A folder with some released files.
+fn shelf() -> Shelf {
+    Shelf::with(&[("tree/index.php", "a"), ("tree/core/img/été.svg", "b"), ("tree/.htaccess", "upper\n")])
 }
 
-impl Shelf {
-    fn new() -> Shelf {
-        let folder = tempfile::tempdir_in("/tmp").unwrap();
-        let tree = folder.path().join("tree");
-        fs::create_dir_all(tree.join("core/img")).unwrap();
-        for (name, text) in [("index.php", "a"), ("core/img/été.svg", "b"), (".htaccess", "upper\n")] {
-            fs::write(tree.join(name), text).unwrap();
-        }
-        let entracte = Entracte::new(folder.path());
-        Shelf { folder, entracte }
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        fs::write(self.folder.path().join(name), content).unwrap();
-        self.path(name)
-    }
-
-    fn manifest(&self, call: &[&str]) -> Answered {
-        self.entracte.json(&[&["manifest"], call].concat())
-    }
-
-    /// What `sha256sum` and its like say of the tree.
-    fn summed(&self, program: &str, options: &[&str]) -> String {
-        let files = ["./index.php", "core/img/été.svg", ".htaccess"];
-        let output =
-            Command::new(program).args(options).args(files).current_dir(self.path("tree")).output().unwrap();
-        assert!(output.status.success(), "{program}: {output:?}");
-        self.write(&format!("{program}{}", options.concat()), output.stdout)
-    }
+/// What `sha256sum` and its like say of the tree.
+fn summed(shelf: &Shelf, program: &str, options: &[&str]) -> String {
+    let files = ["./index.php", "core/img/été.svg", ".htaccess"];
+    let output =
+        Command::new(program).args(options).args(files).current_dir(shelf.path("tree")).output().unwrap();
+    assert!(output.status.success(), "{program}: {output:?}");
+    shelf.write(&format!("{program}{}", options.concat()), output.stdout)
 }
 
 fn fixture(name: &str) -> String {
@@ -74,7 +45,7 @@ fn fixture(name: &str) -> String {
 
 #[test]
 fn what_the_usual_programs_write_is_read() {
-    let shelf = Shelf::new();
+    let shelf = shelf();
     for (program, options) in [
         ("md5sum", &[][..]),
         ("sha1sum", &["--binary"]),
@@ -83,7 +54,7 @@ fn what_the_usual_programs_write_is_read() {
         ("md5sum", &["--tag"]),
         ("openssl", &["sha256"]),
     ] {
-        let list = shelf.summed(program, options);
+        let list = summed(&shelf, program, options);
         let found = shelf.manifest(&["verify", &list, &shelf.path("tree"), "--strict"]).code(0);
         assert_eq!(
             (&found["checked"], &found["unexpected"]),
@@ -93,13 +64,13 @@ fn what_the_usual_programs_write_is_read() {
         let listed = shelf.manifest(&["verify", &list, &shelf.path("tree")]).code(0);
         assert_eq!((&listed["checked"], &listed["bytes"]), (&found["checked"], &found["bytes"]));
     }
-    let list = shelf.summed("sha256sum", &["--zero", "--tag"]);
+    let list = summed(&shelf, "sha256sum", &["--zero", "--tag"]);
     assert_eq!(shelf.manifest(&["show", &list]).exit, 1, "without line ends it is no list");
 }
 
 #[test]
 fn what_differs_is_found_by_every_format() {
-    let shelf = Shelf::new();
+    let shelf = shelf();
     let tree = shelf.path("tree");
     let native = shelf.path("native.json");
     let build = ["build", &tree, "--product", "shop", "--version", "2.1", "-o", &native];
@@ -137,8 +108,8 @@ fn what_differs_is_found_by_every_format() {
 
 #[test]
 fn what_a_format_cannot_say_is_told_or_asked_for() {
-    let shelf = Shelf::new();
-    let list = shelf.summed("md5sum", &[]);
+    let shelf = shelf();
+    let list = summed(&shelf, "md5sum", &[]);
     let refused = shelf.manifest(&["convert", &list, "--to", "entracte"]).refused(5);
     assert!(refused.contains("SHA-256"), "{refused}");
     let (tree, out) = (shelf.path("tree"), shelf.path("out.json"));
@@ -171,7 +142,7 @@ fn what_a_format_cannot_say_is_told_or_asked_for() {
 
 #[test]
 fn what_nextcloud_signed_is_proved_by_its_root() {
-    let shelf = Shelf::new();
+    let shelf = shelf();
     let (list, root, stranger) =
         (fixture("signature.json"), fixture("signature-root.crt"), fixture("signature-stranger.crt"));
     let shown = shelf.manifest(&["show", &list, "--root", &root]).code(0);
@@ -181,7 +152,7 @@ fn what_nextcloud_signed_is_proved_by_its_root() {
     );
     assert_eq!(shown["files"][0]["size"], Value::Null);
     assert_eq!(shelf.manifest(&["show", &list, "--root", &stranger]).exit, 9);
-    assert_eq!(shelf.manifest(&["show", &shelf.summed("md5sum", &[]), "--root", &root]).exit, 2);
+    assert_eq!(shelf.manifest(&["show", &summed(&shelf, "md5sum", &[]), "--root", &root]).exit, 2);
     let tree = shelf.path("tree");
     // The updater is not judged, and below its mark Nextcloud may write into its own file.
     let mark = "upper\n#### DO NOT CHANGE ANYTHING ABOVE THIS LINE ####\nErrorDocument 403 /";
@@ -195,7 +166,7 @@ fn what_nextcloud_signed_is_proved_by_its_root() {
 
 #[test]
 fn a_list_that_may_be_an_attack_is_not_trusted() {
-    let shelf = Shelf::new();
+    let shelf = shelf();
     let md5 = "900150983cd24fb0d6963f7d28e17f72";
     for (defect, text, exit) in [
         ("a-path-out", format!("{md5}  ../../etc/passwd\n"), 9),
@@ -229,8 +200,8 @@ fn a_list_that_may_be_an_attack_is_not_trusted() {
 
 #[test]
 fn a_site_is_adopted_by_a_list_of_digests() {
-    let shelf = Shelf::new();
-    let list = shelf.summed("sha256sum", &[]);
+    let shelf = shelf();
+    let list = summed(&shelf, "sha256sum", &[]);
     let site = shelf.folder.path().join("site");
     fs::rename(shelf.path("tree"), &site).unwrap();
     fs::write(site.join("index.php"), "edited").unwrap();
@@ -251,7 +222,7 @@ fn a_site_is_adopted_by_a_list_of_digests() {
 /// Tiki ships its list under the name of its version; YACS and Nextcloud under one name.
 #[test]
 fn a_list_in_the_tree_is_found_by_its_version() {
-    let shelf = Shelf::new();
+    let shelf = shelf();
     let site = shelf.folder.path().join("site");
     fs::create_dir_all(site.join("lib/setup")).unwrap();
     fs::create_dir_all(site.join("db")).unwrap();

@@ -9,77 +9,46 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use entracte::integrity::key::Key;
-use serde_json::Value;
 use sha2::Digest;
 use sha2::Sha256;
-use tempfile::TempDir;
 
 use support::process;
-use support::run::Entracte;
+use support::shelf::Shelf;
 use support::small::SmallSite;
 use support::update::paths_of;
 
-/// A folder with a release in it, and a manifest beside.
-struct Shelf {
-    folder: TempDir,
-    entracte: Entracte,
-}
-
-impl Shelf {
-    fn new() -> Shelf {
-        let folder = tempfile::tempdir_in("/tmp").unwrap();
-        let release = folder.path().join("release");
-        fs::create_dir_all(release.join("lib/empty")).unwrap();
-        for (name, text) in
-            [("index.php", "<?php"), ("lib/a.php", "a"), ("été 1.txt", "e"), ("run", "#!/bin/sh\n")]
-        {
-            fs::write(release.join(name), text).unwrap();
-        }
-        fs::set_permissions(release.join("run"), fs::Permissions::from_mode(0o755)).unwrap();
-        symlink("a.php", release.join("lib/latest")).unwrap();
-        let entracte = Entracte::new(folder.path());
-        Shelf { folder, entracte }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn build(&self, release: &str, manifest: &str) -> PathBuf {
-        let (from, to) = (self.path(release), self.path(manifest));
-        let (from, to) = (from.to_str().unwrap(), to.to_str().unwrap());
-        let options = ["--product", "shop", "--version", "1", "-o", to];
-        self.entracte.run(&[&["manifest", "build", from], &options[..]].concat()).code(0);
-        self.path(manifest)
-    }
-
-    fn verify(&self, manifest: &Path, folder: &str, more: &[&str]) -> (i32, Value) {
-        let (manifest, folder) = (manifest.to_str().unwrap(), self.path(folder));
-        let call = [&["manifest", "verify", manifest, folder.to_str().unwrap()], more].concat();
-        let answer = self.entracte.json(&call);
-        (answer.exit, answer.result)
-    }
+/// A folder with a release in it.
+fn shelf() -> Shelf {
+    let shelf = Shelf::with(&[
+        ("release/index.php", "<?php"),
+        ("release/lib/a.php", "a"),
+        ("release/été 1.txt", "e"),
+        ("release/run", "#!/bin/sh\n"),
+    ]);
+    let release = shelf.folder.path().join("release");
+    fs::create_dir(release.join("lib/empty")).unwrap();
+    fs::set_permissions(release.join("run"), fs::Permissions::from_mode(0o755)).unwrap();
+    symlink("a.php", release.join("lib/latest")).unwrap();
+    shelf
 }
 
 #[test]
 fn a_folder_and_archives_of_it_have_the_same_files() {
-    let shelf = Shelf::new();
+    let shelf = shelf();
     let folder = shelf.build("release", "folder.json");
     let (root, files) =
         (shelf.folder.path().to_str().unwrap(), ["-C", shelf.folder.path().to_str().unwrap(), "release"]);
     for (name, options) in [("a.tar.gz", "-czf"), ("a.tar.xz", "-cJf"), ("a.tar", "-cf")] {
         process::run("tar", &[&[options, &format!("{root}/{name}")], &files[..]].concat());
         let archive = shelf.build(name, "archive.json");
-        let diff = ["manifest", "diff", folder.to_str().unwrap(), archive.to_str().unwrap()];
+        let diff = ["manifest", "diff", &folder, &archive];
         let diff = shelf.entracte.json(&diff).code(0);
         assert_eq!(diff["changed"], serde_json::json!([]), "{name}: {diff:#}");
     }
-    let show = shelf.entracte.json(&["manifest", "show", folder.to_str().unwrap()]).code(0);
+    let show = shelf.entracte.json(&["manifest", "show", &folder]).code(0);
     let named: Vec<&str> =
         show["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
     assert_eq!(named, ["index.php", "lib/a.php", "lib/empty", "lib/latest", "run", "été 1.txt"]);
@@ -94,28 +63,20 @@ fn a_folder_and_archives_of_it_have_the_same_files() {
 
 #[test]
 fn a_manifest_goes_where_a_bare_name_says() {
-    let shelf = Shelf::new();
+    let shelf = shelf();
     let from = shelf.path("release");
-    let mut command = shelf.entracte.command(&[
-        "manifest",
-        "build",
-        from.to_str().unwrap(),
-        "-o",
-        "m.json",
-        "--version",
-        "1",
-    ]);
+    let mut command = shelf.entracte.command(&["manifest", "build", &from, "-o", "m.json", "--version", "1"]);
     let output = command.current_dir(shelf.folder.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(shelf.path("m.json").exists());
+    assert!(shelf.folder.path().join("m.json").exists());
 }
 
 #[test]
 fn every_difference_of_a_tree_is_told() {
-    let shelf = Shelf::new();
+    let shelf = shelf();
     let manifest = shelf.build("release", "m.json");
     assert_eq!(shelf.verify(&manifest, "release", &["--strict"]).0, 0);
-    let release = shelf.path("release");
+    let release = shelf.folder.path().join("release");
     fs::write(release.join("index.php"), "<?ph!").unwrap();
     fs::remove_file(release.join("run")).unwrap();
     fs::remove_file(release.join("lib/latest")).unwrap();
@@ -134,11 +95,11 @@ fn every_difference_of_a_tree_is_told() {
 
 #[test]
 fn manifests_that_cannot_be_used() {
-    let shelf = Shelf::new();
+    let shelf = shelf();
     let good = fs::read_to_string(shelf.build("release", "good.json")).unwrap();
     let show = |text: &str| {
         fs::write(shelf.path("bad.json"), text).unwrap();
-        shelf.entracte.json(&["manifest", "show", shelf.path("bad.json").to_str().unwrap()]).exit
+        shelf.manifest(&["show", &shelf.path("bad.json")]).exit
     };
     assert_eq!(show(&good), 0);
     assert_eq!(show(&good[..good.len() / 2]), 1);

@@ -12,6 +12,7 @@ use crate::app::init::Request;
 use crate::app::look::release_at;
 use crate::app::published::Published;
 use crate::app::published::Wish;
+use crate::base::count;
 use crate::base::escape;
 use crate::base::exit::causes;
 use crate::base::path::SitePath;
@@ -175,8 +176,8 @@ fn proved(
 ) -> Result<Known, Failure> {
     if !list.warnings.is_empty() {
         notes.push(format!(
-            "{} lines of the list were left out: `entracte manifest show` names them",
-            list.warnings.len()
+            "left out of the list: {}, which `entracte manifest show` names",
+            count::of(list.warnings.len(), "line")
         ));
     }
     let (mut exact, mut findings) = (Tree::new(), Findings::default());
@@ -236,15 +237,15 @@ fn from_known(
     // The list does not say permissions.
     manifest.files.iter_mut().for_each(|entry| entry.mode = None);
     notes.push(format!(
-        "recognised: {}, {} of its {} files are there; nobody signed this list for your tree",
+        "recognised: {}, {} of its {} are there; nobody signed this list for your tree",
         release.about.title(),
         found.ranks[0].held,
-        found.ranks[0].files
+        count::of(found.ranks[0].files, "file")
     ));
     if !account.line_ends.is_empty() {
-        let count = account.line_ends.len();
         notes.push(format!(
-            "{count} files only have other line ends than the release: they count as released"
+            "of {} only the line ends are other than the release's: that counts as released",
+            count::of(account.line_ends.len(), "file")
         ));
     }
     Ok(Known { baseline: Baseline::List, ..Known::release(manifest, tree, profile) })

@@ -15,9 +15,7 @@ use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::path::SitePath;
 use crate::integrity::manifest::Content;
-use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::FileEntry;
-use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::release::stage::MANIFEST_NAME;
 use crate::release::staging::Staging;
@@ -82,18 +80,8 @@ fn manifest(site: &Site, installed: &Manifest, texts: &[Text]) -> Manifest {
         FileEntry { path: path.clone(), content, mode: None }
     };
     Manifest {
-        product: site.product().to_owned(),
-        version: installed.version.clone(),
-        time: clock::now(),
-        extent: Extent::Partial,
-        made: Made::Built,
-        from: Vec::new(),
         files: texts.iter().map(entry).collect(),
-        deleted: Vec::new(),
-        schema: Vec::new(),
-        tables: Vec::new(),
-        run_once: Vec::new(),
-        extensions: Vec::new(),
+        ..Manifest::new(site.product().to_owned(), installed.version.clone(), clock::now())
     }
 }
 

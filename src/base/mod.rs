@@ -4,6 +4,7 @@
 
 pub mod base64;
 pub mod check;
+pub mod count;
 pub mod diff;
 pub mod digest;
 pub mod escape;

@@ -18,6 +18,7 @@ use crate::app::compare::Request;
 use crate::app::compare::Show;
 use crate::app::compare::Subject;
 use crate::app::compare::Wanted;
+use crate::base::count;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::path::TreePath;
@@ -128,10 +129,10 @@ fn text(view: &CompareView, manner: &Manner) -> String {
         page.raw_row(
             "database",
             &format!(
-                "{} differences of schema; {} of {} tables hold other rows",
-                database.schema.len(),
+                "{} of schema; other rows in {} of {}",
+                count::of(database.schema.len(), "difference"),
                 database.rows.len(),
-                database.tables.len()
+                count::of(database.tables.len(), "table")
             ),
         );
         page.list("schema", &database.schema);
@@ -225,7 +226,7 @@ fn folder_line(moved: &MovedFolder) -> String {
         b"" => "./".to_owned(),
         _ => format!("{folder}/"),
     };
-    format!("{} -> {}  {} files", shown(&moved.from), shown(&moved.to), moved.files)
+    format!("{} -> {}  {}", shown(&moved.from), shown(&moved.to), count::of(moved.files, "file"))
 }
 
 fn rows(page: &mut Page, database: &compare::Comparison, manner: &Manner) {

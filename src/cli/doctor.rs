@@ -7,6 +7,7 @@ use crate::app::doctor;
 use crate::app::doctor::DoctorView;
 use crate::base::check::Check;
 use crate::base::check::Level;
+use crate::base::count;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::cli::dispatch::Session;
@@ -40,12 +41,12 @@ fn text(view: &DoctorView, manner: &Manner) -> String {
     if !fine.is_empty() {
         text.line(&format!("{} {}", manner.paint(Paint::Green, "fine:"), fine.join(", ")));
     }
-    let count = |level| view.checks.iter().filter(|check| check.level == level).count();
+    let of = |level| view.checks.iter().filter(|check| check.level == level).count();
     text.line(&format!(
-        "{} checks: {} errors, {} warnings",
-        view.checks.len(),
-        count(Level::Error),
-        count(Level::Warning)
+        "{}: {}, {}",
+        count::of(view.checks.len(), "check"),
+        count::of(of(Level::Error), "error"),
+        count::of(of(Level::Warning), "warning")
     ));
     text.into_text()
 }

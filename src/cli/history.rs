@@ -6,6 +6,7 @@ use crate::app::history::FileHistory;
 use crate::app::history::History;
 use crate::app::history::HistoryRow;
 use crate::app::history::Request;
+use crate::base::count;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::cli::args::HistoryArgs;
@@ -33,11 +34,11 @@ fn text(history: &History, manner: &Manner) -> String {
             text.line(&manner.paint(Paint::Red, &format!("the history was altered at line {line}: {why}")));
         }
         (None, _) if proof.end_is_known => {
-            text.line(&format!("the history is unaltered: {} lines", proof.lines));
+            text.line(&format!("the history is unaltered: {}", count::of(proof.lines, "line")));
         }
         (None, _) => text.line(&format!(
-            "the history is unaltered: {} lines (whether some are missing at the end is not known yet)",
-            proof.lines
+            "the history is unaltered: {} (whether some are missing at the end is not known yet)",
+            count::of(proof.lines, "line")
         )),
     }
     text.into_text()

@@ -10,6 +10,7 @@ use crate::app::identify::IdentifyView;
 use crate::app::identify::Named;
 use crate::app::identify::NearestView;
 use crate::app::identify::Request;
+use crate::base::count;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::path::TreePath;
@@ -40,8 +41,12 @@ pub(super) fn identify(session: &mut Session, args: IdentifyArgs) -> Exit {
 
 fn text(view: &IdentifyView, manner: &Manner) -> String {
     let mut text = Page::new(manner);
-    let looked =
-        format!("{} files read ({}), {} releases known", view.checked, page::bytes(view.bytes), view.known);
+    let looked = format!(
+        "{} read ({}), {} known",
+        count::of(view.checked, "file"),
+        page::bytes(view.bytes),
+        count::of(view.known, "release")
+    );
     let Some(nearest) = &view.nearest else {
         text.line(&format!("{}: nothing that is known", escape::text(&view.folder)));
         text.row("looked at", &looked);
@@ -76,7 +81,7 @@ fn share(candidate: &CandidateView) -> String {
     let percent = 100.0 * candidate.held as f64 / candidate.files.max(1) as f64;
     // Not all of them is never a hundred.
     let percent = if candidate.held < candidate.files { percent.min(99.9) } else { percent };
-    format!("{} of its {} files are there ({percent:.1} %)", candidate.held, candidate.files)
+    format!("{} of its {} are there ({percent:.1} %)", candidate.held, count::of(candidate.files, "file"))
 }
 
 fn sureness(nearest: &NearestView) -> String {
@@ -92,7 +97,9 @@ fn sureness(nearest: &NearestView) -> String {
 fn why_tied(tied: &CandidateView) -> String {
     match tied.apart.map(|apart| apart.files) {
         None | Some(0) => "their files are the same".into(),
-        Some(files) => format!("what tells them apart ({files} files) is not there, or speaks for both"),
+        Some(files) => {
+            format!("what tells them apart ({}) is not there, or speaks for both", count::of(files, "file"))
+        }
     }
 }
 
@@ -135,7 +142,8 @@ fn lists(text: &mut Page, nearest: &NearestView, manner: &Manner) {
     let elsewhere =
         nearest.elsewhere.iter().map(|one| format!("{}  as in {}", one.path, one.versions.join(", ")));
     list("as another release has them", elsewhere.collect());
-    let additions = nearest.additions.iter().map(|one| format!("{}  {} files", one.path, one.files));
+    let additions =
+        nearest.additions.iter().map(|one| format!("{}  {}", one.path, count::of(one.files, "file")));
     list("plugins and themes that are no part of it", additions.collect());
     if manner.verbose {
         list("with other line ends", shown(&nearest.line_ends));

@@ -13,6 +13,7 @@ use crate::app::manifest::Named;
 use crate::app::manifest::Strictness;
 use crate::app::report::ManifestDiffView;
 use crate::app::report::ManifestView;
+use crate::base::count;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::cli::dispatch::Session;
@@ -146,9 +147,9 @@ fn build(session: &mut Session, args: BuildArgs) -> Exit {
             output::put(&text);
             answer.exit
         }
-        Ok((answer, _)) => {
-            session.show("manifest", Ok(answer), |view, _| format!("{} files listed\n", view.files.len()))
-        }
+        Ok((answer, _)) => session.show("manifest", Ok(answer), |view, _| {
+            format!("{} listed\n", count::of(view.files.len(), "file"))
+        }),
         Err(failure) => session.show::<()>("manifest", Err(failure), |(), _| String::new()),
     }
 }
@@ -163,7 +164,7 @@ fn convert(session: &mut Session, args: ConvertArgs) -> Exit {
         }
     }
     session.show("manifest", answer, |view, _| {
-        view.text.clone().unwrap_or_else(|| format!("{} files listed\n", view.files))
+        view.text.clone().unwrap_or_else(|| format!("{} listed\n", count::of(view.files, "file")))
     })
 }
 

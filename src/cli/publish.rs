@@ -12,6 +12,7 @@ use crate::app::publish::PublishView;
 use crate::app::publish::UnpublishView;
 use crate::app::serve;
 use crate::app::serve::Certificate;
+use crate::base::count;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::cli::dispatch::Session;
@@ -168,7 +169,11 @@ fn unpublished(view: &UnpublishView, manner: &Manner) -> String {
     let what = if view.draft { "the draft of " } else { "" };
     text.line(&format!("{what}{} {} is gone", escape::text(&view.product), escape::text(&view.version)));
     if view.removed_files > 0 {
-        text.line(&format!("{} files were removed ({})", view.removed_files, bytes(view.removed_bytes)));
+        text.line(&format!(
+            "removed: {} ({})",
+            count::of(view.removed_files, "file"),
+            bytes(view.removed_bytes)
+        ));
     }
     if view.waiting_files > 0 {
         let days = view.grace_days;

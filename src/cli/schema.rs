@@ -9,6 +9,7 @@ use crate::app::schema::SchemaDiff;
 use crate::app::schema::TableStepView;
 use crate::app::schema::Which;
 use crate::app::schema::Whose;
+use crate::base::count;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::cli::dispatch::Session;
@@ -138,13 +139,17 @@ pub(super) fn step_line(step: &TableStepView) -> String {
         .iter()
         .filter(|one| one.rows > 0)
         .map(|one| {
-            let how = if one.is_allowed { "will be cut" } else { "do not fit" };
-            format!(", {} rows of {} {how}", one.rows, one.column)
+            let how = match (one.is_allowed, one.rows) {
+                (true, _) => "will be cut",
+                (false, 1) => "does not fit",
+                (false, _) => "do not fit",
+            };
+            format!(", {} of {} {how}", count::of(one.rows, "row"), one.column)
         })
         .collect();
     let rows = match step.rows {
         0 => String::new(),
-        rows => format!(", about {rows} rows, {}", bytes(step.bytes)),
+        rows => format!(", about {}, {}", count::of(rows, "row"), bytes(step.bytes)),
     };
     let what = format!("{}: {}", step.table, step.what.join("; "));
     format!("{} [{}{rows}{}]", escape::text(&what), step.risk, escape::text(&lost.concat()))

@@ -2,6 +2,7 @@
 
 use crate::app::report::*;
 use crate::base::check::Level;
+use crate::base::count;
 use crate::base::escape;
 use crate::cli::output::Manner;
 use crate::cli::output::Paint;
@@ -46,13 +47,12 @@ pub fn stage(stage: &Stage, manner: &Manner) -> String {
     let mut text = Page::new(manner);
     let fetched = match stage.requests {
         0 => format!("{} written anew", bytes(stage.fetched_bytes)),
-        1 => format!("{} fetched by 1 request", bytes(stage.fetched_bytes)),
-        many => format!("{} fetched by {many} requests", bytes(stage.fetched_bytes)),
+        many => format!("{} fetched by {}", bytes(stage.fetched_bytes), count::of(many, "request")),
     };
     text.line(&format!(
-        "staged: version {}, {} files, {} ({fetched})",
+        "staged: version {}, {}, {} ({fetched})",
         stage.version,
-        stage.files,
+        count::of(stage.files, "file"),
         bytes(stage.bytes)
     ));
     if let Some(full) = stage.full_bytes.filter(|full| *full > stage.fetched_bytes) {
@@ -319,7 +319,7 @@ pub fn scripts(scripts: &Scripts, manner: &Manner) -> String {
 
 pub fn findings(findings: &FindingsView, manner: &Manner) -> String {
     let mut text = Page::new(manner);
-    text.row("checked", &format!("{} files, {}", findings.checked, bytes(findings.bytes)));
+    text.row("checked", &format!("{}, {}", count::of(findings.checked, "file"), bytes(findings.bytes)));
     for (name, paths) in [
         ("modified", &findings.modified),
         ("missing", &findings.missing),

@@ -14,6 +14,7 @@ use crate::app::watch::Seen;
 use crate::app::watch::UnknownFolder;
 use crate::app::watch::WatchView;
 use crate::app::watch::Why;
+use crate::base::count;
 use crate::base::escape;
 use crate::base::event::Event;
 use crate::base::exit::Exit;
@@ -92,12 +93,19 @@ fn text(view: &WatchView, manner: &Manner) -> String {
         ("observed", _) => "what was observed when the site was adopted".to_owned(),
         ("manifest", _) => format!("the manifest of version {}", view.against.version),
         (_, 0) => format!("version {}", view.against.version),
-        (_, count) => format!("version {} with {count} accepted deviations", view.against.version),
+        (_, count) => {
+            format!("version {} with {}", view.against.version, count::of(count, "accepted deviation"))
+        }
     };
     page.row("against", &against);
     page.raw_row(
         "checked",
-        &format!("{} files, {}; {} read anew", view.checked, page::bytes(view.bytes), view.rehashed),
+        &format!(
+            "{}, {}; {} read anew",
+            count::of(view.found.checked, "file"),
+            page::bytes(view.found.bytes),
+            view.found.rehashed
+        ),
     );
     if !view.accepted.is_empty() {
         page.list("accepted", &view.accepted);
@@ -136,10 +144,10 @@ fn text(view: &WatchView, manner: &Manner) -> String {
 
 fn counts(view: &WatchView) -> String {
     let counts = [
-        (view.modified.len(), "modified"),
-        (view.missing.len(), "missing"),
-        (view.unexpected.len(), "unexpected"),
-        (view.unreadable.len(), "unreadable"),
+        (view.found.modified.len(), "modified"),
+        (view.found.missing.len(), "missing"),
+        (view.found.unexpected.len(), "unexpected"),
+        (view.found.unreadable.len(), "unreadable"),
     ];
     let told: Vec<String> = counts
         .into_iter()
@@ -174,7 +182,7 @@ fn folders(page: &mut Page, view: &WatchView, unexpected: &[&Detail]) {
         let reasons: BTreeSet<String> = why.map(ToString::to_string).collect();
         let reasons: Vec<String> = reasons.into_iter().collect();
         let reasons = if reasons.is_empty() { String::new() } else { format!("  {}", reasons.join("; ")) };
-        format!("{}  {} files{reasons}", folder.path, folder.files)
+        format!("{}  {}{reasons}", folder.path, count::of(folder.files, "file"))
     };
     let rows: Vec<String> = view.folders.iter().map(row).collect();
     page.list("unexpected folders", &rows);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::base::count;
 use crate::base::diff;
 use crate::base::path::TreePath;
 use crate::base::pattern::Patterns;
@@ -60,7 +61,10 @@ pub fn diffs(
     }
     let (shown, rest) = within_limits(chosen);
     if rest > 0 {
-        notes.push(format!("{rest} more diffs are not shown; name files or folders behind --diff"));
+        notes.push(format!(
+            "not shown: {}; name files or folders behind --diff",
+            count::of(rest, "more diff")
+        ));
     }
     let files = || shown.iter().filter(|chosen| chosen.is_file());
     let of_a = a.read(&files().filter_map(|chosen| chosen.from).collect::<Vec<_>>(), diff::MAX_BYTES);

@@ -19,6 +19,7 @@ use crate::app::plan::Diff;
 use crate::app::plan::Memory;
 use crate::app::report::PlanView;
 use crate::app::stage;
+use crate::base::count;
 use crate::base::escape;
 use crate::base::event::Event;
 use crate::base::exit::Exit;
@@ -125,7 +126,9 @@ fn update(folder: &Path, site: &Path, server: &Server) -> Result<(), Failure> {
     let staged = stage::stage(&place, &request, &mut listener)?.result;
     tell(
         Some(Step::Stage),
-        &Event::StepDone { note: format!("version {}, {} files verified", staged.version, staged.files) },
+        &Event::StepDone {
+            note: format!("version {}, {} verified", staged.version, count::of(staged.files, "file")),
+        },
     );
     let made = plan::plan(&place, &Diff::None, Memory::Trusted, &mut listener)?.result;
     tell(Some(Step::Review), &Event::StepDone { note: format!("plan {}", &made.id[..16]) });

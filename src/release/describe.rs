@@ -1,6 +1,7 @@
 //! What a release says of itself, or, where it says nothing, what its content
 //! tells. `read` gives the content of single files of it.
 
+use crate::base::count;
 use crate::base::digest::Sha256;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
@@ -110,7 +111,7 @@ fn deleted(list: &SitePath, tree: &Tree, read: Read, notes: &mut Vec<String>) ->
         }
     }
     if let Some(first) = wrong.first() {
-        notes.push(format!("{} lines of {list} were left out: {first}", wrong.len()));
+        notes.push(format!("left out of {list}: {}, the first: {first}", count::of(wrong.len(), "line")));
     }
     paths.sort();
     paths.dedup();
@@ -128,7 +129,7 @@ fn check_listed(manifest: &Manifest, tree: &Tree, notes: &mut Vec<String>) -> Re
     let listed = |path: &TreePath| path.to_site_path().is_ok_and(|path| manifest.entry(&path).is_some());
     let extra = tree.iter().filter(|(path, node)| !node.is_folder() && !listed(path)).count();
     if extra > 0 {
-        notes.push(format!("{extra} files of the release are not in its manifest and were left out"));
+        notes.push(format!("left out, since the manifest does not list it: {}", count::of(extra, "file")));
     }
     Ok(())
 }

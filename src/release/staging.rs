@@ -336,7 +336,6 @@ mod tests {
     use super::*;
     use crate::integrity::manifest::Content;
     use crate::integrity::manifest::Extent;
-    use crate::integrity::manifest::Made;
 
     fn staged(texts: &[&str]) -> Staged {
         let mut files: Vec<FileEntry> = texts
@@ -352,20 +351,8 @@ mod tests {
             })
             .collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        let manifest = Manifest {
-            product: "p".into(),
-            version: "1".into(),
-            time: Timestamp::UNIX_EPOCH,
-            extent: Extent::Complete,
-            made: Made::Built,
-            from: Vec::new(),
-            files,
-            deleted: Vec::new(),
-            schema: Vec::new(),
-            tables: Vec::new(),
-            run_once: Vec::new(),
-            extensions: Vec::new(),
-        };
+        let manifest =
+            Manifest { extent: Extent::Complete, files, ..Manifest::new("p", "1", Timestamp::UNIX_EPOCH) };
         let origin = Origin {
             format: FORMAT,
             manifest: manifest.digest(),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::base::count;
 use crate::base::digest::Sha256;
 use crate::base::json;
 use crate::sys::clock;
@@ -143,7 +144,7 @@ pub fn verify(path: &Path) -> Result<Proof, IoError> {
     }
     match head {
         Some(head) if head.lines > proof.lines => {
-            let why = format!("{} lines are missing at the end", head.lines - proof.lines);
+            let why = format!("{} missing at the end", count::of(head.lines - proof.lines, "line"));
             Ok(proof.wrong(why))
         }
         _ => Ok(proof),

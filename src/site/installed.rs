@@ -275,27 +275,14 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::integrity::manifest::Extent;
-    use crate::integrity::manifest::Made;
 
     #[test]
     fn a_changed_manifest_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let installed = Installed(folder.path());
         assert!(matches!(installed.load(), Err(InstalledError::Nothing)));
-        let manifest = Manifest {
-            product: "p".into(),
-            version: "1".into(),
-            time: Timestamp::UNIX_EPOCH,
-            extent: Extent::Complete,
-            made: Made::Built,
-            from: Vec::new(),
-            files: Vec::new(),
-            deleted: Vec::new(),
-            schema: Vec::new(),
-            tables: Vec::new(),
-            run_once: Vec::new(),
-            extensions: Vec::new(),
-        };
+        let manifest =
+            Manifest { extent: Extent::Complete, ..Manifest::new("p", "1", Timestamp::UNIX_EPOCH) };
         let current = Current {
             format: FORMAT,
             version: "1".into(),

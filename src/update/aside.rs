@@ -6,6 +6,7 @@ use crate::base::path::SitePath;
 use crate::sys::beneath::Rename;
 use crate::sys::beneath::Root;
 use crate::sys::fs::IoError;
+use crate::update::swap::workshop::Home;
 
 /// Most versions of one path that are kept; a guard against going on for ever.
 const MOST: u32 = 10_000;
@@ -13,20 +14,20 @@ const MOST: u32 = 10_000;
 /// As many are told of by name.
 const TOLD: usize = 20;
 
-/// Moves what stands at `path` in `live` away.
-pub fn put(live: &Root, undone: &Root, path: &SitePath) -> Result<(), IoError> {
-    keep(undone, path, |place| live.rename(path, undone, place, Rename::NoReplace))
+/// Moves what stands at `home` of `path` away.
+pub fn put(home: Home, undone: &Root, path: &SitePath) -> Result<(), IoError> {
+    keep(undone, path, |place| home.root.rename(home.path, undone, place, Rename::NoReplace))
 }
 
-/// Keeps the file or link at `path`, which is about to be replaced in one step.
-pub fn link(live: &Root, undone: &Root, path: &SitePath) -> Result<(), IoError> {
-    keep(undone, path, |place| live.link(path, undone, place))
+/// Keeps the file or link at `home` of `path`, which is about to be replaced in one step.
+pub fn link(home: Home, undone: &Root, path: &SitePath) -> Result<(), IoError> {
+    keep(undone, path, |place| home.root.link(home.path, undone, place))
 }
 
-/// Keeps a copy of the file at `path`, which others are about to change.
-pub fn copy(live: &Root, undone: &Root, path: &SitePath) -> Result<(), IoError> {
+/// Keeps a copy of the file at `home` of `path`, which others are about to change.
+pub fn copy(home: Home, undone: &Root, path: &SitePath) -> Result<(), IoError> {
     keep(undone, path, |place| {
-        let mut from = live.open_file(path)?;
+        let mut from = home.root.open_file(home.path)?;
         let mut to = undone.create_file(place, 0o600)?;
         let copied = std::io::copy(&mut from, &mut to);
         copied.map(drop).map_err(|source| IoError::new("write", undone.full(place), source))
@@ -67,9 +68,9 @@ pub fn told(paths: &[SitePath]) -> Vec<String> {
         .map(|path| format!("{path} was changed after the update had begun; that version {place}"))
         .collect();
     if let Some(more) = paths.len().checked_sub(TOLD).filter(|more| *more > 0) {
-        lines.push(format!(
-            "{more} more paths were changed after the update had begun; what stood there {place}"
-        ));
+        let were = if more == 1 { "path was" } else { "paths were" };
+        lines
+            .push(format!("{more} more {were} changed after the update had begun; what stood there {place}"));
     }
     lines
 }
@@ -100,17 +101,19 @@ mod tests {
         let path = |text| SitePath::parse(text).unwrap();
         let write = |text: &str| std::fs::write(folder.path().join("live/a"), text).unwrap();
         let read = |at: &str| std::fs::read_to_string(folder.path().join("undone").join(at)).unwrap();
+        let (a, a_b) = (path("a"), path("a/b"));
+        let home = |path| Home { root: &live, path };
         write("one");
-        put(&live, &undone, &path("a")).unwrap();
+        put(home(&a), &undone, &a).unwrap();
         write("two");
-        link(&live, &undone, &path("a")).unwrap();
-        copy(&live, &undone, &path("a")).unwrap();
+        link(home(&a), &undone, &a).unwrap();
+        copy(home(&a), &undone, &a).unwrap();
         assert_eq!([read("a"), read("2/a"), read("3/a")], ["one", "two", "two"]);
         // A file is kept where a folder is needed now.
         std::fs::remove_file(folder.path().join("live/a")).unwrap();
         std::fs::create_dir(folder.path().join("live/a")).unwrap();
         std::fs::write(folder.path().join("live/a/b"), "below").unwrap();
-        put(&live, &undone, &path("a/b")).unwrap();
+        put(home(&a_b), &undone, &a_b).unwrap();
         assert_eq!(read("4/a/b"), "below");
     }
 }

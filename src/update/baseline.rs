@@ -223,18 +223,13 @@ mod tests {
         let scripts: Vec<SitePath> = below("r/");
         let script = |path| RunOnce { path, repeatable: false, changes: Patterns::default() };
         Manifest {
-            product: "p".into(),
-            version: text.into(),
-            time: jiff::Timestamp::UNIX_EPOCH,
             extent,
-            made: Made::Built,
-            from: Vec::new(),
             files: files.iter().map(entry).collect(),
-            deleted: Vec::new(),
             schema: below("s/"),
             tables: below("t/"),
             run_once: scripts.into_iter().map(script).collect(),
             extensions: below("e/"),
+            ..Manifest::new("p", text, jiff::Timestamp::UNIX_EPOCH)
         }
     }
 

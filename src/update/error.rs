@@ -1,5 +1,6 @@
 //! Why a step could not be done or undone.
 
+use crate::base::count;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
@@ -58,7 +59,7 @@ pub enum StepError {
     },
     #[error("the database differs from what it was when the plan was made: {} needs a statement that the plan does not hold: {statement}", escape::text(.table))]
     Unplanned { table: String, statement: String },
-    #[error("{rows} rows of {}.{} came that do not fit into what the release declares", escape::text(.table), escape::text(.column))]
+    #[error("{} of {}.{} came that would not fit into what the release declares", count::of(*.rows, "row"), escape::text(.table), escape::text(.column))]
     NoFit { table: String, column: String, rows: u64 },
     #[error("the database is not what the release declares: {}: {}", escape::text(.table), escape::text(.what))]
     NotThere { table: String, what: String },
@@ -209,6 +210,10 @@ impl Fault for StepError {
             StepError::Hook { .. } => {
                 vec!["a run calls the hooks that its plan was approved with: mend the program where it stands".into()]
             }
+            StepError::StagingGone => {
+                vec!["`entracte stage` brings the release anew, then `entracte plan`".into()]
+            }
+            StepError::NoDatabase => vec!["set `url` under [database] in entracte.toml".into()],
             StepError::NotClosed { .. } => vec!["`entracte gate show` prints what the web server needs once".into()],
             StepError::Undeclared { .. } => {
                 vec!["a script declares what it changes by a line `entracte: changes = PATTERN` near its top".into()]

@@ -18,11 +18,18 @@ pub fn open(site: &Path, run: &Run) -> Result<PathBuf, IoError> {
         return Ok(run.folder.path().to_owned());
     }
     let inside = inside(site, &run.id);
-    if !fs::is_folder(&inside) {
-        fs::create_folders(&inside, 0o700)?;
-        fs::write_durable_with(&inside.join(".htaccess"), DENY, 0o644)?;
-    }
+    reserve(&inside)?;
     Ok(inside)
+}
+
+/// Makes the folder, or what was cut off in the making: it stands in a served tree.
+fn reserve(inside: &Path) -> Result<(), IoError> {
+    let deny = inside.join(".htaccess");
+    if fs::is_file(&deny) {
+        return Ok(());
+    }
+    fs::create_folders(inside, 0o700)?;
+    fs::write_durable_with(&deny, DENY, 0o644)
 }
 
 /// Clears away what nobody needs once the run is over for good. What people
@@ -52,4 +59,20 @@ fn is_beside(site: &Path, run: &Run) -> Result<bool, IoError> {
 /// The reserved folder inside the site that the run `id` has, where it needs one.
 pub fn inside(site: &Path, id: &str) -> PathBuf {
     site.join(format!("{RESERVED}-run-{id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_a_kill_left_without_its_rules_gets_them() {
+        let site = tempfile::tempdir().unwrap();
+        let inside = inside(site.path(), "r");
+        std::fs::create_dir(&inside).unwrap();
+        for _ in 0..2 {
+            reserve(&inside).unwrap();
+            assert_eq!(std::fs::read(inside.join(".htaccess")).unwrap(), DENY);
+        }
+    }
 }

@@ -29,6 +29,8 @@ use crate::update::aside;
 use crate::update::plan::Thing;
 use crate::update::plan::What;
 use crate::update::sealed;
+use crate::update::swap::workshop::Home;
+use crate::update::swap::workshop::Workshop;
 
 const FORMAT: u32 = 1;
 
@@ -86,7 +88,12 @@ impl Fault for SavedError {
 
 impl Saved {
     /// Copies every file and link of `tree` that `patterns` match into `folder`.
-    pub fn take(live: &Root, tree: &Tree, patterns: &Patterns, folder: &Path) -> Result<Saved, SavedError> {
+    pub fn take(
+        workshop: &Workshop,
+        tree: &Tree,
+        patterns: &Patterns,
+        folder: &Path,
+    ) -> Result<Saved, SavedError> {
         // A copy that was cut off is worth nothing: it has no list yet.
         fs::remove_file_if_present(&list_path(folder))?;
         fs::remove_folder_all(folder)?;
@@ -97,7 +104,7 @@ impl Saved {
             let (Ok(path), thing) = (path.to_site_path(), Thing::of_node(node)) else { continue };
             place.create_folders_above(&path, 0o700)?;
             if let What::File { .. } = thing.what {
-                copy(live, &place, &path, &thing)?;
+                copy(workshop.home(&path), &place, &path, &thing)?;
             }
             files.push(SavedFile { path, thing, mtime: (node.meta.mtime, node.meta.mtime_nanos) });
         }
@@ -145,14 +152,13 @@ impl Saved {
         Ok(())
     }
 
-    /// Keeps a copy in `undone` of every file that `patterns` match and that is not
+    /// Keeps a copy in `undone/` of every file that `patterns` match and that is not
     /// what was saved, since what runs next may change it; returns their paths.
     pub fn keep_edits(
         &self,
-        live: &Root,
+        workshop: &Workshop,
         now: &Tree,
         patterns: &Patterns,
-        undone: &Root,
     ) -> Result<Vec<SitePath>, SavedError> {
         let known: BTreeMap<&SitePath, &SavedFile> =
             self.files.iter().map(|file| (&file.path, file)).collect();
@@ -161,7 +167,7 @@ impl Saved {
             let Ok(path) = path.to_site_path() else { continue };
             let is_saved = known.get(&path).is_some_and(|file| file.is_same(node));
             if matches!(node.kind, Kind::File { .. }) && !is_saved {
-                aside::copy(live, undone, &path)?;
+                aside::copy(workshop.home(&path), &workshop.undone, &path)?;
                 kept.push(path);
             }
         }
@@ -169,24 +175,22 @@ impl Saved {
     }
 
     /// Brings every path that the patterns match back to what was saved; what
-    /// stands there now and did not then goes to `undone`. Returns what went there.
+    /// stands there now and did not then goes to `undone/`. Returns what went there.
     pub fn put_back(
         &self,
-        live: &Root,
+        workshop: &Workshop,
         now: &Tree,
         folder: &Path,
-        undone: &Root,
     ) -> Result<Vec<SitePath>, SavedError> {
-        self.put_back_except(live, now, folder, undone, &BTreeSet::new())
+        self.put_back_except(workshop, now, folder, &BTreeSet::new())
     }
 
     /// As `put_back`, but what stands at the paths `except` is left alone.
     pub fn put_back_except(
         &self,
-        live: &Root,
+        workshop: &Workshop,
         now: &Tree,
         folder: &Path,
-        undone: &Root,
         except: &BTreeSet<SitePath>,
     ) -> Result<Vec<SitePath>, SavedError> {
         let place = Root::open(folder)?;
@@ -200,18 +204,18 @@ impl Saved {
             }
             if node.is_folder() {
                 // One that still holds something stays.
-                let _ = live.remove_folder(&path);
+                let _ = workshop.live.remove_folder(&path);
             } else {
-                aside::put(live, undone, &path)?;
+                aside::put(workshop.home(&path), &workshop.undone, &path)?;
                 changed.push(path);
             }
         }
         for file in self.files.iter().filter(|file| !except.contains(&file.path)) {
-            if file.put_back(live, now, &place, undone)? {
+            if file.put_back(workshop, now, &place)? {
                 changed.push(file.path.clone());
             }
         }
-        live.sync_file_system()?;
+        workshop.live.sync_file_system()?;
         Ok(changed)
     }
 }
@@ -223,39 +227,41 @@ impl SavedFile {
     }
 
     /// Whether what stood there now had to be set aside.
-    fn put_back(&self, live: &Root, now: &Tree, place: &Root, undone: &Root) -> Result<bool, SavedError> {
+    fn put_back(&self, workshop: &Workshop, now: &Tree, place: &Root) -> Result<bool, SavedError> {
+        let home = workshop.home(&self.path);
         let here = now.get(&TreePath::from(&self.path));
         match (&self.thing.what, here) {
             (What::Other, _) => Ok(false),
             (_, Some(node)) if self.is_same(node) => {
                 let has_time = (node.meta.mtime, node.meta.mtime_nanos) == self.mtime;
                 if !has_time && !node.is_folder() {
-                    self.dress(live, &self.path)?;
+                    self.dress(home.root, home.path)?;
                 }
                 Ok(false)
             }
             (What::Folder, _) => {
                 let is_other = here.is_some_and(|node| !node.is_folder());
                 if is_other {
-                    aside::put(live, undone, &self.path)?;
+                    aside::put(home, &workshop.undone, &self.path)?;
                 }
                 if is_other || here.is_none() {
-                    live.create_folder(&self.path, 0o700)?;
+                    home.root.create_folder(home.path, 0o700)?;
                 }
-                self.dress(live, &self.path)?;
+                self.dress(home.root, home.path)?;
                 Ok(is_other)
             }
             (What::File { .. } | What::Link { .. }, _) => {
-                self.put_back_file(live, place, undone)?;
+                self.put_back_file(home, place, &workshop.undone)?;
                 Ok(here.is_some())
             }
         }
     }
 
-    fn put_back_file(&self, live: &Root, place: &Root, undone: &Root) -> Result<(), SavedError> {
+    fn put_back_file(&self, home: Home, place: &Root, undone: &Root) -> Result<(), SavedError> {
         // Built under a name of its own in the same folder, so that the live name never shows half of it.
-        let temporary = self.path.with_suffix(".entracte-saved").unwrap_or_else(|_| self.path.clone());
-        live.create_folders_above(&self.path, 0o755)?;
+        let live = home.root;
+        let temporary = home.path.with_suffix(".entracte-saved").unwrap_or_else(|_| home.path.clone());
+        live.create_folders_above(home.path, 0o755)?;
         if live.stat(&temporary)?.is_some() {
             live.remove_file(&temporary)?;
         }
@@ -269,12 +275,12 @@ impl SavedFile {
             }
         }
         self.dress(live, &temporary)?;
-        match live.stat(&self.path)?.map(|stat| stat.kind) {
-            Some(StatKind::Folder) => aside::put(live, undone, &self.path)?,
-            Some(_) => aside::link(live, undone, &self.path)?,
+        match live.stat(home.path)?.map(|stat| stat.kind) {
+            Some(StatKind::Folder) => aside::put(home, undone, &self.path)?,
+            Some(_) => aside::link(home, undone, &self.path)?,
             None => {}
         }
-        Ok(live.rename(&temporary, live, &self.path, Rename::Replace)?)
+        Ok(live.rename(&temporary, live, home.path, Rename::Replace)?)
     }
 
     /// Gives `path` the owner, mode and time that were saved.
@@ -292,8 +298,8 @@ impl SavedFile {
     }
 }
 
-fn copy(live: &Root, place: &Root, path: &SitePath, thing: &Thing) -> Result<(), SavedError> {
-    let mut from = live.open_file(path)?;
+fn copy(home: Home, place: &Root, path: &SitePath, thing: &Thing) -> Result<(), SavedError> {
+    let mut from = home.root.open_file(home.path)?;
     let mut to = place.create_file(path, 0o600)?;
     std::io::copy(&mut from, &mut to).map_err(|source| IoError::new("write", place.full(path), source))?;
     match holds(place, path, thing)? {

@@ -19,6 +19,7 @@ use crate::release::at_hand::AtHand;
 use crate::release::staging::Staging;
 use crate::site::Site;
 use crate::site::config::Databases;
+use crate::site::gate;
 use crate::site::gate::Gate;
 use crate::site::gate::Kind;
 use crate::sys::beneath::Root;
@@ -89,13 +90,13 @@ impl Work<'_> {
             return Ok(());
         }
         let (now, workshop) = (self.scan(watch)?, self.workshop()?);
-        let kept = saved.keep_edits(&workshop.live, &now, patterns, &workshop.undone)?;
+        let kept = saved.keep_edits(&workshop, &now, patterns)?;
         self.tell_aside(step, &kept, watch)
     }
 
     /// The live tree and the folders of the run that take part in the swap.
     pub fn workshop(&self) -> Result<Workshop, StepError> {
-        let held = self.gate.held()?.and_then(|held| Some((held.path, held.stands_at.parent()?.to_owned())));
+        let held = self.gate.held()?;
         Ok(Workshop::open(
             &self.site.root,
             &place::open(&self.site.root, &self.run)?,
@@ -106,6 +107,9 @@ impl Work<'_> {
 
     /// Makes everything ready for the swap, once.
     pub fn prepare(&self, operations: &[Operation], watch: Watch) -> Result<Record, StepError> {
+        if let Some(record) = self.record()? {
+            return Ok(record);
+        }
         let staging = Staging::open(&self.site.state.staging())?;
         let staged = staging.staged()?.ok_or(StepError::StagingGone)?;
         let at_hand = AtHand::of(&staging, &staged.manifest, &self.site.root);
@@ -190,23 +194,6 @@ pub fn scan_site(site: &Site, gate: &Gate, watch: Watch) -> Result<Tree, StepErr
     if let Some(began) = began.ok().filter(|_| scan.rehashed > 0) {
         let _ = StatCache::of(&scan, began).save(&cache_path);
     }
-    for path in gate.paths_in_site()? {
-        scan.tree.remove(&(&path).into());
-    }
-    if let Some(held) = gate.held()? {
-        insert_held(&mut scan.tree, &held.path, &held.stands_at)?;
-    }
+    gate::as_if_open(gate, &mut scan.tree)?;
     Ok(scan.tree)
-}
-
-fn insert_held(tree: &mut Tree, path: &SitePath, stands_at: &std::path::Path) -> Result<(), StepError> {
-    tree.remove(&path.into());
-    let Some(folder) = stands_at.parent().filter(|folder| fs::is_folder(folder)) else { return Ok(()) };
-    let nothing = Patterns::default();
-    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
-    let held = scan::scan(&Root::open(folder)?, &options, &mut |_, _| {})?;
-    if let Some(node) = held.tree.get(&path.into()) {
-        tree.insert(path.into(), node.clone());
-    }
-    Ok(())
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use entracte::base::secret::Secret;
 use entracte::site::gate::Gate;
+use entracte::site::gate::GateError;
 use entracte::site::gate::Kind;
 use entracte::site::gate::Setup;
 
@@ -28,7 +29,7 @@ fn a_state_folder_on_another_file_system_holds_the_original_in_the_site() {
     let folder = elsewhere.path().join("gate");
     let gate = Gate::new(Setup { folder, ..setup(&bed, Kind::Apache) }).unwrap();
     gate.close(&closing()).unwrap();
-    assert_eq!(gate.held().unwrap().unwrap().stands_at, bed.site().join(".htaccess.entracte-held"));
+    assert_eq!(gate.held().unwrap().unwrap().stands_at(), bed.site().join(".htaccess.entracte-held"));
     assert_eq!(names(&gate), [".htaccess", ".htaccess.entracte-held", "entracte-closed.php"]);
     gate.open().unwrap();
     assert_eq!(everything(&bed.site()), before);
@@ -43,21 +44,21 @@ fn an_update_of_the_held_file_goes_live_with_open() {
     gate.close(&closing()).unwrap();
     let held = gate.held().unwrap().unwrap();
     assert_eq!(held.path.as_str(), ".htaccess");
-    assert_eq!(fs::read_to_string(&held.stands_at).unwrap(), "# old\n");
+    assert_eq!(fs::read_to_string(held.stands_at()).unwrap(), "# old\n");
     assert_eq!(names(&gate), [".htaccess", "entracte-closed.php"]);
-    fs::write(&held.stands_at, "# new\n").unwrap();
+    fs::write(held.stands_at(), "# new\n").unwrap();
     gate.open().unwrap();
     assert_eq!(fs::read_to_string(&live).unwrap(), "# new\n");
 
     // Removed by the update.
     gate.close(&closing()).unwrap();
-    fs::remove_file(&gate.held().unwrap().unwrap().stands_at).unwrap();
+    fs::remove_file(gate.held().unwrap().unwrap().stands_at()).unwrap();
     gate.open().unwrap();
     assert!(!live.exists());
 
     // Added by the update.
     gate.close(&closing()).unwrap();
-    fs::write(gate.held().unwrap().unwrap().stands_at, "# added\n").unwrap();
+    fs::write(gate.held().unwrap().unwrap().stands_at(), "# added\n").unwrap();
     gate.open().unwrap();
     assert_eq!(fs::read_to_string(&live).unwrap(), "# added\n");
     assert!(gate.held().unwrap().is_none());
@@ -106,6 +107,22 @@ fn a_link_in_place_of_htaccess_is_refused_untouched() {
     let before = everything(&bed.site());
     let gate = gate(&bed, Kind::Apache);
     assert!(gate.close(&closing()).is_err());
+    assert!(!gate.state().unwrap().closed);
+    assert_eq!(everything(&bed.site()), before);
+}
+
+#[test]
+fn a_file_of_the_owners_in_the_place_of_the_gates_is_refused_untouched() {
+    let bed = Bed::new();
+    fs::write(bed.site().join(".htaccess"), RULES).unwrap();
+    fs::write(bed.site().join("entracte-closed.php"), "<?php echo 'mine';").unwrap();
+    let before = everything(&bed.site());
+    let gate = gate(&bed, Kind::Apache);
+    let error = gate.close(&closing()).unwrap_err();
+    assert!(
+        matches!(&error, GateError::NotOurs { path } if path.ends_with("entracte-closed.php")),
+        "{error}"
+    );
     assert!(!gate.state().unwrap().closed);
     assert_eq!(everything(&bed.site()), before);
 }

@@ -10,6 +10,9 @@ mod kill;
 mod lock;
 mod look;
 mod nginx;
+#[path = "../support/mod.rs"]
+mod support;
+mod update;
 
 /// Every program is started behind a guard, which is this very program; here it
 /// is the tests', so both are tests' names.

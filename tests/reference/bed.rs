@@ -257,17 +257,9 @@ pub fn manifest(version: &str, files: &Files) -> Manifest {
         mode: Some(0o644),
     };
     Manifest {
-        product: "shop".into(),
-        version: version.into(),
-        time: "2026-11-21T08:00:00Z".parse().unwrap(),
         extent: Extent::Complete,
         made: Made::Published,
-        from: Vec::new(),
         files: files.iter().map(entry).collect(),
-        deleted: Vec::new(),
-        schema: Vec::new(),
-        tables: Vec::new(),
-        run_once: Vec::new(),
-        extensions: Vec::new(),
+        ..Manifest::new("shop", version, "2026-11-21T08:00:00Z".parse().unwrap())
     }
 }

@@ -81,7 +81,7 @@ fn a_statement_that_fails_leaves_the_way_back_and_forward() {
     assert!(said.contains("rollback") || said.contains("resume"), "{said}");
     site.query_drop("INSERT INTO pages (title) VALUES ('one')").unwrap();
     let said = field.try_to("resume", "a duplicate").refused(6);
-    assert!(said.contains("1 rows of pages.headline"), "{said}");
+    assert!(said.contains("1 row of pages.headline"), "{said}");
     site.query_drop("DELETE FROM pages ORDER BY id DESC LIMIT 1").unwrap();
     field.recover("resume", "the duplicate gone");
     field.entracte.json(&["schema", "check"]).code(0);
@@ -116,7 +116,7 @@ fn what_visitors_wrote_meanwhile_is_counted_again() {
     let mut site = field.server.site();
     site.query_drop("UPDATE pages SET title = REPEAT('x', 40) WHERE id = 2").unwrap();
     let said = field.try_to("resume", "a long title").refused(6);
-    assert!(said.contains("1 rows of pages.title"), "{said}");
+    assert!(said.contains("1 row of pages.title"), "{said}");
     site.query_drop("UPDATE pages SET title = 'two''s' WHERE id = 2").unwrap();
     field.recover("resume", "a short one again");
     field.is_new("a short one again");

@@ -20,7 +20,7 @@ fn what_does_not_fit_is_refused_and_counted() {
     let check = plan["checks"].as_array().unwrap().iter().find(|check| check["name"] == "tables").unwrap();
     assert_eq!(check["level"], "error", "{check:#}");
     let detail = check["detail"].as_str().unwrap();
-    assert!(detail.contains("1 rows of pages.title") && detail.contains("1 rows of pages.body"), "{detail}");
+    assert!(detail.contains("1 row of pages.title") && detail.contains("1 row of pages.body"), "{detail}");
     let said = field.entracte.json(&["apply", "--foreground"]).refused(5);
     assert!(said.contains("do not fit") || said.contains("does not fit"), "{said}");
     field.is_old("refused");

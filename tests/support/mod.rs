@@ -22,6 +22,7 @@ pub mod process;
 pub mod releases;
 pub mod run;
 pub mod servers;
+pub mod shelf;
 pub mod site;
 pub mod small;
 pub mod smtp;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::base::check::Level;
+use crate::base::count;
 use crate::integrity::manifest::version;
 use crate::integrity::three_way::ChangeKind;
 use crate::release::staging::Trust;
@@ -71,7 +72,8 @@ pub fn judge(policy: &Policy, offer: &Offer, is_unproven: bool, now: Timestamp) 
     if !wanted.is_zero() && age < wanted {
         let age = age.as_hours().max(0);
         return Word::Leave(format!(
-            "{version} is {age} hours old; the policy waits for {}",
+            "{version} is {} old; the policy waits for {}",
+            count::of(age, "hour"),
             policy.min_age_hours
         ));
     }
@@ -102,11 +104,12 @@ fn reasons(ask: Ask, plan: &Plan) -> Vec<String> {
             format!("{} -> {} is a major step", sealed.from.version, sealed.to.version),
         ),
         Ask::Schema => one(sealed.changes_schema(), "the structure of the database may change".into()),
-        Ask::Scripts => {
-            one(!sealed.scripts.is_empty(), format!("{} one-time scripts will run", sealed.scripts.len()))
-        }
+        Ask::Scripts => one(
+            !sealed.scripts.is_empty(),
+            format!("{} will run", count::of(sealed.scripts.len(), "one-time script")),
+        ),
         Ask::Conflicts => {
-            one(conflicts > 0, format!("{conflicts} files were changed here and by the release"))
+            one(conflicts > 0, format!("changed here and by the release: {}", count::of(conflicts, "file")))
         }
         Ask::Warnings => {
             let warned = plan.checks.iter().filter(|check| check.level == Level::Warning);

@@ -14,6 +14,7 @@ use crate::app::desk::Listener;
 use crate::app::failure::Failure;
 use crate::app::report::Answer;
 use crate::app::status::stands_at;
+use crate::base::count;
 use crate::base::digest::Sha256;
 use crate::site::automation::Automation;
 use crate::site::blocklist::Blocked;
@@ -78,7 +79,7 @@ fn blame(held: &Held, id: &str, to: &Endpoint, why: &str) -> Result<Option<Sha25
     let blocked = Blocked {
         manifest: to.manifest,
         version: to.version.clone(),
-        reason: format!("its process died {died} times, the last time {why}"),
+        reason: format!("its process died {}, the last time {why}", count::of(died, "time")),
         at: clock::now(),
         run: Some(id.to_owned()),
     };

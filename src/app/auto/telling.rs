@@ -12,6 +12,7 @@ use crate::app::auto::summary;
 use crate::app::failure::Failure;
 use crate::app::report::Answer;
 use crate::app::report::RunView;
+use crate::base::count;
 use crate::base::digest::Sha256;
 use crate::base::escape;
 use crate::base::exit::Exit;
@@ -125,7 +126,7 @@ pub(in crate::app) fn closed_too_long(site: &Site) -> Result<Vec<String>, Failur
         next: vec!["`entracte status` says why, and what can be done".into()],
         ..Notice::new(
             Kind::ClosedTooLong,
-            format!("visitors have been kept out for {closed} minutes"),
+            format!("visitors have been kept out for {}", count::of(closed, "minute")),
             format!("closed since {since}"),
         )
     };
@@ -146,7 +147,7 @@ fn unreachable(site: &Site, failure: &Failure) -> Option<Notice> {
         next: failure.hints.clone(),
         ..Notice::new(
             Kind::Failed,
-            format!("{} ({} times in a row)", failure.message, memory.network_failures),
+            format!("{} ({} in a row)", failure.message, count::of(memory.network_failures, "time")),
             "network",
         )
     })

@@ -8,6 +8,7 @@ use crate::app::doctor::failed;
 use crate::app::prune::edits_to_go;
 use crate::app::status::stands_at;
 use crate::base::check::Check;
+use crate::base::count;
 use crate::site::history;
 use crate::site::installed::Baseline;
 use crate::sys::fs;
@@ -144,18 +145,18 @@ fn baseline(patient: &Patient) -> Check {
         Ok((current, manifest)) if current.baseline == Baseline::Observed => Check::warning(
             NAME,
             format!(
-                "version {} was taken from the live tree ({} files): nothing is known to be the release's",
+                "version {} was taken from the live tree ({}): nothing is known to be the release's",
                 current.version,
-                manifest.files.len()
+                count::of(manifest.files.len(), "file")
             ),
             "update from a whole release once, or `entracte init` anew with --release",
         ),
         Ok((current, manifest)) => Check::ok(
             NAME,
             format!(
-                "version {}, {} files, known by {}",
+                "version {}, {}, known by {}",
                 current.version,
-                manifest.files.len(),
+                count::of(manifest.files.len(), "file"),
                 if current.baseline == Baseline::List { "a list of digests" } else { "the release" }
             ),
         ),
@@ -175,17 +176,17 @@ fn last_update(patient: &Patient) -> Check {
     match days(at, patient.now) {
         days if days > LONG_DAYS => Check::warning(
             NAME,
-            format!("{days} days ago"),
+            format!("{} ago", count::of(days, "day")),
             "see whether there is a newer release, and whether updates still arrive",
         ),
-        days => Check::ok(NAME, format!("{days} days ago")),
+        days => Check::ok(NAME, format!("{} ago", count::of(days, "day"))),
     }
 }
 
 fn last_watch(patient: &Patient) -> Check {
     const NAME: &str = "last-watch";
     match Memory::load(&patient.site.state.watch()).map(|memory| memory.at) {
-        Ok(Some(at)) => Check::ok(NAME, format!("{} days ago", days(at, patient.now))),
+        Ok(Some(at)) => Check::ok(NAME, format!("{} ago", count::of(days(at, patient.now), "day"))),
         Ok(None) => Check::ok(NAME, "unknown: the site was not watched yet"),
         Err(error) => failed(NAME, &error, "make it readable"),
     }

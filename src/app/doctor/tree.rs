@@ -3,6 +3,7 @@
 use crate::app::doctor::Patient;
 use crate::app::doctor::unsure;
 use crate::base::check::Check;
+use crate::base::count;
 use crate::base::path::SitePath;
 use crate::integrity::manifest::FileEntry;
 use crate::release::at_hand::AtHand;
@@ -49,8 +50,8 @@ fn staging(patient: &Patient) -> Check {
     let (here, missing): (Vec<&FileEntry>, Vec<&FileEntry>) =
         changed.partition(|entry| entry.sha256().is_none_or(|digest| at_hand.has(&digest, entry.size())));
     if let Some(first) = missing.first() {
-        let count = missing.len();
-        let detail = format!("the content of {count} files is missing or cut, {} among them", first.path);
+        let count = count::of(missing.len(), "file");
+        let detail = format!("the content of {count} is missing or cut, {} among them", first.path);
         return Check::warning(NAME, detail, AGAIN);
     }
     let version = &staged.manifest.version;

@@ -3,6 +3,7 @@
 use crate::app::auto::Proof;
 use crate::app::auto::conditions;
 use crate::base::check::Check;
+use crate::base::count;
 use crate::base::escape;
 use crate::notify;
 use crate::schedule;
@@ -52,7 +53,7 @@ fn blocklist(site: &Site) -> Option<Check> {
     let version = escape::text(&newest.version).into_owned();
     Some(Check::warning(
         "blocklist",
-        format!("{} releases are not tried again, the last is {version}", releases.len()),
+        format!("{} not to be tried again, the last is {version}", count::of(releases.len(), "release")),
         "`entracte blocklist list` says why, `entracte blocklist clear` lets one be tried again",
     ))
 }

@@ -5,6 +5,7 @@ use crate::app::doctor::Patient;
 use crate::app::doctor::failed;
 use crate::base::check::Check;
 use crate::base::check::Level;
+use crate::base::count;
 use crate::site::probe::Answer;
 use crate::site::probe::ProbeError;
 use crate::update::checks::environment;
@@ -87,9 +88,9 @@ fn judge(page: &Answer, patient: &Patient) -> Check {
     match ends.duration_since(patient.now).as_hours() / 24 {
         days if days < CERTIFICATE_DAYS => Check::warning(
             NAME,
-            format!("it expires in {days} days, at {ends}"),
+            format!("it expires in {}, at {ends}", count::of(days, "day")),
             "renew it, and see why that has not happened by itself (`certbot renew`)",
         ),
-        days => Check::ok(NAME, format!("it is good for {days} days")),
+        days => Check::ok(NAME, format!("it is good for {}", count::of(days, "day"))),
     }
 }

@@ -12,6 +12,7 @@ use crate::app::failure::Failure;
 use crate::app::prune::Broom;
 use crate::app::prune::RemovedView;
 use crate::app::prune::facts;
+use crate::base::count;
 use crate::base::digest::Sha256;
 use crate::release::staging::Staging;
 use crate::sys::disk;
@@ -135,7 +136,7 @@ fn remove_all(what: &str, folder: &Path, files: Vec<PathBuf>, why: &str, broom: 
         return;
     }
     let bytes = files.iter().filter_map(|file| disk::usage(file).ok()).sum();
-    let why = format!("{} files: {why}", files.len());
+    let why = format!("{}: {why}", count::of(files.len(), "file"));
     let removed = RemovedView { what: what.into(), path: fs::shown(folder), bytes, why };
     broom.sweep(removed, || Ok(files.iter().try_for_each(|file| fs::remove_file_if_present(file))?));
 }

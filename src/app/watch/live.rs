@@ -27,7 +27,7 @@ use crate::integrity::manifest::Manifest;
 use crate::integrity::scan;
 use crate::integrity::scan::Scan;
 use crate::site::Site;
-use crate::site::gate::Gate;
+use crate::site::gate;
 use crate::site::installed::Accepted;
 use crate::site::installed::Deviation;
 use crate::site::installed::Installed;
@@ -214,14 +214,16 @@ pub fn look(site: &Site, manner: &Manner, listener: Listener) -> Result<Looked, 
 }
 
 fn look_once(site: &Site, manner: &Manner, moment: &Moment, listener: Listener) -> Result<Looked, Failure> {
-    let (gate, mut notes) = (site.gate()?, Vec::new());
+    let mut notes = Vec::new();
     let rules = rules(site);
     let (mut scan, lies) = scanned(site, manner, &rules, &mut notes, listener)?;
-    as_if_open(&gate, &mut scan.tree)?;
+    let gate = site.gate()?;
+    gate::as_if_open(&gate, &mut scan.tree)?;
+    let held = gate.held()?.map(|held| TreePath::from(&held.path));
     let root = site.tree()?;
     let baseline = Baseline::of(site, manner, &root, &scan.tree, &rules.volatile)?;
     let mut inspector = Inspector::open(&root, &site.state);
-    let mut findings = settled(&root, &baseline, &rules, &mut scan.tree, &mut inspector);
+    let mut findings = settled(&root, held.as_ref(), &baseline, &rules, &mut scan.tree, &mut inspector);
     if inspector.is_new()
         && let Some(_alone) = manner.alone(site)
     {
@@ -293,28 +295,11 @@ fn doubt(manner: &Manner, cache: &std::path::Path) -> Result<Doubt, Failure> {
     })
 }
 
-/// The tree without what is the gate's, and with what the gate holds in its place.
-fn as_if_open(gate: &Gate, tree: &mut Tree) -> Result<(), Failure> {
-    for path in gate.paths_in_site()? {
-        tree.remove(&(&path).into());
-    }
-    if let Some(held) = gate.held()? {
-        let path = TreePath::from(&held.path);
-        tree.remove(&path);
-        let (folder, name) = (held.stands_at.parent(), held.stands_at.file_name());
-        if let (Some(folder), Some(name)) = (folder.filter(|folder| fs::is_folder(folder)), name) {
-            let name = TreePath::root().child(name);
-            let node = look::look(&Root::open(folder)?, &name, Algorithms::Sha256)?;
-            tree.extend(node.map(|node| (path, node)));
-        }
-    }
-    Ok(())
-}
-
 /// Judges, and looks again at what it finds: a file may have been written, moved
-/// or taken away just while its folder was read.
+/// or taken away just while its folder was read. What is held stands elsewhere.
 fn settled(
     root: &Root,
+    held: Option<&TreePath>,
     baseline: &Baseline,
     rules: &Rules,
     tree: &mut Tree,
@@ -322,7 +307,8 @@ fn settled(
 ) -> Vec<Finding> {
     let mut found = judged(baseline, rules, tree, inspector);
     for _ in 0..SECOND_LOOKS {
-        let changed: Vec<_> = found.iter().filter(|finding| renew(root, finding, tree)).collect();
+        let stand_there = found.iter().filter(|finding| Some(&finding.path) != held);
+        let changed: Vec<_> = stand_there.filter(|finding| renew(root, finding, tree)).collect();
         if changed.is_empty() {
             break;
         }

@@ -17,6 +17,7 @@ use crate::app::desk::Listener;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::report::Answer;
+use crate::app::report::FindingsView;
 use crate::base::exit::Exit;
 use crate::site::Site;
 use crate::sys::clock;
@@ -51,13 +52,8 @@ pub struct Request {
 /// What differs.
 #[derive(Clone, Debug, Serialize)]
 pub struct WatchView {
-    pub modified: Vec<String>,
-    pub missing: Vec<String>,
-    pub unexpected: Vec<String>,
-    pub unreadable: Vec<String>,
-    pub checked: u64,
-    pub bytes: u64,
-    pub rehashed: u64,
+    #[serde(flatten)]
+    pub found: FindingsView,
     /// Each finding in full.
     pub details: Vec<Detail>,
     /// Folders of unexpected files that nothing is known of.
@@ -138,13 +134,15 @@ fn answer(site: &Site, memory: &Memory, looked: Looked, extra: Extra) -> Result<
     };
     let is_remembered = extra.news.is_some();
     let view = WatchView {
-        modified: paths(Kind::Modified),
-        missing: paths(Kind::Missing),
-        unexpected: paths(Kind::Unexpected),
-        unreadable: paths(Kind::Unreadable),
-        checked: looked.checked,
-        bytes: looked.bytes,
-        rehashed: looked.rehashed,
+        found: FindingsView {
+            modified: paths(Kind::Modified),
+            missing: paths(Kind::Missing),
+            unexpected: paths(Kind::Unexpected),
+            unreadable: paths(Kind::Unreadable),
+            checked: looked.checked,
+            bytes: looked.bytes,
+            rehashed: looked.rehashed,
+        },
         against: looked.against.clone(),
         folders: looked.folders,
         details: looked

@@ -1,4 +1,5 @@
 use super::*;
+use crate::app::report::FindingsView;
 use crate::app::watch::Against;
 use crate::app::watch::Finding;
 use crate::app::watch::News;
@@ -22,13 +23,15 @@ fn view(details: Vec<Detail>, news: Option<News>) -> WatchView {
             .collect()
     };
     WatchView {
-        modified: paths(Kind::Modified),
-        missing: paths(Kind::Missing),
-        unexpected: paths(Kind::Unexpected),
-        unreadable: paths(Kind::Unreadable),
-        checked: 3456,
-        bytes: 98_765_432,
-        rehashed: 108,
+        found: FindingsView {
+            modified: paths(Kind::Modified),
+            missing: paths(Kind::Missing),
+            unexpected: paths(Kind::Unexpected),
+            unreadable: paths(Kind::Unreadable),
+            checked: 3456,
+            bytes: 98_765_432,
+            rehashed: 108,
+        },
         against: Against { version: "7.1.4".into(), baseline: "release", accepted: 2 },
         details,
         folders: Vec::new(),

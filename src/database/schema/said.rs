@@ -1,5 +1,6 @@
 //! Changes in a line each, for people.
 
+use crate::base::count;
 use crate::base::escape;
 use crate::database::schema::diff::Change;
 use crate::database::schema::model::Column;
@@ -10,7 +11,9 @@ use crate::database::schema::model::PRIMARY;
 /// What a change does: `column email: varchar(60) -> varchar(255)`.
 pub(super) fn line(change: &Change) -> String {
     let line = match change {
-        Change::CreateTable(table) => format!("create the table, {} columns", table.columns.len()),
+        Change::CreateTable(table) => {
+            format!("create the table, {}", count::of(table.columns.len(), "column"))
+        }
         Change::DropTable => "drop the table with all its rows".into(),
         Change::RenameTable { from } => format!("rename the table {from}"),
         Change::AddColumn { column, .. } => format!("add column {}: {}", column.name, shape(column)),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::count;
 use crate::base::escape;
 use crate::base::path::SitePath;
 use crate::integrity::list::Digest;
@@ -85,7 +86,7 @@ impl Gather {
             return Err(ListError::Nothing);
         }
         if self.untold > 0 {
-            let text = format!("{} more warnings are not told", self.untold);
+            let text = format!("not told: {}", count::of(self.untold, "more warning"));
             self.list.warnings.push(Warning { line: self.last, text });
         }
         Ok(self.list)

@@ -14,9 +14,7 @@ use crate::integrity::list::HashList;
 use crate::integrity::list::Listed;
 use crate::integrity::list::Verdict;
 use crate::integrity::manifest::Content;
-use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::FileEntry;
-use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::sys::beneath::Root;
 use crate::sys::fs::IoError;
@@ -50,18 +48,12 @@ impl HashList {
         files.extend(apart.filter_map(|path| Some(entry(path, content_of(tree, path)?))));
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Manifest {
-            product: self.product.clone().unwrap_or_else(|| UNKNOWN.into()),
-            version: self.version.clone().unwrap_or_else(|| UNKNOWN.into()),
-            time: Timestamp::UNIX_EPOCH,
-            extent: Extent::Partial,
-            made: Made::Built,
-            from: Vec::new(),
             files,
-            deleted: Vec::new(),
-            schema: Vec::new(),
-            tables: Vec::new(),
-            run_once: Vec::new(),
-            extensions: Vec::new(),
+            ..Manifest::new(
+                self.product.clone().unwrap_or_else(|| UNKNOWN.into()),
+                self.version.clone().unwrap_or_else(|| UNKNOWN.into()),
+                Timestamp::UNIX_EPOCH,
+            )
         })
     }
 }

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::base::count;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
@@ -19,9 +20,7 @@ use crate::integrity::list::signature;
 use crate::integrity::list::sums;
 use crate::integrity::list::wordpress;
 use crate::integrity::manifest::Content;
-use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::FileEntry;
-use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::ManifestError;
 use crate::integrity::manifest::version;
@@ -155,18 +154,12 @@ impl HashList {
             Some(FileEntry { path: path.clone(), content, mode: None })
         };
         let manifest = Manifest {
-            product: self.product.clone().unwrap_or_else(|| "unknown".into()),
-            version: self.version.clone().unwrap_or_else(unknown),
-            time: now,
-            extent: Extent::Partial,
-            made: Made::Built,
-            from: Vec::new(),
             files: self.files.iter().filter_map(entry).collect(),
-            deleted: Vec::new(),
-            schema: Vec::new(),
-            tables: Vec::new(),
-            run_once: Vec::new(),
-            extensions: Vec::new(),
+            ..Manifest::new(
+                self.product.clone().unwrap_or_else(|| "unknown".into()),
+                self.version.clone().unwrap_or_else(unknown),
+                now,
+            )
         };
         manifest.check()?;
         Ok(manifest)
@@ -221,15 +214,15 @@ pub fn unsaid_of(manifest: &Manifest) -> Vec<String> {
     let roles =
         manifest.schema.len() + manifest.tables.len() + manifest.run_once.len() + manifest.extensions.len();
     let counted = [
-        (count(&|entry| matches!(entry.content, Content::Link { .. })), "links"),
-        (count(&|entry| entry.content == Content::Folder), "empty folders"),
-        (count(&|entry| entry.mode.is_some()), "permissions"),
-        (manifest.deleted.len(), "paths that went away"),
-        (roles, "roles of files"),
-        (manifest.from.len(), "rules about versions"),
+        (count(&|entry| matches!(entry.content, Content::Link { .. })), "link"),
+        (count(&|entry| entry.content == Content::Folder), "empty folder"),
+        (count(&|entry| entry.mode.is_some()), "permission"),
+        (manifest.deleted.len(), "deleted path"),
+        (roles, "file role"),
+        (manifest.from.len(), "version rule"),
     ];
     let told = counted.into_iter().filter(|(count, _)| *count > 0);
-    told.map(|(count, what)| format!("left out: {count} {what}")).collect()
+    told.map(|(count, what)| format!("left out: {}", count::of(count, what))).collect()
 }
 
 #[cfg(test)]
@@ -302,7 +295,7 @@ mod tests {
     fn what_cannot_be_said_is_told() {
         assert_eq!(
             unsaid_of(&native()),
-            ["left out: 1 links", "left out: 1 empty folders", "left out: 1 permissions"]
+            ["left out: 1 link", "left out: 1 empty folder", "left out: 1 permission"]
         );
         let list = HashList::from(&native());
         let told = list.unsaid(Format::Sums).join("; ");

@@ -120,6 +120,24 @@ pub struct RunOnce {
 }
 
 impl Manifest {
+    /// One that lists nothing yet and claims as little as it can: built, and not the whole release.
+    pub fn new(product: impl Into<String>, version: impl Into<String>, time: Timestamp) -> Manifest {
+        Manifest {
+            product: product.into(),
+            version: version.into(),
+            time,
+            extent: Extent::Partial,
+            made: Made::Built,
+            from: Vec::new(),
+            files: Vec::new(),
+            deleted: Vec::new(),
+            schema: Vec::new(),
+            tables: Vec::new(),
+            run_once: Vec::new(),
+            extensions: Vec::new(),
+        }
+    }
+
     /// The entry of `path`, found by binary search.
     pub fn entry(&self, path: &SitePath) -> Option<&FileEntry> {
         self.files.binary_search_by(|entry| entry.path.cmp(path)).ok().map(|at| &self.files[at])

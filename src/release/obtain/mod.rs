@@ -43,7 +43,6 @@ use crate::release::content;
 use crate::release::network;
 use crate::release::network::Network;
 use crate::release::obtain::bundle::Bundle;
-use crate::release::reference::custom::ManifestTarget;
 use crate::release::stage::Options;
 use crate::release::staging::FORMAT;
 use crate::release::staging::Origin;
@@ -100,16 +99,6 @@ pub fn obtain(
     let work = Work { place, staging, options, installed, here, verified, published, release, unchanged };
     let manifest = work.bring(watch)?;
     work.described(manifest, &pinned)
-}
-
-/// What [`obtain`] would bring; nothing but metadata comes.
-pub fn newest(
-    from: &Where,
-    home: &Home,
-    options: &Options,
-    watch: Watch,
-) -> Result<ManifestTarget, ObtainError> {
-    Ok(ask(from, installed(home)?.as_ref(), home, options, watch)?.release.about)
 }
 
 fn installed(home: &Home) -> Result<Option<Manifest>, ObtainError> {

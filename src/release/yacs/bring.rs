@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
+use crate::base::count;
 use crate::base::digest::Md5;
 use crate::base::digest::Sha256;
 use crate::base::escape;
@@ -199,13 +200,14 @@ fn notes(list: &List, old: &Server, done: usize) -> Vec<String> {
     ];
     let loose = list.files.values().filter(|listed| matches!(listed, Listed::LooseText(_))).count();
     if loose > 0 {
-        notes.push(format!("{loose} files have an MD5 that does not see line ends"));
+        notes.push(format!("the MD5 of {} does not see line ends", count::of(loose, "file")));
     }
     if old.is_open() {
         notes.push("it came without TLS: whoever is on the way can change it".into());
     }
     if list.deleted > 0 {
-        notes.push(format!("the list says that {} files went away, but not which", list.deleted));
+        notes
+            .push(format!("the list says that {} went away, but not which", count::of(list.deleted, "file")));
     }
     if done > 0 {
         notes.push(format!("{done} one-time scripts have run here and were left out"));

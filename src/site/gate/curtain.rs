@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::base::exit::Exit;
-use crate::base::exit::Fault;
-use crate::base::path::PathError;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::secret::Secret;
 use crate::site::gate::apache;
+use crate::site::gate::error::GateError;
 use crate::site::gate::flag;
 use crate::site::gate::flag::Closing;
 use crate::site::gate::flag::GateState;
@@ -21,7 +19,6 @@ use crate::site::gate::live;
 use crate::site::gate::lock;
 use crate::site::gate::lock::ApplicationLock;
 use crate::site::gate::page;
-use crate::site::gate::page::PageError;
 use crate::site::gate::page::Pages;
 use crate::site::gate::php;
 use crate::site::gate::setup::Kind;
@@ -32,7 +29,6 @@ use crate::sys::clock;
 use crate::sys::fault;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
-use crate::sys::process::ProcessError;
 
 /// WordPress's own drop-in for its closed page.
 const DROP_IN: &str = "wp-content/maintenance.php";
@@ -43,68 +39,6 @@ const RETRY_AFTER: std::ops::RangeInclusive<u32> = 1..=86_400;
 #[derive(Debug)]
 pub struct Gate {
     setup: Setup,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum GateError {
-    #[error(transparent)]
-    Io(#[from] IoError),
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-    #[error(transparent)]
-    Page(#[from] PageError),
-    #[error("the gate's pass is not 32 lower-case hexadecimal digits")]
-    Pass,
-    #[error("{what} {text:?} has characters that a server's configuration cannot carry")]
-    Unspeakable { what: &'static str, text: String },
-    #[error("failed to name a file of the gate")]
-    SitePath {
-        #[source]
-        source: PathError,
-    },
-    #[error("the application is locked already: {} is not entracte's", fs::shown(path))]
-    LockedByOther { path: PathBuf },
-    #[error("{program} {ended}")]
-    Command { program: String, ended: String },
-    #[error("{} names another auto_prepend_file", fs::shown(path))]
-    Prepended { path: PathBuf },
-    #[error("the site is still closed: {} cannot be taken away", fs::shown(path))]
-    StillClosed { path: PathBuf },
-}
-
-impl Fault for GateError {
-    fn exit(&self) -> Exit {
-        match self {
-            GateError::Io(error) => error.exit(),
-            GateError::Process(error) => error.exit(),
-            GateError::Page(error) => error.exit(),
-            GateError::Command { .. } => Exit::Failed,
-            GateError::StillClosed { .. } => Exit::Stuck,
-            _ => Exit::Refused,
-        }
-    }
-
-    fn hints(&self) -> Vec<String> {
-        match self {
-            GateError::Io(error) => error.hints(),
-            GateError::Process(error) => error.hints(),
-            GateError::Page(error) => error.hints(),
-            GateError::LockedByOther { .. } => vec![
-                "the application may be updating itself: wait until it is done".into(),
-                "if the file is a leftover, remove it by hand".into(),
-            ],
-            GateError::Prepended { .. } => {
-                vec![
-                    "let that script `require` the gate's guard.php first; `entracte gate show` names it"
-                        .into(),
-                ]
-            }
-            GateError::StillClosed { .. } => {
-                vec!["remove the file by hand: its presence closes the site".into()]
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
 impl Gate {
@@ -131,8 +65,8 @@ impl Gate {
     }
 
     /// Closes the site, or renews what a closed one says. May be repeated after
-    /// a kill at any point. Another's application lock refuses before anything
-    /// is touched.
+    /// a kill at any point. Another's application lock, or file in the place of
+    /// ours, refuses before anything is touched.
     pub fn close(&self, closing: &Closing) -> Result<(), GateError> {
         let site = self.site()?;
         let locks = self.locks()?;
@@ -141,6 +75,10 @@ impl Gate {
         }
         if let Some(htaccess) = self.htaccess_to_look_at()? {
             htaccess.check()?;
+            let answer = TreePath::from_bytes(php::CLOSED_PHP.as_bytes());
+            if site.stat(&answer)?.is_some() && !live::is_ours(&site, &answer)? {
+                return Err(GateError::NotOurs { path: site.full(&answer) });
+            }
         }
         let seconds = closing.retry_after_seconds.clamp(*RETRY_AFTER.start(), *RETRY_AFTER.end());
         let closing = Closing { retry_after_seconds: seconds, ..closing.clone() };
@@ -233,8 +171,12 @@ impl Gate {
     pub fn held(&self) -> Result<Option<Held>, GateError> {
         match self.htaccess_to_look_at()? {
             Some(htaccess) if htaccess.is_ours()? => {
-                let stands_at = htaccess.held_at()?;
-                Ok(Some(Held { path: site_path(&held::live_name())?, stands_at }))
+                let place = htaccess.held_at()?;
+                Ok(Some(Held {
+                    path: site_path(&held::live_name())?,
+                    folder: place.root.path().to_owned(),
+                    name: site_path(&place.path)?,
+                }))
             }
             _ => Ok(None),
         }
@@ -310,7 +252,7 @@ impl Gate {
     ) -> Result<(), GateError> {
         match live::put(site, path, php::answer(seconds, pages).as_bytes())? {
             true => Ok(()),
-            false => Err(GateError::LockedByOther { path: site.full(path) }),
+            false => Err(GateError::NotOurs { path: site.full(path) }),
         }
     }
 

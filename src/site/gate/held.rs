@@ -18,8 +18,16 @@ use crate::sys::fs::IoError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     pub path: SitePath,
-    /// Where it stands, or would stand if there were one.
-    pub stands_at: PathBuf,
+    /// The folder in which it stands, or would stand if there were one.
+    pub folder: PathBuf,
+    /// Its name there, which need not be the one that it has in the site.
+    pub name: SitePath,
+}
+
+impl Held {
+    pub fn stands_at(&self) -> PathBuf {
+        self.folder.join(self.name.as_path())
+    }
 }
 
 /// What opening had to leave for a person.
@@ -85,10 +93,8 @@ impl Shelf {
 
     /// Where the next original will be held: one rename must reach it.
     pub fn usual(&self) -> Result<Place<'_>> {
-        let device = |root: &Root| Ok(root.stat(&TreePath::root())?.map(|stat| stat.meta.device));
-        let here = device(&self.site)?;
         match &self.beside {
-            Some(root) if device(root)? == here => Ok(Place { root, path: live_name() }),
+            Some(root) if root.shares_mount(&self.site)? => Ok(Place { root, path: live_name() }),
             _ => Ok(self.inside()),
         }
     }

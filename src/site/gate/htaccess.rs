@@ -63,12 +63,11 @@ impl Htaccess {
     }
 
     /// Where the original is, or would be put while the gate is closed.
-    pub fn held_at(&self) -> Result<PathBuf> {
-        let place = match self.shelf.find()? {
-            Some((place, _)) => place,
-            None => self.shelf.usual()?,
-        };
-        Ok(place.full())
+    pub fn held_at(&self) -> Result<Place<'_>> {
+        match self.shelf.find()? {
+            Some((place, _)) => Ok(place),
+            None => self.shelf.usual(),
+        }
     }
 
     /// Names of ours in the site besides `.htaccess` that exist now.
@@ -271,7 +270,7 @@ mod tests {
         let place = htaccess.shelf.usual().unwrap();
         htaccess.link_and_replace(&place, &found, &file(&found.bytes)).unwrap();
         assert!(htaccess.is_ours().unwrap());
-        assert_eq!(inode(&htaccess.held_at().unwrap()), original);
+        assert_eq!(inode(&htaccess.held_at().unwrap().full()), original);
         htaccess.open().unwrap();
         assert_eq!(inode(&live), original);
     }
@@ -285,7 +284,7 @@ mod tests {
             htaccess.shelf.site().link(&live_name(), place.root, &place.path).unwrap();
             if repeats {
                 htaccess.close(file).unwrap();
-                assert_eq!(inode(&htaccess.held_at().unwrap()), original);
+                assert_eq!(inode(&htaccess.held_at().unwrap().full()), original);
             }
             htaccess.open().unwrap();
             assert_eq!(inode(&live), original);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::secret::Secret;
-use crate::site::gate::curtain::GateError;
+use crate::site::gate::error::GateError;
 use crate::site::gate::live;
 use crate::site::gate::php;
 use crate::sys::beneath::Root;

@@ -9,6 +9,7 @@
 
 pub mod apache;
 pub mod curtain;
+pub mod error;
 pub mod flag;
 pub mod held;
 pub mod htaccess;
@@ -18,12 +19,13 @@ pub mod lock;
 pub mod nginx;
 pub mod page;
 pub mod php;
+pub mod seen;
 pub mod setup;
 pub mod token;
 pub mod user_ini;
 
 pub use curtain::Gate;
-pub use curtain::GateError;
+pub use error::GateError;
 pub use flag::Closing;
 pub use flag::GateState;
 pub use held::Held;
@@ -31,5 +33,6 @@ pub use held::Opened;
 pub use lock::ApplicationLock;
 pub use page::Language;
 pub use page::PageOptions;
+pub use seen::as_if_open;
 pub use setup::Kind;
 pub use setup::Setup;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::base::secret::Secret;
-use crate::site::gate::curtain::GateError;
+use crate::site::gate::error::GateError;
 use crate::site::gate::lock::ApplicationLock;
 use crate::site::gate::page::PageOptions;
 use crate::site::gate::token;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::base::path::TreePath;
-use crate::site::gate::curtain::GateError;
+use crate::site::gate::error::GateError;
 use crate::site::gate::live;
 use crate::site::gate::live::MARK;
 use crate::sys::beneath::Root;

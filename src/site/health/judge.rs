@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::base::count;
 use crate::site::health::Health;
 use crate::site::health::Now;
 use crate::site::health::command::Outcome;
@@ -130,7 +131,7 @@ impl Sheet {
                     more => self.worse.push(format!("PHP's error log holds {more} deaths of scripts more")),
                 }
                 if *others > 0 {
-                    self.warnings.push(format!("PHP's error log grew by {others} lines"));
+                    self.warnings.push(format!("PHP's error log grew by {}", count::of(*others, "line")));
                 }
             }
         }

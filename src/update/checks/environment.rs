@@ -11,6 +11,7 @@ use crate::site::config::Found;
 use crate::site::gate::Closing;
 use crate::site::gate::Gate;
 use crate::site::gate::Kind;
+use crate::site::gate::held;
 use crate::site::php;
 use crate::site::profile::Profile;
 use crate::sys::clock;
@@ -28,7 +29,27 @@ pub fn gate(subject: &Subject) -> Check {
         })
     };
     let site = subject.site;
-    page(subject.gate).or_else(is_closed).unwrap_or_else(|| can_close(site, subject.gate))
+    let ails = changed_behind(subject).or_else(|| page(subject.gate)).or_else(is_closed);
+    ails.unwrap_or_else(|| can_close(site, subject.gate))
+}
+
+/// Whether programs would change the file that the gate's block stands in: what
+/// they write there is not in the version that the gate holds.
+fn changed_behind(subject: &Subject) -> Option<Check> {
+    let name = held::live_name();
+    let patterns = subject.sealed.changed_by_programs().and(&subject.site.profile.lock_changes());
+    let is_brought =
+        || subject.operations.iter().any(|this| name == (&this.path).into() && this.new.is_some());
+    let is_hit = *subject.gate.kind() == Kind::Apache
+        && patterns.matches_bytes(name.as_bytes())
+        && (subject.live.contains_key(&name) || is_brought());
+    is_hit.then(|| {
+        Check::error(
+            "gate",
+            format!("a script or the application's upgrade may change {NAME}, where the gate's block stands meanwhile", NAME = held::NAME),
+            "set another `kind` under [gate] in entracte.toml: `prepend` leaves that file alone",
+        )
+    })
 }
 
 /// What is wrong with the page that visitors of a closed site see.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 
 use crate::base::check::Check;
+use crate::base::count;
 use crate::base::escape;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
@@ -70,7 +71,7 @@ pub fn of_files(root: &Root, files: &[&SitePath]) -> Vec<Check> {
         None => Check::ok("owners", "the release's files are the site owner's"),
         Some(first) => Check::warning(
             "owners",
-            format!("{} files belong to another user or group, {first} among them", others.len()),
+            format!("{} of another user or group, {first} among them", count::of(others.len(), "file")),
             "make them the site owner's, run entracte as root, or set `owner = \"mine\"` under [files]",
         ),
     };
@@ -79,7 +80,7 @@ pub fn of_files(root: &Root, files: &[&SitePath]) -> Vec<Check> {
 
 fn told(root: &Root, folders: usize, refused: Vec<String>) -> Check {
     match refused.len() {
-        0 => Check::ok("writable", format!("{folders} folders can be written")),
+        0 => Check::ok("writable", format!("{} can be written", count::of(folders, "folder"))),
         count => Check::error(
             "writable",
             format!(
@@ -134,8 +135,8 @@ fn owners(subject: &Subject) -> Check {
         return Check::error(
             "owners",
             format!(
-                "{} paths of another user or group could not be brought back, {first} among them",
-                lost.len()
+                "{} of another user or group could not be brought back, {first} among them",
+                count::of(lost.len(), "path")
             ),
             "run entracte as their owner or as root, or make them yours",
         );
@@ -144,7 +145,7 @@ fn owners(subject: &Subject) -> Check {
     match replaced.first() {
         Some(first) if subject.site.settings.files.owner == Owner::Keep => Check::error(
             "owners",
-            format!("{} files belong to another user or group, {first} among them", replaced.len()),
+            format!("{} of another user or group, {first} among them", count::of(replaced.len(), "file")),
             "run entracte as their owner or as root, or set `owner = \"mine\"` under [files] to take them over",
         ),
         _ => Check::ok("owners", "new files get the owner that they should have"),
@@ -234,7 +235,10 @@ fn attributes(subject: &Subject, root: &Root) -> Check {
         lost.extend(lose.iter().map(named));
     }
     match lost.len() {
-        0 => Check::ok("attributes", format!("access lists and labels of {kept} files are kept")),
+        0 => Check::ok(
+            "attributes",
+            format!("access lists and labels of {} are kept", count::of(kept, "file")),
+        ),
         count => Check::warning(
             "attributes",
             format!("{count} attributes cannot be kept: {}", lost[..count.min(SHOWN)].join(", ")),

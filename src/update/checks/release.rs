@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::base::check::Check;
+use crate::base::count;
 use crate::base::escape;
 use crate::base::exit::Fault;
 use crate::base::tree::Kind;
@@ -23,12 +24,14 @@ pub fn staged_content(subject: &Subject) -> Check {
     };
     let missing: Vec<&FileEntry> = subject.staged.manifest.files.iter().filter(is_missing).collect();
     match missing.first() {
-        None => Check::ok("staged", format!("{} files are here", subject.staged.manifest.files.len())),
+        None => {
+            Check::ok("staged", format!("{} here", count::of(subject.staged.manifest.files.len(), "file")))
+        }
         Some(first) => Check::error(
             "staged",
             format!(
-                "the content of {} files is not here or cannot be read, {} among them",
-                missing.len(),
+                "the content of {} is not here or cannot be read, {} among them",
+                count::of(missing.len(), "file"),
                 first.path
             ),
             "`entracte stage` again: it brings only what is missing",
@@ -118,8 +121,8 @@ pub fn unreadable(subject: &Subject) -> Check {
         Some((first, node)) => Check::error(
             "readable",
             format!(
-                "{} entries of the site cannot be read, {first} among them{}",
-                unreadable.len(),
+                "{} of the site cannot be read, {first} among them{}",
+                count::of(unreadable.len(), "entry"),
                 why(node)
             ),
             "make them readable for the user who runs entracte",

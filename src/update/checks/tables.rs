@@ -1,6 +1,7 @@
 //! Whether what is stored fits into the declared tables.
 
 use crate::base::check::Check;
+use crate::base::count;
 use crate::base::escape;
 use crate::database::schema::step::Narrowed;
 use crate::database::schema::step::Risk;
@@ -43,11 +44,14 @@ pub fn tables(subject: &Subject) -> Vec<Check> {
         ));
     }
     if checks.is_empty() {
-        checks.push(Check::ok("tables", format!("{} steps lead to the declared tables", plan.steps.len())));
+        checks.push(Check::ok(
+            "tables",
+            format!("{} to the declared tables", count::of(plan.steps.len(), "step")),
+        ));
     }
     checks
 }
 
 fn told(table: &str, one: &Narrowed) -> String {
-    format!("{} rows of {}.{}", one.rows, escape::text(table), escape::text(&one.column))
+    format!("{} of {}.{}", count::of(one.rows, "row"), escape::text(table), escape::text(&one.column))
 }

@@ -19,18 +19,10 @@ fn manifest(files: &[(&str, &str)]) -> Manifest {
         .collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Manifest {
-        product: "p".into(),
-        version: "1".into(),
-        time: jiff::Timestamp::UNIX_EPOCH,
         extent: Extent::Complete,
         made: Made::Published,
-        from: Vec::new(),
         files,
-        deleted: Vec::new(),
-        schema: Vec::new(),
-        tables: Vec::new(),
-        run_once: Vec::new(),
-        extensions: Vec::new(),
+        ..Manifest::new("p", "1", jiff::Timestamp::UNIX_EPOCH)
     }
 }
 

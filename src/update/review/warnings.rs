@@ -1,5 +1,6 @@
 //! What a person should know of a plan before anything else.
 
+use crate::base::count;
 use crate::integrity::three_way::ChangeKind;
 use crate::integrity::three_way::Reason;
 use crate::update::plan::Change;
@@ -31,7 +32,10 @@ pub fn worries(plan: &Plan) -> Vec<String> {
     let mut found = Vec::new();
     let removals = sealed.changes.iter().filter(|change| change.kind == ChangeKind::Remove).count();
     if removals > MANY_REMOVALS {
-        found.push(format!("{removals} files will be removed, and no signed list names them"));
+        found.push(format!(
+            "{} will be removed, and no signed list names what goes",
+            count::of(removals, "file")
+        ));
     }
     if sealed.observed {
         found.push("what was installed is not known, only observed: nothing is removed, and what differs is a conflict".into());
@@ -40,9 +44,10 @@ pub fn worries(plan: &Plan) -> Vec<String> {
         };
         match sealed.changes.iter().filter(stay).count() {
             0 => {}
-            count => found.push(format!(
-                "{count} files that the release changes would stay as they are, so that the site would be a mix of both: \
-                 adopt it with the release that is installed (`init --release`), or set conflicts = \"theirs\""
+            stays => found.push(format!(
+                "{} that the release changes would stay as here, so that the site would be a mix of both: \
+                 adopt it with the release that is installed (`init --release`), or set conflicts = \"theirs\"",
+                count::of(stays, "file")
             )),
         }
     }

@@ -1,6 +1,7 @@
 //! Step 3: everything that can be prepared is prepared; then the curtain
 //! closes, is proved closed, and requests under way are given time to end.
 
+use crate::base::count;
 use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::base::tree::Tree;
@@ -39,7 +40,7 @@ pub fn close(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     prove_closed(work)?;
     remember_proof(work)?;
     work.drain();
-    Ok(format!("{} operations prepared, visitors get 503", record.moves.len()))
+    Ok(format!("{} prepared, visitors get 503", count::of(record.moves.len(), "operation")))
 }
 
 /// Refuses where somebody has changed what is to be replaced or removed since the
@@ -81,7 +82,7 @@ fn save_unlocked(work: &Work, live: &Tree) -> Result<(), StepError> {
     if patterns.is_empty() || work.gate.state()?.closed {
         return Ok(());
     }
-    Saved::take(&work.site.tree()?, live, &patterns, &folder)?;
+    Saved::take(&work.workshop()?, live, &patterns, &folder)?;
     Ok(())
 }
 
@@ -89,7 +90,7 @@ fn put_back_unlocked(work: &mut Work, watch: Watch) -> Result<(), StepError> {
     let folder = work.run.folder.saved_lock();
     let Some(saved) = Saved::load(&folder)? else { return Ok(()) };
     let (now, workshop) = (work.scan(watch)?, work.workshop()?);
-    let changed = saved.put_back(&workshop.live, &now, &folder, &workshop.undone)?;
+    let changed = saved.put_back(&workshop, &now, &folder)?;
     work.tell_aside(Step::Close, &changed, watch)
 }
 

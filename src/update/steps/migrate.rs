@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::base::count;
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::base::path::SitePath;
@@ -57,7 +58,7 @@ pub fn migrate(work: &mut Work, watch: Watch) -> Result<String, StepError> {
         tables::prove(work, open_to_work(work)?.as_mut(), declared)?;
     }
     let called = if plan.upgrade.is_some() { ", the application's own upgrade" } else { "" };
-    Ok(format!("{} statements{called}", plan.statements().len()))
+    Ok(format!("{}{called}", count::of(plan.statements().len(), "statement")))
 }
 
 fn apply_all(work: &mut Work, files: &[SqlFile], watch: Watch) -> Result<(), StepError> {
@@ -182,7 +183,7 @@ fn put_back_unplanned(work: &mut Work, watch: Watch) -> Result<(), StepError> {
     let moves = work.record()?.map(|record| record.moves).unwrap_or_default();
     let planned: BTreeSet<SitePath> = moves.into_iter().map(|this| this.operation.path).collect();
     let (now, workshop) = (work.scan(watch)?, work.workshop()?);
-    let changed = saved.put_back_except(&workshop.live, &now, &folder, &workshop.undone, &planned)?;
+    let changed = saved.put_back_except(&workshop, &now, &folder, &planned)?;
     work.tell_aside(Step::Migrate, &changed, watch)
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
+use crate::base::count;
 use crate::base::digest::Algorithms;
 use crate::base::event::Event;
 use crate::base::event::Watch;
@@ -44,7 +45,7 @@ pub fn run_once(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     }
     Ok(match scripts.len() {
         0 => "no scripts".into(),
-        count => format!("{count} scripts"),
+        several => count::of(several, "script"),
     })
 }
 

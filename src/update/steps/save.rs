@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::base::count;
 use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::sys::fs;
@@ -19,7 +20,7 @@ pub fn save(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     Snapshot::of(&live).save(&work.run.folder.before())?;
     let patterns = work.to_save();
     if !patterns.is_empty() {
-        Saved::take(&work.site.tree()?, &live, &patterns, &work.run.folder.saved())?;
+        Saved::take(&work.workshop()?, &live, &patterns, &work.run.folder.saved())?;
     }
     keep_baseline(&work.site.state.installed(), &work.run.folder.installed_before())?;
     let mut tables = 0;
@@ -29,8 +30,8 @@ pub fn save(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     }
     let note = match databases.len() {
         0 => "the plan touches no database".into(),
-        1 => format!("{tables} tables dumped"),
-        several => format!("{tables} tables of {several} databases dumped"),
+        1 => format!("{} dumped", count::of(tables, "table")),
+        several => format!("{} of {several} databases dumped", count::of(tables, "table")),
     };
     fs::write_durable(&work.run.folder.restore_text(), restore_text::write(work)?.as_bytes())?;
     Ok(note)
@@ -55,11 +56,12 @@ pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let Some(saved) = Saved::load(&folder)? else { return Ok(String::new()) };
     let now = work.scan(watch)?;
     let workshop = work.workshop()?;
-    let changed = saved.put_back(&workshop.live, &now, &folder, &workshop.undone)?;
+    let changed = saved.put_back(&workshop, &now, &folder)?;
     work.tell_aside(Step::Save, &changed, watch)?;
     Ok(match changed.len() {
         0 => String::new(),
-        count => format!("{count} files that had changed were put back"),
+        1 => "1 file that had changed was put back".into(),
+        several => format!("{several} files that had changed were put back"),
     })
 }
 

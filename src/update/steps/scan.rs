@@ -1,6 +1,7 @@
 //! Step 6: the extensions of the new tree, as data. They must be those that
 //! review found in the planned tree; what vanished since last time is told.
 
+use crate::base::count;
 use crate::base::step::Step;
 use crate::site::extension;
 use crate::site::extension::Extension;
@@ -26,7 +27,7 @@ pub fn scan(work: &mut Work) -> Result<String, StepError> {
         warn(work, message)?;
     }
     store(work, &found)?;
-    Ok(format!("{} extensions", found.len()))
+    Ok(count::of(found.len(), "extension"))
 }
 
 /// Their ids, sorted: what a plan is sealed with.

@@ -1,5 +1,6 @@
 //! Step 5: the new files trade places with the old ones.
 
+use crate::base::count;
 use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::integrity::scan::hash_file;
@@ -29,7 +30,7 @@ pub fn swap(work: &mut Work, watch: Watch) -> Result<String, StepError> {
         swapped => swapped?,
     }
     crate::sys::fs::write_durable(&work.run.folder.restore_text(), restore_text::write(work)?.as_bytes())?;
-    Ok(format!("{} operations", record.moves.len()))
+    Ok(count::of(record.moves.len(), "operation"))
 }
 
 /// Proves the whole backup set, then puts every old file back.
@@ -38,7 +39,7 @@ pub fn undo(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     let workshop = work.workshop()?;
     let set_aside = swap_back(&workshop, &record, reached(work), watch)?;
     work.tell_aside(Step::Swap, &set_aside, watch)?;
-    Ok(format!("{} operations undone", record.moves.len()))
+    Ok(format!("{} undone", count::of(record.moves.len(), "operation")))
 }
 
 /// Whether every saved copy is there and unharmed. Writes nothing.

@@ -1,6 +1,7 @@
 //! Step 9: every file is hashed again and held against the tree that the plan
 //! leads to, and the site's health is judged behind the gate.
 
+use crate::base::count;
 use crate::base::event::Watch;
 use crate::base::path::TreePath;
 use crate::base::step::Step;
@@ -18,7 +19,7 @@ pub fn verify(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     }
     php::renew(work, watch)?;
     let health = judge_health(work, watch)?;
-    Ok(format!("{} entries as planned{health}", live.len()))
+    Ok(format!("{} as planned{health}", count::of(live.len(), "entry")))
 }
 
 /// Paths at which the live tree is not what the plan leads to, apart from what

@@ -153,7 +153,10 @@ fn unplace(
         return Ok(());
     }
     match new.is_untouched(&live) {
-        true => Ok(workshop.home(path).rename(path, &workshop.new, path, Rename::NoReplace)?),
+        true => {
+            let home = workshop.home(path);
+            Ok(home.root.rename(home.path, &workshop.new, path, Rename::NoReplace)?)
+        }
         false => put_aside(workshop, path, set_aside),
     }
 }
@@ -172,10 +175,10 @@ fn put_back(
     }
     let (root, saved) = saved_copy(workshop, this)?;
     match live {
-        None => root.rename(&saved, home, path, Rename::NoReplace)?,
+        None => root.rename(&saved, home.root, home.path, Rename::NoReplace)?,
         Some(live) if this.new.is_some_and(|new| new.is_untouched(&live)) => match method {
             Method::Exchange => {
-                root.rename(&saved, home, path, Rename::Exchange)?;
+                root.rename(&saved, home.root, home.path, Rename::Exchange)?;
                 point("swap.exchanged-back", path)?;
                 if root.path() != workshop.new.path() {
                     root.rename(&saved, &workshop.new, path, Rename::Replace)?;
@@ -183,14 +186,14 @@ fn put_back(
             }
             Method::Link => {
                 if workshop.new.stat(path)?.is_none() {
-                    home.link(path, &workshop.new, path)?;
+                    home.root.link(home.path, &workshop.new, path)?;
                 }
-                root.rename(&saved, home, path, Rename::Replace)?;
+                root.rename(&saved, home.root, home.path, Rename::Replace)?;
             }
         },
         Some(_) => {
             put_aside(workshop, path, set_aside)?;
-            root.rename(&saved, home, path, Rename::NoReplace)?;
+            root.rename(&saved, home.root, home.path, Rename::NoReplace)?;
         }
     }
     Ok(())

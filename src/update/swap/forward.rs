@@ -100,8 +100,8 @@ fn withdraw(workshop: &Workshop, this: &Move, live: Option<Stat>) -> Result<(), 
         None => Ok(()),
         Some(live) if live.kind == StatKind::Folder => Ok(()),
         Some(live) if untouched(this.old, &live) => {
-            let bak = workshop.bak_path(path)?;
-            Ok(workshop.home(path).rename(path, &workshop.bak, &bak, Rename::NoReplace)?)
+            let (home, bak) = (workshop.home(path), workshop.bak_path(path)?);
+            Ok(home.root.rename(home.path, &workshop.bak, &bak, Rename::NoReplace)?)
         }
         // The place of a withdrawn file is already taken by what follows.
         Some(_) if workshop.bak.stat(&workshop.bak_path(path)?)?.is_some() => Ok(()),
@@ -162,12 +162,12 @@ fn exchange(workshop: &Workshop, method: Method, this: &Move, live: Option<Stat>
             return Err(SwapError::Drift { path: path.clone() });
         }
         match method {
-            Method::Exchange => workshop.new.rename(path, home, path, Rename::Exchange)?,
+            Method::Exchange => workshop.new.rename(path, home.root, home.path, Rename::Exchange)?,
             Method::Link => {
                 if workshop.bak.stat(&bak)?.is_none() {
-                    home.link(path, &workshop.bak, &bak)?;
+                    home.root.link(home.path, &workshop.bak, &bak)?;
                 }
-                workshop.new.rename(path, home, path, Rename::Replace)?;
+                workshop.new.rename(path, home.root, home.path, Rename::Replace)?;
             }
         }
         point("swap.exchanged", path)?;
@@ -180,9 +180,10 @@ fn exchange(workshop: &Workshop, method: Method, this: &Move, live: Option<Stat>
 
 fn place(workshop: &Workshop, this: &Move, live: Option<Stat>) -> Result<(), SwapError> {
     let path = &this.operation.path;
+    let home = workshop.home(path);
     match (this.new, live) {
         (Some(new), Some(live)) if new.is(&live) => Ok(()),
-        (Some(_), None) => Ok(workshop.new.rename(path, workshop.home(path), path, Rename::NoReplace)?),
+        (Some(_), None) => Ok(workshop.new.rename(path, home.root, home.path, Rename::NoReplace)?),
         _ => Err(SwapError::Drift { path: path.clone() }),
     }
 }

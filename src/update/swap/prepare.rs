@@ -37,7 +37,7 @@ use crate::update::swap::workshop::Workshop;
 /// Where content comes from: an open file for a digest.
 pub type Content<'a> = &'a dyn Fn(&Sha256) -> Result<File, IoError>;
 
-/// Makes everything ready for `operations`; does nothing when it is already.
+/// Makes everything ready for `operations`; its record is the last that it writes.
 pub fn prepare(
     workshop: &Workshop,
     operations: &[Operation],
@@ -45,9 +45,6 @@ pub fn prepare(
     owner: Owner,
     watch: Watch,
 ) -> Result<Record, SwapError> {
-    if let Some(record) = Record::load(&workshop.record_path())? {
-        return Ok(record);
-    }
     let total_bytes = operations.iter().filter_map(|operation| operation.new.as_ref()).map(Thing::size).sum();
     let mut bytes = 0;
     let mut moves = Vec::with_capacity(operations.len());
@@ -178,7 +175,8 @@ fn give_attributes(workshop: &Workshop, operation: &Operation, made: &File) -> R
     let failed = |action| move |source| IoError::new(action, workshop.live.full(path), source);
     let old_is_file = operation.old.as_ref().is_some_and(|old| matches!(old.what, What::File { .. }));
     let wanted = if operation.act == Act::Exchange && old_is_file {
-        let old = workshop.home(path).open_file(path)?;
+        let home = workshop.home(path);
+        let old = home.root.open_file(home.path)?;
         let mut found = attributes::of(&old).map_err(failed("read the attributes of"))?;
         found.retain(Attribute::is_kept);
         found

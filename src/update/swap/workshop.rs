@@ -4,19 +4,28 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::base::path::SitePath;
+use crate::site::gate::Held;
 use crate::sys::beneath::Root;
 use crate::sys::beneath::Stat;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 use crate::update::swap::SwapError;
 
+/// Where a live file stands now: under its own path in the site, or held by the
+/// gate, maybe under another name.
+#[derive(Clone, Copy, Debug)]
+pub struct Home<'a> {
+    pub root: &'a Root,
+    pub path: &'a SitePath,
+}
+
 /// The live tree and, on the same file system, the places beside it.
 #[derive(Debug)]
 pub struct Workshop {
     pub live: Root,
     /// While the gate is closed by a block in one of the site's own files, the
-    /// site's version of that file rests in this folder and stands in for it.
-    pub held: Option<(SitePath, Root)>,
+    /// site's version of that file rests here and stands in for it.
+    held: Option<(Held, Root)>,
     pub new: Root,
     pub bak: Root,
     /// Where files go that somebody changed after the swap.
@@ -27,21 +36,16 @@ pub struct Workshop {
 
 impl Workshop {
     /// Opens the places, making those that are missing (0700).
-    pub fn open(
-        site: &Path,
-        place: &Path,
-        folder: &Path,
-        held: Option<(SitePath, PathBuf)>,
-    ) -> Result<Workshop, IoError> {
+    pub fn open(site: &Path, place: &Path, folder: &Path, held: Option<Held>) -> Result<Workshop, IoError> {
         let open = |name: &str| {
             let path = place.join(name);
             fs::create_folders(&path, 0o700)?;
             Root::open(&path)
         };
         let held = match held {
-            Some((path, folder)) => {
-                fs::create_folders(&folder, 0o700)?;
-                Some((path, Root::open(&folder)?))
+            Some(held) => {
+                let root = Root::open(&held.folder)?;
+                Some((held, root))
             }
             None => None,
         };
@@ -55,21 +59,22 @@ impl Workshop {
         })
     }
 
-    /// The folder in which `path` lives: the site, or what stands in for it.
-    pub fn home(&self, path: &SitePath) -> &Root {
+    pub fn home<'a>(&'a self, path: &'a SitePath) -> Home<'a> {
         match &self.held {
-            Some((held, root)) if held == path => root,
-            _ => &self.live,
+            Some((held, root)) if held.path == *path => Home { root, path: &held.name },
+            _ => Home { root: &self.live, path },
         }
     }
 
     pub fn live(&self, path: &SitePath) -> Result<Option<Stat>, IoError> {
-        self.home(path).stat(path)
+        let home = self.home(path);
+        home.root.stat(home.path)
     }
 
     /// The same, for whoever leaves alone what is not there.
     pub fn live_in_plain_sight(&self, path: &SitePath) -> Result<Option<Stat>, IoError> {
-        self.home(path).stat_in_plain_sight(path)
+        let home = self.home(path);
+        home.root.stat_in_plain_sight(home.path)
     }
 
     pub fn record_path(&self) -> PathBuf {

@@ -2,7 +2,6 @@ use super::*;
 use crate::base::tree::Meta;
 use crate::base::tree::Special;
 use crate::integrity::manifest::Extent;
-use crate::integrity::manifest::Made;
 use crate::integrity::manifest::RunOnce;
 use crate::watch::explain::add_lies;
 use crate::watch::explain::explain;
@@ -24,18 +23,11 @@ fn release(files: &[(&str, &str)]) -> Manifest {
     let mut files: Vec<FileEntry> = files.iter().map(entry).collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Manifest {
-        product: "p".into(),
-        version: "1".into(),
-        time: Timestamp::UNIX_EPOCH,
         extent: Extent::Complete,
-        made: Made::Built,
-        from: Vec::new(),
         files,
         deleted: vec![path("dropped")],
-        schema: Vec::new(),
-        tables: Vec::new(),
         run_once: vec![RunOnce { path: path("once.sh"), repeatable: true, changes: Patterns::default() }],
-        extensions: Vec::new(),
+        ..Manifest::new("p", "1", Timestamp::UNIX_EPOCH)
     }
 }
 

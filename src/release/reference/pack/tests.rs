@@ -33,18 +33,10 @@ fn manifest_of(version: &str, files: &Files) -> Manifest {
         mode: None,
     };
     Manifest {
-        product: "p".into(),
-        version: version.into(),
-        time: Timestamp::UNIX_EPOCH,
         extent: Extent::Complete,
         made: How::Published,
-        from: Vec::new(),
         files: files.iter().map(entry).collect(),
-        deleted: Vec::new(),
-        schema: Vec::new(),
-        tables: Vec::new(),
-        run_once: Vec::new(),
-        extensions: Vec::new(),
+        ..Manifest::new("p", version, Timestamp::UNIX_EPOCH)
     }
 }
 
