@@ -10,6 +10,9 @@ use crate::app::failure::Failure;
 use crate::app::watch::Against;
 use crate::app::watch::Request;
 use crate::app::watch::inspect::Inspector;
+use crate::app::watch::outside;
+use crate::app::watch::settled::Expected;
+use crate::app::watch::settled::settled;
 use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
@@ -31,6 +34,7 @@ use crate::site::gate::Gate;
 use crate::site::installed::Accepted;
 use crate::site::installed::Deviation;
 use crate::site::installed::Installed;
+use crate::site::installed::Owners;
 use crate::site::layers::Layers;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
@@ -45,17 +49,13 @@ use crate::watch::finding::Finding;
 use crate::watch::finding::Kind;
 use crate::watch::folders;
 use crate::watch::folders::UnknownFolder;
-use crate::watch::judge;
 use crate::watch::judge::Rules;
-use crate::watch::judge::Subject;
 use crate::watch::memory::Memory;
 
 /// Of the files that look unchanged, one in so many is read again each time.
 pub const SHARES: u64 = 32;
 /// How often a look is begun anew because an update came in between.
 const TRIES: u32 = 3;
-/// How often a finding is looked at again before it counts.
-const SECOND_LOOKS: u32 = 2;
 
 /// How closely is looked.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ pub struct Manner {
 }
 
 /// Nobody else writes what is remembered, for as long as this lives.
-enum Alone {
+pub(super) enum Alone {
     ByCaller,
     By { _lock: Lock },
 }
@@ -82,7 +82,7 @@ impl Manner {
 
     /// `None`: somebody else works on the site, and what is not remembered now
     /// only costs time.
-    fn alone(&self, site: &Site) -> Option<Alone> {
+    pub(super) fn alone(&self, site: &Site) -> Option<Alone> {
         match self.is_locked {
             true => Some(Alone::ByCaller),
             false => Lock::take(&site.state.lock(), "watch").ok().map(|_lock| Alone::By { _lock }),
@@ -102,6 +102,8 @@ pub struct Looked {
     pub folders: Vec<UnknownFolder>,
     /// The tree that was judged, without what is volatile.
     pub tree: Tree,
+    /// What belongs to the site and stands elsewhere; its findings are among the others.
+    pub outside: outside::Looked,
     pub moment: Moment,
 }
 
@@ -140,6 +142,7 @@ struct Baseline {
     manifest: Manifest,
     deviations: BTreeMap<SitePath, Deviation>,
     accepted: BTreeMap<SitePath, Accepted>,
+    owners: Option<Owners>,
     /// Manifests of releases that were installed before.
     earlier: Vec<PathBuf>,
     /// Whose the site is.
@@ -147,6 +150,17 @@ struct Baseline {
 }
 
 impl Baseline {
+    fn expected<'a>(&'a self, rules: &'a Rules) -> Expected<'a> {
+        Expected {
+            manifest: &self.manifest,
+            deviations: &self.deviations,
+            accepted: &self.accepted,
+            owners: self.owners.as_ref(),
+            owner: self.owner,
+            rules,
+        }
+    }
+
     fn of(
         site: &Site,
         manner: &Manner,
@@ -166,6 +180,7 @@ impl Baseline {
                 manifest,
                 deviations: BTreeMap::new(),
                 accepted: BTreeMap::new(),
+                owners: None,
                 earlier: earlier.unwrap_or_default(),
                 owner,
             });
@@ -187,6 +202,7 @@ impl Baseline {
             manifest,
             deviations: current.deviations,
             accepted: current.accepted,
+            owners: current.owners,
             earlier,
             owner,
         })
@@ -221,7 +237,7 @@ fn look_once(site: &Site, manner: &Manner, moment: &Moment, listener: Listener) 
     let root = site.tree()?;
     let baseline = Baseline::of(site, manner, &root, &scan.tree, &rules.volatile)?;
     let mut inspector = Inspector::open(&root, &site.state);
-    let mut findings = settled(&root, &baseline, &rules, &mut scan.tree, &mut inspector);
+    let mut findings = settled(&root, &baseline.expected(&rules), &mut scan.tree, &mut inspector);
     if inspector.is_new()
         && let Some(_alone) = manner.alone(site)
     {
@@ -232,8 +248,13 @@ fn look_once(site: &Site, manner: &Manner, moment: &Moment, listener: Listener) 
     name_releases(&mut findings, &baseline, &mut notes);
     explain::date(&mut findings, scan.changes(), clock::now());
     findings.iter_mut().for_each(|finding| finding.why.sort());
+    let folders = folders::unknown(&findings, &baseline.manifest);
+    let outside = outside::look(site, manner, listener)?;
+    findings.extend(outside.findings.iter().cloned());
+    notes.extend(outside.notes.iter().cloned());
     Ok(Looked {
-        folders: folders::unknown(&findings, &baseline.manifest),
+        folders,
+        outside,
         findings,
         against: baseline.against,
         checked: scan.checked,
@@ -281,7 +302,7 @@ fn scanned(
     Ok((scan, lies))
 }
 
-fn doubt(manner: &Manner, cache: &std::path::Path) -> Result<Doubt, Failure> {
+pub(super) fn doubt(manner: &Manner, cache: &std::path::Path) -> Result<Doubt, Failure> {
     Ok(match manner.paranoid {
         true => Doubt::All,
         // Without a key there is no cache to doubt.
@@ -309,62 +330,6 @@ fn as_if_open(gate: &Gate, tree: &mut Tree) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// Judges, and looks again at what it finds: a file may have been written, moved
-/// or taken away just while its folder was read.
-fn settled(
-    root: &Root,
-    baseline: &Baseline,
-    rules: &Rules,
-    tree: &mut Tree,
-    inspector: &mut Inspector,
-) -> Vec<Finding> {
-    let mut found = judged(baseline, rules, tree, inspector);
-    for _ in 0..SECOND_LOOKS {
-        let changed: Vec<_> = found.iter().filter(|finding| renew(root, finding, tree)).collect();
-        if changed.is_empty() {
-            break;
-        }
-        found = judged(baseline, rules, tree, inspector);
-    }
-    found
-}
-
-fn judged(baseline: &Baseline, rules: &Rules, tree: &Tree, inspector: &mut Inspector) -> Vec<Finding> {
-    let subject = Subject {
-        manifest: &baseline.manifest,
-        tree,
-        deviations: &baseline.deviations,
-        accepted: &baseline.accepted,
-        owner: baseline.owner,
-        rules,
-    };
-    judge::judge(&subject, &mut |path, node, ask| inspector.answer(path, node, ask))
-}
-
-/// Looks at a path once more; whether something else stands there now.
-fn renew(root: &Root, finding: &Finding, tree: &mut Tree) -> bool {
-    let path = &finding.path;
-    let known = tree.get(path);
-    if finding.kind != Kind::Unreadable {
-        match (root.stat(path), known) {
-            (Ok(None), None) | (Err(_), _) => return false,
-            (Ok(Some(stat)), Some(node)) if stat.meta == node.meta => return false,
-            _ => {}
-        }
-    }
-    match look::look(root, path, Algorithms::Sha256) {
-        Ok(Some(node)) if known == Some(&node) => false,
-        // It stands there; what is in it could not be listed.
-        Ok(Some(node)) if node.is_folder() && finding.kind == Kind::Unreadable => false,
-        Ok(Some(node)) => {
-            tree.insert(path.clone(), node);
-            true
-        }
-        Ok(None) => tree.remove(path).is_some(),
-        Err(_) => false,
-    }
 }
 
 /// Says of findings from which earlier release they are; one manifest after the
