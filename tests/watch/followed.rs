@@ -70,6 +70,18 @@ impl Following {
         panic!("nobody said {wanted:?}, only {heard:#?}");
     }
 
+    /// Waits for lines that say these, in whatever order they come from the two pipes.
+    #[track_caller]
+    fn says_all(&self, wanted: &[&str]) {
+        let (mut wanted, mut heard) = (wanted.to_vec(), Vec::new());
+        while !wanted.is_empty() {
+            let line = self.lines.recv_timeout(Duration::from_secs(30));
+            let line = line.unwrap_or_else(|_| panic!("nobody said {wanted:?}, only {heard:#?}"));
+            wanted.retain(|text| !line.contains(text));
+            heard.push(line);
+        }
+    }
+
     #[track_caller]
     pub fn end(mut self) -> i32 {
         self.signal(Signal::SIGINT);
@@ -186,15 +198,13 @@ fn a_storm_of_hints_hides_nothing() {
     planted.iter().for_each(|path| site.write(path, "<?php eval($_POST[1]);"));
     site.write("app/same.txt", "changed\n");
     following.signal(Signal::SIGCONT);
-    following.says("more happened than the system keeps hints of");
-    for line in [
-        "modified   app/same.txt",
-        "unexpected app/shell.php",
-        "unexpected schema/shell.php",
-        "unexpected shell.php",
-    ] {
-        following.says(&format!("+ {line}"));
-    }
+    following.says_all(&[
+        "more happened than the system keeps hints of",
+        "+ modified   app/same.txt",
+        "+ unexpected app/shell.php",
+        "+ unexpected schema/shell.php",
+        "+ unexpected shell.php",
+    ]);
     // And it goes on to hear of what comes.
     site.write("app/late.php", "<?php eval($_POST[1]);");
     following.says("app/late.php");
@@ -207,12 +217,7 @@ fn where_the_system_allows_no_watches_it_says_so_and_looks() {
         let site = Guarded::new();
         site.write("app/before.php", "<?php eval($_POST[1]);");
         let following = Following::with_limit(&site, name, limit);
-        let mut said = [false, false];
-        while said != [true, true] {
-            let line = following.lines.recv_timeout(Duration::from_secs(30)).unwrap();
-            said[0] |= line.contains("all files are looked at every 60 s instead");
-            said[1] |= line.contains("+ unexpected app/before.php");
-        }
+        following.says_all(&["all files are looked at every 60 s instead", "+ unexpected app/before.php"]);
         if effort::is_full() {
             site.write("app/later.php", "<?php eval($_POST[1]);");
             while !following.lines.recv_timeout(Duration::from_secs(100)).unwrap().contains("app/later.php") {
@@ -233,10 +238,7 @@ fn watches_that_end_while_it_follows_are_told() {
     }
     let mut wanted: Vec<String> = (0..5).map(|number| format!("app/new-{number}/shell.php")).collect();
     wanted.push("all files are looked at every 60 s instead".into());
-    while !wanted.is_empty() {
-        let line = following.lines.recv_timeout(Duration::from_secs(30)).unwrap();
-        wanted.retain(|text| !line.contains(text));
-    }
+    following.says_all(&wanted.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(following.end(), 7);
 }
 
