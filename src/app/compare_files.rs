@@ -105,7 +105,7 @@ fn pairs(
     for (side, listing) in sides.iter().zip([&a, &b]) {
         notes.extend(listing.list.iter().flat_map(|list| lists::notes(list, &side.shown())));
     }
-    Ok((lists::pairs((&a, sides[0].source()), (&b, sides[1].source()), skip)?, true))
+    Ok((lists::pairs((&a, sides[0].source()?), (&b, sides[1].source()?), skip)?, true))
 }
 
 /// A folder is read last, with the digests that a list on the other side has.

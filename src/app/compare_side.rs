@@ -167,12 +167,15 @@ impl Side {
     }
 
     /// Where files can be read for digests of other kinds.
-    pub fn source(&self) -> Source<'_> {
-        match (self, self.live()) {
+    pub fn source(&self) -> Result<Source<'_>, Failure> {
+        Ok(match (self, self.live()) {
             (_, Some(folder)) => Source::Folder(folder),
-            (Side::File(path), _) => Source::Archive(path),
+            (Side::File(path), _) => match Contents::of_file(path)? {
+                Contents::Archive(_) => Source::Archive(path),
+                _ => Source::Nowhere,
+            },
             _ => Source::Nowhere,
-        }
+        })
     }
 
     pub fn database(&self) -> Result<Option<Found>, Failure> {

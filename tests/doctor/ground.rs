@@ -246,7 +246,7 @@ pub const DEFECTS: &[Defect] = &[
             outside(clinic, "../lib", Some(0o644));
             clinic.site.bed.put_snippet(
                 "doctor",
-                &format!("{}\nlocation /lib/ {{ alias {}/; }}\n", clinic.snippet, clinic.path("lib")),
+                &format!("{}\nlocation ^~ /lib/ {{ alias {}/; }}\n", clinic.snippet, clinic.path("lib")),
             );
         },
         check: "outside",
