@@ -48,29 +48,12 @@ pub fn accept(place: &Place, request: &Request, listener: Listener) -> Result<An
     let memory = Memory::load(&site.state.watch())?;
     let manner = Manner { is_locked: true, ..Manner::of(request, &memory) };
     let looked = live::look(site, &manner, listener)?;
-    let wanted: Vec<Wanted> = request
-        .accept
-        .iter()
-        .map(|text| Wanted::of(site, text, &looked.outside.spots))
-        .collect::<Result<_, _>>()?;
-    let (mut chosen, mut outside) = (Vec::new(), Vec::new());
-    for wanted in &wanted {
-        let here: Vec<&Finding> = looked.findings.iter().filter(|finding| wanted.covers(finding)).collect();
-        if here.is_empty() {
-            return Err(Failure::new(
-                Exit::NothingToDo,
-                format!("there is nothing to accept at {}", wanted.shown()),
-            )
-            .hint("`entracte watch` lists what differs"));
-        }
-        for finding in here {
-            may_accept(finding, wanted, &memory)?;
-            match finding.outside {
-                true => outside.push(finding),
-                false => chosen.push(judged(finding, &looked.tree)?),
-            }
-        }
-    }
+    let wanted = request.accept.iter().map(|text| Wanted::of(site, text, &looked.outside.spots));
+    let chosen = chosen(&wanted.collect::<Result<Vec<_>, _>>()?, &looked, &memory)?;
+    let (outside, inside): (Vec<&Finding>, Vec<&Finding>) =
+        chosen.into_iter().partition(|finding| finding.outside);
+    let chosen: Vec<(SitePath, Found)> =
+        inside.into_iter().map(|finding| judged(finding, &looked.tree)).collect::<Result<_, _>>()?;
     let expected = expected_outside(site, &looked, &outside)?;
     let mut accepted: Vec<String> = chosen.iter().map(|(path, _)| path.as_str().to_owned()).collect();
     accepted.extend(outside.iter().map(|finding| finding.name()));
@@ -85,6 +68,21 @@ pub fn accept(place: &Place, request: &Request, listener: Listener) -> Result<An
     record::record(site, &looked)?;
     let notes = looked.notes.clone();
     answer(site, &memory, looked, Extra { news: Some(news), notes, accepted, html: request.html.clone() })
+}
+
+/// What stands at the paths, or below them.
+fn chosen<'l>(wanted: &[Wanted], looked: &'l Looked, memory: &Memory) -> Result<Vec<&'l Finding>, Failure> {
+    let mut chosen = Vec::new();
+    for wanted in wanted {
+        let here: Vec<&Finding> = looked.findings.iter().filter(|finding| wanted.covers(finding)).collect();
+        if here.is_empty() {
+            let message = format!("there is nothing to accept at {}", wanted.shown());
+            return Err(Failure::new(Exit::NothingToDo, message).hint("`entracte watch` lists what differs"));
+        }
+        here.iter().try_for_each(|finding| may_accept(finding, wanted, memory))?;
+        chosen.extend(here);
+    }
+    Ok(chosen)
 }
 
 /// A path as it was typed: relative to the site, or to the file system, or outside.

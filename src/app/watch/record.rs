@@ -60,12 +60,13 @@ fn know_owners(site: &Site, looked: &Looked) -> Result<(), Failure> {
     let folder = site.state.installed();
     let installed = Installed(&folder);
     let Some(mut current) = installed.current()? else { return Ok(()) };
-    let owners = Owners::renewed(current.owners.as_ref(), &site.keep(), &site.profile.uploads, &looked.tree);
-    if current.owners.as_ref() != Some(&owners) {
-        current.owners = Some(owners);
-        installed.save_current(&current)?;
+    let (keep, known) = (site.keep(), current.owners.as_ref());
+    // As long as nobody names others, there are none that are new.
+    if known.is_some_and(|known| known.patterns == keep) {
+        return Ok(());
     }
-    Ok(())
+    current.owners = Some(Owners::renewed(known, &keep, &site.profile.uploads, &looked.tree));
+    Ok(installed.save_current(&current)?)
 }
 
 /// All that was found, in a file of its own.
