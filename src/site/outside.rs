@@ -98,6 +98,9 @@ impl Outside {
     }
 }
 
+/// What the settings say, and where that leads or why nobody may look there.
+pub type Named = (String, Result<Outside, OutsideError>);
+
 /// What the settings name, in their order. Whatever leads into the site, to
 /// entracte's own state, or around either is refused.
 pub fn of(site: &Site) -> Result<Vec<Outside>, OutsideError> {
@@ -105,7 +108,7 @@ pub fn of(site: &Site) -> Result<Vec<Outside>, OutsideError> {
 }
 
 /// The same for whoever goes on without those that are refused.
-pub fn each(site: &Site) -> Result<Vec<(String, Result<Outside, OutsideError>)>, OutsideError> {
+pub fn each(site: &Site) -> Result<Vec<Named>, OutsideError> {
     let written = &site.settings.outside;
     if written.len() > MOST {
         return Err(OutsideError::TooMany);
