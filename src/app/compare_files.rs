@@ -7,6 +7,7 @@ use crate::app::compare::Request;
 use crate::app::compare_side::Side;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
+use crate::base::digest::Algorithms;
 use crate::base::event::Watch;
 use crate::base::exit::Exit;
 use crate::base::path::TreePath;
@@ -19,7 +20,9 @@ use crate::compare::files;
 use crate::compare::files::Files;
 use crate::compare::files::View;
 use crate::compare::listing::Listing;
+use crate::compare::lists;
 use crate::compare::renamed;
+use crate::integrity::list::HashList;
 use crate::integrity::pair;
 use crate::integrity::pair::Marks;
 use crate::integrity::pair::Pairs;
@@ -55,13 +58,16 @@ pub(super) fn compared(
     let watch = &mut |step, event| listener(None, step, event);
     let both_live = sides.iter().all(|side| side.live().is_some());
     let marks = marks(request, both_live, notes);
-    let mut pairs = pairs(sides, &skip, marks, watch)?;
+    let (mut pairs, is_listed) = pairs(sides, &skip, marks, notes, watch)?;
     let outside = Together::of(sides, notes)?;
     outside.read_into(&mut pairs, &pair::Options { skip: &skip, marks }, watch)?;
     let contents = [sides[0].contents(outside.of_a()?)?, sides[1].contents(outside.of_b()?)?];
     let [a, b] = &contents;
     let names = if marks.owners { Names::known() } else { Names::default() };
-    let mut files = files::judge(&pairs, &View { marks, folders_count: both_live, names: &names });
+    let mut files = files::judge(
+        &pairs,
+        &View { marks, folders_count: both_live, sizes_count: !is_listed, names: &names },
+    );
     notes.extend(renamed::find(&mut files, &pairs.different, [a, b]).map(str::to_owned));
     notes.extend(idle_paths(&request.diff, &pairs));
     let (diffs, said) = diffs::diffs(&request.diff, &files, &pairs.different, [a, b], &withheld(sides)?);
@@ -79,13 +85,41 @@ fn marks(request: &Request, both_live: bool, notes: &mut Vec<String>) -> Marks {
     }
 }
 
-/// Two folders are read together; else each is listed with its digests.
-fn pairs(sides: &[Side; 2], skip: &Patterns, marks: Marks, watch: Watch) -> Result<Pairs, Failure> {
+/// Two folders are read together; else each is listed with its digests. Whether
+/// one of them is a list.
+fn pairs(
+    sides: &[Side; 2],
+    skip: &Patterns,
+    marks: Marks,
+    notes: &mut Vec<String>,
+    watch: Watch,
+) -> Result<(Pairs, bool), Failure> {
     if let [Some(a), Some(b)] = [sides[0].live(), sides[1].live()] {
-        return Ok(pair::read(&Root::open(a)?, &Root::open(b)?, &pair::Options { skip, marks }, watch)?);
+        let options = pair::Options { skip, marks };
+        return Ok((pair::read(&Root::open(a)?, &Root::open(b)?, &options, watch)?, false));
     }
-    let [a, b] = [sides[0].listing(skip, watch)?, sides[1].listing(skip, watch)?];
-    Ok(Listing::pairs(&a, &b, marks))
+    let (a, b) = listings(sides, skip, watch)?;
+    if a.list.is_none() && b.list.is_none() {
+        return Ok((Listing::pairs(&a, &b, marks), false));
+    }
+    for (side, listing) in sides.iter().zip([&a, &b]) {
+        notes.extend(listing.list.iter().flat_map(|list| lists::notes(list, &side.shown())));
+    }
+    Ok((lists::pairs((&a, sides[0].source()?), (&b, sides[1].source()?), skip)?, true))
+}
+
+/// A folder is read last, with the digests that a list on the other side has.
+fn listings(sides: &[Side; 2], skip: &Patterns, watch: Watch) -> Result<(Listing, Listing), Failure> {
+    let sha256 = Algorithms::Sha256;
+    let wanted = |other: &Listing| other.list.as_ref().map_or(sha256, HashList::algorithms);
+    let [a, b] = sides;
+    if a.live().is_some() {
+        let b = b.listing(skip, sha256, watch)?;
+        return Ok((a.listing(skip, wanted(&b), watch)?, b));
+    }
+    let a = a.listing(skip, sha256, watch)?;
+    let b = b.listing(skip, wanted(&a), watch)?;
+    Ok((a, b))
 }
 
 /// Paths behind `--diff` that nothing of the outcome stands at or below.

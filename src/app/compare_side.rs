@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::app::compare::Subject;
 use crate::app::failure::Failure;
 use crate::app::reference_side::ReferenceSide;
+use crate::base::digest::Algorithms;
 use crate::base::escape;
 use crate::base::event::Watch;
 use crate::base::exit::Exit;
@@ -15,6 +16,7 @@ use crate::base::pattern::Patterns;
 use crate::compare::content::Contents;
 use crate::compare::content::Elsewhere;
 use crate::compare::listing::Listing;
+use crate::compare::lists::Source;
 use crate::database::address::Address;
 use crate::database::dump;
 use crate::database::dump::DumpRecord;
@@ -34,7 +36,7 @@ use crate::update::sealed;
 pub(super) enum Side {
     Site(Box<Site>),
     Folder(PathBuf),
-    /// An archive or a manifest.
+    /// An archive, a manifest or a list of digests.
     File(PathBuf),
     Database(Found),
     Dump(Dump),
@@ -153,13 +155,26 @@ impl Side {
         })
     }
 
-    pub fn listing(&self, skip: &Patterns, watch: Watch) -> Result<Listing, Failure> {
+    /// A folder is read for these digests.
+    pub fn listing(&self, skip: &Patterns, algorithms: Algorithms, watch: Watch) -> Result<Listing, Failure> {
         Ok(match self {
-            Side::Site(site) => Listing::of_folder(&site.root, skip, watch)?,
-            Side::Folder(path) => Listing::of_folder(path, skip, watch)?,
+            Side::Site(site) => Listing::of_folder(&site.root, skip, algorithms, watch)?,
+            Side::Folder(path) => Listing::of_folder(path, skip, algorithms, watch)?,
             Side::File(path) => Listing::of_file(path, skip)?,
             Side::Reference(side) => side.listing(skip)?,
             Side::Database(_) | Side::Dump(_) => Listing::default(),
+        })
+    }
+
+    /// Where files can be read for digests of other kinds.
+    pub fn source(&self) -> Result<Source<'_>, Failure> {
+        Ok(match (self, self.live()) {
+            (_, Some(folder)) => Source::Folder(folder),
+            (Side::File(path), _) => match Contents::of_file(path)? {
+                Contents::Archive(_) => Source::Archive(path),
+                _ => Source::Nowhere,
+            },
+            _ => Source::Nowhere,
         })
     }
 

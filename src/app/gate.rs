@@ -13,6 +13,7 @@ use crate::site::gate::GateState;
 use crate::site::gate::Kind;
 use crate::site::gate_proof;
 use crate::sys::clock;
+use crate::update::owners::Witness;
 
 /// When visitors are told to come back, where nobody knows better, in seconds.
 const RETRY_SECONDS: u32 = 300;
@@ -25,12 +26,15 @@ pub fn close(place: &Place, reason: Option<&str>) -> Result<Answer<GateStatus>, 
         since: clock::now(),
         retry_after_seconds: RETRY_SECONDS,
     };
+    let witness = Witness::take(&held.site, &held.gate)?;
     let proved = held.gate.close(&closing).map_err(Failure::from).and_then(|()| prove(&held));
     if let Err(failure) = proved {
         // Half a closed gate keeps nobody out and confuses everybody.
         held.gate.open()?;
+        witness.settle(&held.site, &held.gate)?;
         return Err(failure.ending(Exit::Failed));
     }
+    witness.settle(&held.site, &held.gate)?;
     Ok(Answer::done(view(held.gate.state()?)))
 }
 
@@ -49,7 +53,9 @@ pub fn open(place: &Place) -> Result<Answer<GateStatus>, Failure> {
     if !held.gate.state()?.closed {
         return Ok(Answer::ending(Exit::NothingToDo, view(held.gate.state()?)));
     }
+    let witness = Witness::take(&held.site, &held.gate)?;
     held.gate.open()?;
+    witness.settle(&held.site, &held.gate)?;
     Ok(Answer::done(view(held.gate.state()?)))
 }
 
@@ -64,7 +70,9 @@ pub fn show(place: &Place) -> Result<Answer<GateView>, Failure> {
 
 pub fn install(place: &Place) -> Result<Answer<GateView>, Failure> {
     let held = Held::take_idle(place, "gate install")?;
+    let witness = Witness::take(&held.site, &held.gate)?;
     held.gate.install()?;
+    witness.settle(&held.site, &held.gate)?;
     let kind = name(&held.gate);
     let installed = match held.gate.kind() {
         Kind::Prepend => "the guard is installed",

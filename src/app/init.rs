@@ -39,6 +39,7 @@ use crate::site::installed::FORMAT;
 use crate::site::installed::Installed;
 use crate::site::installed::Ledger;
 use crate::site::installed::LedgerEntry;
+use crate::site::installed::Owners;
 use crate::site::probe::Probe;
 use crate::site::profile::Profile;
 use crate::site::settings;
@@ -218,6 +219,7 @@ fn adopt(survey: &Survey, state: &State, request: &Request, gate: &str) -> Resul
         baseline: survey.baseline,
         deviations: BTreeMap::new(),
         accepted: BTreeMap::new(),
+        owners: Some(owners(survey)),
         since: clock::now(),
         run: None,
     };
@@ -228,6 +230,12 @@ fn adopt(survey: &Survey, state: &State, request: &Request, gate: &str) -> Resul
     // Last: with this file the site is known.
     fs::write_durable(&state.settings(), settings::render(&new).as_bytes())?;
     give_to(state.folder(), owner)
+}
+
+fn owners(survey: &Survey) -> Owners {
+    let profile = &survey.profile;
+    let keep = profile.keep.and(&profile.lock_changes());
+    Owners::renewed(None, &keep, &profile.uploads.and(&profile.volatile), &survey.tree)
 }
 
 /// SQL files and scripts of the installed release count as done.

@@ -71,7 +71,7 @@ fn tell(session: &mut Session, seen: &Seen) {
     let line = match seen {
         Seen::Found(finding) => {
             let (kind, reasons) = (finding.kind.name(), finding.reasons());
-            format!("+ {kind:<10} {}  {reasons}", finding.path)
+            format!("+ {kind:<10} {}  {reasons}", finding.name())
         }
         Seen::Gone(path) => format!("- {:<10} {path}", "gone"),
         Seen::Note(note) => escape::text(note).into_owned(),
@@ -107,10 +107,17 @@ fn text(view: &WatchView, manner: &Manner) -> String {
             view.found.rehashed
         ),
     );
+    if view.outside.checked > 0 {
+        let bytes = page::bytes(view.outside.bytes);
+        page.raw_row("outside", &format!("{} files, {bytes}", view.outside.checked));
+    }
     if !view.accepted.is_empty() {
         page.list("accepted", &view.accepted);
     }
-    let (alarms, others): (Vec<&Detail>, Vec<&Detail>) = view.details.iter().partition(|detail| detail.alarm);
+    let all = view.details.iter().chain(&view.outside.details);
+    let (alarms, others): (Vec<&Detail>, Vec<&Detail>) = all.partition(|detail| detail.alarm);
+    let (outside, others): (Vec<&Detail>, Vec<&Detail>) =
+        others.into_iter().partition(|detail| detail.finding.outside);
     list(&mut page, "look at these first", &alarms, view, manner);
     for kind in Kind::ALL {
         let here: Vec<&Detail> =
@@ -127,16 +134,21 @@ fn text(view: &WatchView, manner: &Manner) -> String {
             }
         }
     }
+    for kind in Kind::ALL {
+        let here: Vec<&Detail> =
+            outside.iter().copied().filter(|detail| detail.finding.kind == kind).collect();
+        list(&mut page, &format!("{} outside", kind.name()), &here, view, manner);
+    }
     news(&mut page, view);
     page.notes(&view.notes);
     match &view.html {
         Some(path) => page.row("report", &path.to_string_lossy()),
-        None if view.details.len() > page::SHOWN && !manner.verbose => {
+        None if view.details.len() + view.outside.details.len() > page::SHOWN && !manner.verbose => {
             page.next("entracte watch --verbose", "lists all of it; --html FILE writes a report");
         }
         None => {}
     }
-    if !view.details.is_empty() && view.news.is_some() {
+    if !(view.details.is_empty() && view.outside.details.is_empty()) && view.news.is_some() {
         page.next("entracte watch --accept PATH --note \"what it is\"", "where a change is meant");
     }
     page.into_text()
@@ -149,11 +161,10 @@ fn counts(view: &WatchView) -> String {
         (view.found.unexpected.len(), "unexpected"),
         (view.found.unreadable.len(), "unreadable"),
     ];
-    let told: Vec<String> = counts
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
-        .collect();
+    let told = counts.into_iter().filter(|(count, _)| *count > 0);
+    let mut told: Vec<String> = told.map(|(count, word)| format!("{count} {word}")).collect();
+    let outside = view.outside.details.len();
+    told.extend((outside > 0).then(|| format!("{outside} outside the site")));
     if told.is_empty() { "every file is as it should be".into() } else { told.join(", ") }
 }
 
@@ -162,7 +173,7 @@ fn list(page: &mut Page, name: &str, details: &[&Detail], view: &WatchView, mann
     let rows: Vec<String> = details
         .iter()
         .map(|detail| {
-            let path = detail.finding.path.to_string();
+            let path = detail.finding.name();
             let new = if is_new(&path) { "new: " } else { "" };
             let reasons = detail.finding.reasons();
             if reasons.is_empty() { format!("{new}{path}") } else { format!("{new}{path}  {reasons}") }

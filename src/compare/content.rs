@@ -14,6 +14,7 @@ use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
 use crate::base::path::TreePath;
 use crate::compare::listing;
+use crate::integrity::list::is_recognised;
 use crate::integrity::scan;
 use crate::release::archive::Archive;
 use crate::release::archive::Limits;
@@ -23,7 +24,7 @@ use crate::sys::fs::IoError;
 pub enum Contents {
     Folder(Root, Vec<Elsewhere>),
     Archive(PathBuf),
-    /// A manifest knows digests alone.
+    /// A manifest or a list knows digests alone.
     Nowhere,
 }
 
@@ -36,8 +37,8 @@ pub struct Elsewhere {
 
 impl Contents {
     pub fn of_file(path: &Path) -> Result<Contents, IoError> {
-        let is_manifest = listing::beginning(path)?.starts_with(b"{");
-        Ok(if is_manifest { Contents::Nowhere } else { Contents::Archive(path.to_owned()) })
+        let is_list = is_recognised(&listing::beginning(path)?);
+        Ok(if is_list { Contents::Nowhere } else { Contents::Archive(path.to_owned()) })
     }
 
     /// Digests of files whose content was never read; a file that cannot be read has none.

@@ -77,6 +77,8 @@ pub struct View<'a> {
     pub marks: Marks,
     /// Whether both tell of empty folders; archives and manifests often do not.
     pub folders_count: bool,
+    /// Whether both tell sizes; a list of digests often does not.
+    pub sizes_count: bool,
     pub names: &'a Names,
 }
 
@@ -156,7 +158,10 @@ fn differences(other_content: bool, a: &Seen, b: &Seen, view: &View) -> Vec<Stri
     let mut what = Vec::new();
     match (&a.what, &b.what) {
         (What::File { size, .. }, What::File { size: other, .. }) if other_content => {
-            what.push(format!("content: {size} bytes in A, {other} in B"));
+            what.push(match view.sizes_count {
+                true => format!("content: {size} bytes in A, {other} in B"),
+                false => "content: the digests differ".into(),
+            });
         }
         (What::Link { target }, What::Link { target: other }) if target != other => {
             let shown = |target: &[u8]| escape::bytes(target);

@@ -1,4 +1,4 @@
-//! What is compared: the files of a folder, an archive or a manifest.
+//! What is compared: the files of a folder, an archive, a manifest or a list of digests.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,9 +13,12 @@ use crate::base::tree::Kind;
 use crate::base::tree::Meta;
 use crate::base::tree::Node;
 use crate::base::tree::Tree;
+use crate::integrity::list::Document;
+use crate::integrity::list::HashList;
+use crate::integrity::list::ReadError;
+use crate::integrity::list::is_recognised;
 use crate::integrity::manifest::Content;
 use crate::integrity::manifest::Manifest;
-use crate::integrity::manifest::ManifestError;
 use crate::integrity::pair::Marks;
 use crate::integrity::pair::Pair;
 use crate::integrity::pair::Pairs;
@@ -30,6 +33,9 @@ use crate::sys::beneath::Root;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
+/// Read of a file to tell what it is.
+const HEAD_BYTES: u64 = 64 << 10;
+
 /// The files of one side.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
@@ -37,6 +43,8 @@ pub struct Listing {
     /// Whether permissions and empty folders are what they are on a disk;
     /// archives and manifests often do not say them.
     pub is_whole: bool,
+    /// A list of digests, of which there is no tree.
+    pub list: Option<HashList>,
     /// Regular files, and their sizes together.
     pub checked: u64,
     pub bytes: u64,
@@ -46,12 +54,10 @@ pub struct Listing {
 pub enum ListingError {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    #[error("failed to read {path} as a manifest")]
-    Manifest {
-        path: String,
-        #[source]
-        source: ManifestError,
-    },
+    #[error(transparent)]
+    List(#[from] ReadError),
+    #[error("nothing can be compared: A has {a} of its files, B has {b}, and neither has what the other has")]
+    NothingShared { a: String, b: String },
     #[error("{path} is a database file, not a tree of files")]
     Database { path: String },
     #[error(transparent)]
@@ -64,7 +70,8 @@ impl Fault for ListingError {
     fn exit(&self) -> Exit {
         match self {
             ListingError::Archive(error) => error.exit(),
-            ListingError::Manifest { source, .. } => source.exit(),
+            ListingError::List(error) => error.exit(),
+            ListingError::NothingShared { .. } => Exit::Refused,
             ListingError::Database { .. } => Exit::Usage,
             ListingError::Scan(error) => error.exit(),
             ListingError::Io(error) => error.exit(),
@@ -74,7 +81,10 @@ impl Fault for ListingError {
     fn hints(&self) -> Vec<String> {
         match self {
             ListingError::Archive(error) => error.hints(),
-            ListingError::Manifest { source, .. } => source.hints(),
+            ListingError::List(error) => error.hints(),
+            ListingError::NothingShared { .. } => {
+                vec!["name the files themselves on one side: the folder, or the archive".into()]
+            }
             ListingError::Database { path } => vec![format!("write sqlite:{path} to compare its tables")],
             ListingError::Scan(error) => error.hints(),
             ListingError::Io(error) => error.hints(),
@@ -84,17 +94,29 @@ impl Fault for ListingError {
 
 impl Listing {
     /// Reads every file of a folder, except what `skip` names.
-    pub fn of_folder(path: &Path, skip: &Patterns, watch: Watch) -> Result<Listing, ListingError> {
-        let options = scan::Options { algorithms: Algorithms::Sha256, skip, cache: None };
+    pub fn of_folder(
+        path: &Path,
+        skip: &Patterns,
+        algorithms: Algorithms,
+        watch: Watch,
+    ) -> Result<Listing, ListingError> {
+        let options = scan::Options { algorithms, skip, cache: None };
         let scan = scan::scan(&Root::open(path)?, &options, watch)?;
-        Ok(Listing { tree: scan.tree, is_whole: true, checked: scan.checked, bytes: scan.bytes })
+        let (checked, bytes) = (scan.checked, scan.bytes);
+        Ok(Listing { tree: scan.tree, is_whole: true, list: None, checked, bytes })
     }
 
-    /// Reads an archive or a manifest, except what `skip` names.
+    /// Reads an archive, a manifest or a list, except what `skip` names.
     pub fn of_file(path: &Path, skip: &Patterns) -> Result<Listing, ListingError> {
-        let tree = match beginning(path)?.as_slice() {
-            b"SQLite format 3\0" => return Err(ListingError::Database { path: fs::shown(path) }),
-            [b'{', ..] => of_manifest(path)?,
+        let head = beginning(path)?;
+        let tree = match head.as_slice() {
+            head if head.starts_with(b"SQLite format 3\0") => {
+                return Err(ListingError::Database { path: fs::shown(path) });
+            }
+            head if is_recognised(head) => match Document::read(path, None)? {
+                Document::Manifest(manifest) => of_manifest(*manifest),
+                Document::List(list) => return Ok(of_list(list, skip)),
+            },
             _ => of_archive(&Archive::open(path, &Limits::default())?),
         };
         let mut listing = Listing { tree, ..Listing::default() };
@@ -123,17 +145,23 @@ impl Listing {
     }
 }
 
+/// As much as tells what a file is.
 pub(super) fn beginning(path: &Path) -> Result<Vec<u8>, IoError> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    let read = fs::open(path)?.take(16).read_to_end(&mut bytes);
+    let read = fs::open(path)?.take(HEAD_BYTES).read_to_end(&mut bytes);
     read.map_err(|source| IoError::new("read", path, source))?;
     Ok(bytes)
 }
 
-fn of_manifest(path: &Path) -> Result<Tree, ListingError> {
-    let manifest = Manifest::parse(&fs::read(path)?)
-        .map_err(|source| ListingError::Manifest { path: fs::shown(path), source })?;
+fn of_list(mut list: HashList, skip: &Patterns) -> Listing {
+    list.files.retain(|path, _| !skip.matches(path.as_str()));
+    let checked = list.files.len() as u64;
+    let bytes = list.files.values().filter_map(|listed| listed.size).sum();
+    Listing { list: Some(list), checked, bytes, ..Listing::default() }
+}
+
+fn of_manifest(manifest: Manifest) -> Tree {
     let entries = manifest.files.into_iter().map(|entry| {
         let kind = match entry.content {
             Content::File { size, sha256, md5 } => Kind::File { size, sha256, md5 },
@@ -143,7 +171,7 @@ fn of_manifest(path: &Path) -> Result<Tree, ListingError> {
         let meta = Meta { mode: entry.mode.unwrap_or_default(), ..Meta::default() };
         (TreePath::from(&entry.path), Node { kind, meta })
     });
-    Ok(entries.collect())
+    entries.collect()
 }
 
 fn of_archive(archive: &Archive) -> Tree {

@@ -6,6 +6,7 @@ pub mod diffs;
 pub mod files;
 pub mod html;
 pub mod listing;
+pub mod lists;
 mod names;
 pub mod renamed;
 mod tree;

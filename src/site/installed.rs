@@ -14,8 +14,10 @@ use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::json;
 use crate::base::path::SitePath;
+use crate::base::pattern::Patterns;
 use crate::base::tree::Kind;
 use crate::base::tree::Node;
+use crate::base::tree::Tree;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::ManifestError;
 use crate::sys::fs;
@@ -36,6 +38,9 @@ pub struct Current {
     /// What stands there besides, or in place of it, and somebody answered for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub accepted: BTreeMap<SitePath, Accepted>,
+    /// What stands in the owner's own files; `None` until somebody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owners: Option<Owners>,
     pub since: Timestamp,
     /// The run that installed it; `None` when it was adopted.
     pub run: Option<String>,
@@ -111,6 +116,49 @@ impl Found {
             }
             Kind::Special(_) => Some(Found::Special),
             Kind::Folder | Kind::Unreadable { .. } => None,
+        }
+    }
+}
+
+/// What stood in the owner's own files, by digest: no release says it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Owners {
+    /// Of which paths it is known, also that nothing stands there.
+    pub patterns: Patterns,
+    pub files: BTreeMap<SitePath, Found>,
+}
+
+impl Owners {
+    /// What is known when `keep` names the owner's files: of those that it named
+    /// before what was known, of the others what stands there now. What visitors
+    /// fill is nobody's own.
+    pub fn renewed(before: Option<&Owners>, keep: &Patterns, uploads: &Patterns, tree: &Tree) -> Owners {
+        let nothing = Owners::default();
+        let before = before.unwrap_or(&nothing);
+        let is_new = |path: &SitePath| {
+            let path = path.as_str();
+            keep.matches(path) && !uploads.matches(path) && !before.patterns.matches(path)
+        };
+        let known = before.files.iter().filter(|(path, _)| keep.matches(path.as_str()));
+        let mut files: BTreeMap<SitePath, Found> =
+            known.map(|(path, found)| (path.clone(), found.clone())).collect();
+        for (path, node) in tree {
+            let Some(path) = path.to_site_path().ok().filter(&is_new) else { continue };
+            files.extend(Found::of(Some(node)).map(|found| (path, found)));
+        }
+        Owners { patterns: keep.clone(), files }
+    }
+
+    /// What is expected at a path of which anything is known.
+    pub fn expected(&self, path: &SitePath) -> Option<Option<&Found>> {
+        self.patterns.matches(path.as_str()).then(|| self.files.get(path))
+    }
+
+    /// From now on this is expected there.
+    pub fn expect(&mut self, path: SitePath, found: Option<Found>) {
+        match found {
+            Some(found) if found != Found::Nothing => drop(self.files.insert(path, found)),
+            _ => drop(self.files.remove(&path)),
         }
     }
 }
@@ -290,6 +338,7 @@ mod tests {
             baseline: Baseline::Release,
             deviations: BTreeMap::from([(SitePath::parse("a").unwrap(), Deviation::Kept { sha256: None })]),
             accepted: BTreeMap::new(),
+            owners: None,
             since: Timestamp::UNIX_EPOCH,
             run: None,
         };

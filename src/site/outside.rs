@@ -63,7 +63,7 @@ impl Fault for OutsideError {
 }
 
 impl Outside {
-    #[cfg(test)]
+    /// Where it stood once, wherever its name leads now.
     pub fn at(written: &str, path: PathBuf) -> Outside {
         Outside { written: written.to_owned(), path }
     }
@@ -98,25 +98,34 @@ impl Outside {
     }
 }
 
+/// What the settings say, and where that leads or why nobody may look there.
+pub type Named = (String, Result<Outside, OutsideError>);
+
 /// What the settings name, in their order. Whatever leads into the site, to
 /// entracte's own state, or around either is refused.
 pub fn of(site: &Site) -> Result<Vec<Outside>, OutsideError> {
+    each(site)?.into_iter().map(|(_, found)| found).collect()
+}
+
+/// The same for whoever goes on without those that are refused.
+pub fn each(site: &Site) -> Result<Vec<Named>, OutsideError> {
     let written = &site.settings.outside;
     if written.len() > MOST {
         return Err(OutsideError::TooMany);
     }
     let own = [fs::canonical(&site.root)?, fs::canonical(site.state.folder())?];
-    let mut found: Vec<Outside> = Vec::new();
-    for written in written {
-        let refused = |why| OutsideError::Refused { written: written.clone(), why };
-        let path = real(&own[0], written).map_err(refused)?;
-        judge(&path, &own[0], &own[1]).map_err(refused)?;
-        if found.iter().any(|other| overlap(&other.path, &path)) {
-            return Err(refused("another of its paths holds already"));
+    let mut taken: Vec<PathBuf> = Vec::new();
+    let mut one = |written: &String| {
+        let path = real(&own[0], written)?;
+        judge(&path, &own[0], &own[1])?;
+        if taken.iter().any(|other| overlap(other, &path)) {
+            return Err("another of its paths holds already");
         }
-        found.push(Outside { written: written.clone(), path });
-    }
-    Ok(found)
+        taken.push(path.clone());
+        Ok(Outside { written: written.clone(), path })
+    };
+    let refused = |written: &String, why| OutsideError::Refused { written: written.clone(), why };
+    Ok(written.iter().map(|name| (name.clone(), one(name).map_err(|why| refused(name, why)))).collect())
 }
 
 fn overlap(one: &Path, other: &Path) -> bool {

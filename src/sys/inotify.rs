@@ -32,7 +32,9 @@ pub enum Hint {
     /// Something happened to this path.
     Path(TreePath),
     /// Something happened, and nobody knows where.
-    Lost,
+    Somewhere,
+    /// More happened than the system keeps.
+    Overflow,
 }
 
 impl Hints {
@@ -45,6 +47,11 @@ impl Hints {
     /// Watches one folder below `root`, links not followed; whether it is a new
     /// one. One that is gone again is none. Fails where the system allows no more.
     pub fn watch(&mut self, root: &Path, folder: &TreePath) -> Result<bool, IoError> {
+        self.watch_as(&root.join(folder.as_path()), folder)
+    }
+
+    /// The same of any folder; news of it come by this name.
+    pub fn watch_as(&mut self, path: &Path, folder: &TreePath) -> Result<bool, IoError> {
         if self.known.contains(folder) {
             return Ok(false);
         }
@@ -57,8 +64,7 @@ impl Hints {
             | WatchFlags::ONLYDIR
             | WatchFlags::DONT_FOLLOW
             | WatchFlags::EXCL_UNLINK;
-        let path = root.join(folder.as_path());
-        match inotify::add_watch(&self.inotify, &path, flags) {
+        match inotify::add_watch(&self.inotify, path, flags) {
             Ok(number) => {
                 if let Some(before) = self.folders.insert(number, folder.clone()) {
                     self.known.remove(&before);
@@ -85,7 +91,7 @@ impl Hints {
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) => break,
                 Err(_) => {
-                    hints.push(Hint::Lost);
+                    hints.push(Hint::Somewhere);
                     break;
                 }
             };
@@ -95,12 +101,12 @@ impl Hints {
             }
             let folder = self.folders.get(&event.wd());
             hints.push(match (folder, event.file_name()) {
-                _ if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => Hint::Lost,
+                _ if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => Hint::Overflow,
                 (Some(folder), Some(name)) => {
                     Hint::Path(folder.child(std::ffi::OsStr::from_bytes(name.to_bytes())))
                 }
                 (Some(folder), None) => Hint::Path(folder.clone()),
-                (None, _) => Hint::Lost,
+                (None, _) => Hint::Somewhere,
             });
         }
         for number in gone {

@@ -54,6 +54,7 @@ pub fn install_baseline(work: &Work) -> Result<(), StepError> {
         manifest: now.digest(),
         baseline: if now.made == Made::Observed { Baseline::Observed } else { Baseline::Release },
         accepted: accepted(work, old.as_ref().map(|old| old.accepted.clone()).unwrap_or_default())?,
+        owners: old.as_ref().and_then(|old| old.owners.clone()),
         deviations: deviations(work, old.map(|old| old.deviations).unwrap_or_default()),
         since: clock::now(),
         run: Some(work.run.id.clone()),
@@ -150,7 +151,12 @@ fn accepted(
     }
     let (live, volatile) = (work.scan(&mut |_, _| {})?, work.site.volatile());
     let differing = work.planned()?.differences(&live, &volatile);
-    for path in differing.iter().filter(|path| programs.matches_bytes(path.as_bytes())) {
+    // The owner's own are looked at when the application is unlocked again: `owners`.
+    let (keep, uploads) = (work.site.keep(), &work.site.profile.uploads);
+    let is_owners =
+        |path: &TreePath| keep.matches_bytes(path.as_bytes()) && !uploads.matches_bytes(path.as_bytes());
+    let made = differing.iter().filter(|path| programs.matches_bytes(path.as_bytes()));
+    for path in made.filter(|path| !is_owners(path)) {
         let (Ok(site_path), Some(what)) = (path.to_site_path(), Found::of(live.get(path))) else { continue };
         let note = "made by a program of the update".into();
         let by = format!("run {}", work.run.id);

@@ -20,6 +20,7 @@ pub mod health;
 pub mod hooks;
 pub mod journal;
 pub mod operations;
+pub mod owners;
 pub mod php;
 pub mod place;
 pub mod plan;

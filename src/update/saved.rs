@@ -128,6 +128,11 @@ impl Saved {
         Ok(sealed::write(path, &text)?)
     }
 
+    /// What stood there when it was saved.
+    pub fn things(&self) -> impl Iterator<Item = (&SitePath, &Thing)> {
+        self.files.iter().map(|file| (&file.path, &file.thing))
+    }
+
     /// Whether every copy in `folder` is there, as long as it was; reads none of them.
     pub fn check_sizes(&self, folder: &Path) -> Result<(), SavedError> {
         let place = Root::open(folder)?;

@@ -87,6 +87,7 @@ pub fn add_lies(findings: &mut Vec<Finding>, lies: &[TreePath], tree: &Tree, rul
             let node = tree.get(path);
             let finding = Finding {
                 path: path.clone(),
+                outside: false,
                 kind: Kind::Modified,
                 why: Vec::new(),
                 sha256: node.and_then(Node::sha256),

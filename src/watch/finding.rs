@@ -10,11 +10,15 @@ use serde::ser::SerializeStruct;
 use crate::base::digest::Sha256;
 use crate::base::escape;
 use crate::base::path::TreePath;
+use crate::site::outside::PREFIX;
 
 /// One path that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// In the site; where it is `outside`, behind [`outside::PREFIX`](crate::site::outside::PREFIX).
     pub path: TreePath,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
     pub kind: Kind,
     pub why: Vec<Why>,
     /// Of a file that stands there and was read.
@@ -73,6 +77,8 @@ pub enum Why {
     Special,
     /// It runs when it is asked for.
     Code,
+    /// It is the owner's own, and not as it was when somebody looked last.
+    Owners,
     /// A person accepted it, or an update kept it, and it has changed since.
     ChangedAgain,
     /// Something of another kind stands there.
@@ -129,6 +135,7 @@ impl Why {
             Why::SetId => "set-id",
             Why::Special => "special",
             Why::Code => "code",
+            Why::Owners => "owners",
             Why::ChangedAgain => "changed-again",
             Why::OtherKind { .. } => "other-kind",
             Why::Emptied => "emptied",
@@ -170,6 +177,7 @@ impl fmt::Display for Why {
             Why::SetId => f.write_str("runs with the rights of its owner (setuid or setgid)"),
             Why::Special => f.write_str("a socket, fifo or device"),
             Why::Code => f.write_str("code that runs"),
+            Why::Owners => f.write_str("the owner's own file, not as it was"),
             Why::ChangedAgain => f.write_str("changed again since it was accepted or kept"),
             Why::OtherKind { found } => write!(f, "{found} stands there now"),
             Why::Emptied => f.write_str("nothing is in it any more"),
@@ -203,6 +211,15 @@ impl Finding {
     /// Whether somebody has to look at it before all others.
     pub fn is_alarm(&self) -> bool {
         self.why.iter().any(|why| why.weight() == Weight::Alarm)
+    }
+
+    /// The path as people read it, and as it is remembered: nothing in the site
+    /// bears the name of something outside.
+    pub fn name(&self) -> String {
+        match !self.outside && self.path.as_bytes().starts_with(PREFIX.as_bytes()) {
+            true => format!("./{}", self.path),
+            false => self.path.to_string(),
+        }
     }
 
     /// The reasons in one line.

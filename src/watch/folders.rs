@@ -45,7 +45,9 @@ impl UnknownFolder {
     /// Whether this finding is one of those that are counted.
     pub fn holds(&self, finding: &Finding) -> bool {
         let rest = finding.path.as_bytes().strip_prefix(self.path.as_bytes());
-        finding.kind == Kind::Unexpected && rest.is_some_and(|rest| rest.starts_with(b"/"))
+        !finding.outside
+            && finding.kind == Kind::Unexpected
+            && rest.is_some_and(|rest| rest.starts_with(b"/"))
     }
 }
 
@@ -59,6 +61,7 @@ mod tests {
         let known = manifest(&[("plugins/a/a.php", "a"), ("index.php", "i")]);
         let finding = |path: &str| Finding {
             path: TreePath::from_bytes(path.as_bytes()),
+            outside: false,
             kind: Kind::Unexpected,
             why: Vec::new(),
             sha256: None,

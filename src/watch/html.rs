@@ -26,14 +26,15 @@ pub struct Report<'a> {
 pub struct Row<'a> {
     #[serde(flatten)]
     finding: &'a Finding,
+    name: String,
     alarm: bool,
     new: bool,
 }
 
 impl<'a> Row<'a> {
     pub fn of(finding: &'a Finding, news: &News) -> Row<'a> {
-        let new = news.new.binary_search(&finding.path.to_string()).is_ok();
-        Row { finding, alarm: finding.is_alarm(), new }
+        let name = finding.name();
+        Row { new: news.new.binary_search(&name).is_ok(), alarm: finding.is_alarm(), name, finding }
     }
 }
 
@@ -55,6 +56,7 @@ mod tests {
         let changed = Some("2026-11-21T10:00:00Z".parse().unwrap());
         Finding {
             path: TreePath::from_bytes(path),
+            outside: false,
             kind,
             why,
             sha256: None,

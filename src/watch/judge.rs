@@ -19,6 +19,7 @@ use crate::integrity::three_way::holds;
 use crate::site::installed::Accepted;
 use crate::site::installed::Deviation;
 use crate::site::installed::Found;
+use crate::site::installed::Owners;
 use crate::watch::content;
 use crate::watch::finding::Finding;
 use crate::watch::finding::Kind;
@@ -35,6 +36,8 @@ pub struct Subject<'a> {
     pub tree: &'a Tree,
     pub deviations: &'a BTreeMap<SitePath, Deviation>,
     pub accepted: &'a BTreeMap<SitePath, Accepted>,
+    /// What stood in the owner's own files; `None`: nobody knows.
+    pub owners: Option<&'a Owners>,
     /// Whose the site is.
     pub owner: Option<u32>,
     pub rules: &'a Rules,
@@ -78,6 +81,8 @@ pub fn judge(subject: &Subject, look: Look) -> Vec<Finding> {
         judge.listed(entry, node);
     }
     judge.unlisted_before(None, &mut nodes);
+    judge.owners_missing();
+    judge.findings.sort_by(|a, b| a.path.cmp(&b.path));
     judge.findings
 }
 
@@ -189,29 +194,67 @@ impl<'a> Judge<'a, '_> {
         if is_owners || rules.uploads.matches_bytes(path.as_bytes()) {
             return self.owners(path, node);
         }
-        let mut why = self.hazards(path, node);
+        let mut why = self.hazards(path, node, true);
         if site_path.is_some_and(|path| self.subject.accepted.contains_key(&path)) {
             why.push(Why::ChangedAgain);
         }
         self.find(path, Some(node), Kind::Unexpected, why);
     }
 
-    /// What the owner or visitors put there is nobody's business unless it is dangerous.
+    /// What visitors put there is nobody's business unless it is dangerous; what
+    /// the owner did, where it is known what stood there.
     fn owners(&mut self, path: &TreePath, node: &Node) {
         if let NodeKind::Unreadable { reason } = &node.kind {
             return self.unreadable(path, reason);
         }
-        let why = self.hazards(path, node);
-        if why.iter().any(|why| why.weight() == Weight::Alarm) {
-            self.find(path, Some(node), Kind::Unexpected, why);
+        let (kind, is_as_known) = match self.known_of_owners(path) {
+            Some(None) => (Kind::Unexpected, false),
+            Some(Some(found)) => (Kind::Modified, fits(found, Some(node))),
+            None => (Kind::Unexpected, true),
+        };
+        let mut why = self.hazards(path, node, is_as_known);
+        match is_as_known {
+            true if why.iter().all(|why| why.weight() != Weight::Alarm) => {}
+            true => self.find(path, Some(node), Kind::Unexpected, why),
+            false => {
+                why.push(Why::Owners);
+                self.find(path, Some(node), kind, why);
+            }
+        }
+    }
+
+    /// What is known of a file of the owner's: `Some(None)`, that there was none.
+    fn known_of_owners(&self, path: &TreePath) -> Option<Option<&'a Found>> {
+        let (rules, path) = (self.subject.rules, path.to_site_path().ok()?);
+        let is_visitors = rules.uploads.matches(path.as_str());
+        if is_visitors || !rules.owners.matches(path.as_str()) {
+            return None;
+        }
+        self.subject.owners?.expected(&path)
+    }
+
+    /// Files of the owner's that are gone.
+    fn owners_missing(&mut self) {
+        let (subject, rules) = (self.subject, self.subject.rules);
+        for path in subject.owners.iter().flat_map(|owners| owners.files.keys()) {
+            let tree_path = TreePath::from(path);
+            let is_there = subject.tree.get(&tree_path).is_some() || rules.volatile.matches(path.as_str());
+            let is_known = || self.known_of_owners(&tree_path).is_some();
+            if is_there || !is_known() || self.is_answered_for(path, None) {
+                continue;
+            }
+            match below_unreadable(subject.tree, path) {
+                Some(_) => {}
+                None => self.find(&tree_path, None, Kind::Missing, vec![Why::Owners]),
+            }
         }
     }
 
     /// What makes a path that no release has dangerous, or hard to see.
-    fn hazards(&mut self, path: &TreePath, node: &Node) -> Vec<Why> {
+    fn hazards(&mut self, path: &TreePath, node: &Node, is_as_known: bool) -> Vec<Why> {
         let mut why = risks(node, None);
         match &node.kind {
-            NodeKind::File { .. } => why.extend(self.runs(path, node)),
+            NodeKind::File { .. } => why.extend(self.runs(path, node, is_as_known)),
             NodeKind::Link { target } => why.extend(points_out(path, target)),
             NodeKind::Special(_) => why.push(Why::Special),
             NodeKind::Folder | NodeKind::Unreadable { .. } => {}
@@ -223,7 +266,7 @@ impl<'a> Judge<'a, '_> {
     }
 
     /// What of a file the server runs, or makes the server run.
-    fn runs(&mut self, path: &TreePath, node: &Node) -> Option<Why> {
+    fn runs(&mut self, path: &TreePath, node: &Node, is_as_known: bool) -> Option<Why> {
         let (rules, raw) = (self.subject.rules, path.as_bytes());
         let name = raw.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         let in_uploads = rules.uploads.matches_bytes(raw);
@@ -231,8 +274,8 @@ impl<'a> Judge<'a, '_> {
             let why = if in_uploads { Why::CodeInUploads } else { Why::Code };
             (why, !(self.look)(path, node, Ask::IsInert))
         } else if content::is_server_config(name) {
-            // The owner's own, outside of uploads, may say what it likes.
-            let is_owners = !in_uploads && rules.owners.matches_bytes(raw);
+            // The owner's own, outside of uploads, may say what it likes, and what it said before.
+            let is_owners = is_as_known && !in_uploads && rules.owners.matches_bytes(raw);
             (Why::TurnsHandlersOn, !is_owners && (self.look)(path, node, Ask::TurnsHandlersOn))
         } else {
             (Why::Polyglot, content::is_media(name) && (self.look)(path, node, Ask::HoldsPhp))
@@ -283,6 +326,7 @@ impl<'a> Judge<'a, '_> {
         why.sort();
         self.findings.push(Finding {
             path: path.clone(),
+            outside: false,
             kind,
             why,
             sha256: node.and_then(Node::sha256),

@@ -61,7 +61,7 @@ impl Memory {
     /// What is new in `findings`, and what went away.
     pub fn news(&self, findings: &[Finding]) -> News {
         let shown: BTreeMap<String, &Finding> =
-            findings.iter().map(|finding| (finding.path.to_string(), finding)).collect();
+            findings.iter().map(|finding| (finding.name(), finding)).collect();
         let is_known = |path: &String, finding: &Finding| {
             self.findings.get(path).is_some_and(|known| known.mark == finding.mark())
         };
@@ -77,7 +77,7 @@ impl Memory {
     /// What is remembered after a watch.
     pub fn after(&self, findings: &[Finding], now: Timestamp) -> Memory {
         let remembered = |finding: &Finding| {
-            let (path, mark) = (finding.path.to_string(), finding.mark());
+            let (path, mark) = (finding.name(), finding.mark());
             let since = self.findings.get(&path).filter(|known| known.mark == mark);
             let since = since.map_or(now, |known| known.since);
             (path, Remembered { mark, since })
@@ -118,7 +118,7 @@ pub fn told(findings: &[Finding], news: &News) -> String {
         }
     }
     if news.first && !findings.is_empty() {
-        let paths: Vec<String> = findings.iter().map(|finding| finding.path.to_string()).collect();
+        let paths: Vec<String> = findings.iter().map(Finding::name).collect();
         line.push_str(&format!("; the first watch: {}", named(&paths)));
     }
     line
@@ -138,6 +138,7 @@ mod tests {
     fn finding(path: &str, text: &str) -> Finding {
         Finding {
             path: TreePath::from_bytes(path.as_bytes()),
+            outside: false,
             kind: Kind::Modified,
             why: Vec::new(),
             sha256: Some(Sha256::of(text.as_bytes())),

@@ -8,6 +8,7 @@ pub mod folders;
 pub mod html;
 pub mod judge;
 pub mod memory;
+pub mod outside;
 
 pub use self::finding::Finding;
 pub use self::finding::Kind;

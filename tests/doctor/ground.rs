@@ -1,12 +1,15 @@
 //! What may be wrong with the site, its records, and the machine.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::clinic::Clinic;
 use crate::defect::Cure;
 use crate::defect::Defect;
+use crate::defect::with_gate;
 use crate::support;
 use crate::support::bed;
 use crate::support::process;
@@ -183,6 +186,75 @@ pub const DEFECTS: &[Defect] = &[
         cure: Cure::By(|clinic| bed::chown(&clinic.site.path("index.php"))),
     },
     Defect {
+        name: "a file outside that is not there",
+        plant: |clinic| outside(clinic, "../none", None),
+        check: "outside",
+        level: "warning",
+        says: "is not there",
+        cure: Cure::By(|clinic| clinic.write(Path::new(&clinic.path("none")), "now it is")),
+    },
+    Defect {
+        name: "a folder outside that holds the site",
+        plant: |clinic| outside(clinic, "..", None),
+        check: "outside",
+        level: "error",
+        says: "holds the site",
+        cure: Cure::By(|clinic| outside(clinic, "../lib/deep", Some(0o644))),
+    },
+    Defect {
+        name: "state named as outside",
+        plant: |clinic| outside(clinic, "../.entracte-doctor", None),
+        check: "outside",
+        level: "error",
+        says: "keeps its state in",
+        cure: Cure::By(|clinic| outside(clinic, "../lib", Some(0o644))),
+    },
+    Defect {
+        name: "a file outside that anybody can write",
+        plant: |clinic| outside(clinic, "../lib", Some(0o666)),
+        check: "outside",
+        level: "error",
+        says: "chmod o-w",
+        cure: Cure::Fix,
+    },
+    Defect {
+        name: "a folder outside that the owner cannot read",
+        plant: |clinic| {
+            outside(clinic, "../lib", Some(0o644));
+            let lib = clinic.path("lib");
+            process::run("sh", &["-c", &format!("chown root:root {lib} && chmod 700 {lib}")]);
+        },
+        check: "outside",
+        level: "error",
+        says: "cannot be looked at",
+        cure: Cure::By(|clinic| drop(process::run("chmod", &["755", &clinic.path("lib")]))),
+    },
+    Defect {
+        name: "a file outside of somebody else",
+        plant: |clinic| {
+            outside(clinic, "../lib", Some(0o644));
+            process::run("chown", &["12345", &format!("{}/deep/lib.txt", clinic.path("lib"))]);
+        },
+        check: "outside",
+        level: "warning",
+        says: "uid 12345",
+        cure: Cure::Fix,
+    },
+    Defect {
+        name: "a file outside that is served",
+        plant: |clinic| {
+            outside(clinic, "../lib", Some(0o644));
+            clinic.site.bed.put_snippet(
+                "doctor",
+                &format!("{}\nlocation ^~ /lib/ {{ alias {}/; }}\n", clinic.snippet, clinic.path("lib")),
+            );
+        },
+        check: "outside",
+        level: "error",
+        says: "below the web root",
+        cure: Cure::By(with_gate),
+    },
+    Defect {
         name: "a disk that fills up",
         plant: |clinic| {
             let now = jiff::Timestamp::now();
@@ -271,6 +343,16 @@ pub const DEFECTS: &[Defect] = &[
 ];
 
 /// The FPM of this machine, by another setting.
+/// Names a path outside, where there is a library of such permissions.
+fn outside(clinic: &Clinic, path: &str, mode: Option<u32>) {
+    clinic.set("", "outside", toml_edit::Array::from_iter([path]));
+    let Some(mode) = mode else { return };
+    let file = clinic.path("lib/deep/lib.txt");
+    clinic.write(Path::new(&file), "a text that is long enough to be told from any page\n");
+    bed::chown(Path::new(&clinic.path("lib")));
+    fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+}
+
 fn fpm(clinic: &Clinic, setting: &str) -> String {
     let program = clinic.site.bed.folder.join("php-fpm");
     let real = support::servers::php_fpm_program();

@@ -126,6 +126,7 @@ impl Bed {
             baseline: Baseline::Release,
             deviations: BTreeMap::new(),
             accepted: BTreeMap::new(),
+            owners: None,
             since: "2026-11-01T00:00:00Z".parse().unwrap(),
             run: None,
         };

@@ -36,7 +36,10 @@ impl Guarded {
     }
 
     pub fn with(more: &[&str]) -> Guarded {
-        let small = SmallSite::in_memory();
+        Guarded::on(SmallSite::in_memory(), more)
+    }
+
+    pub fn on(small: SmallSite, more: &[&str]) -> Guarded {
         // The state must be there before the profile in it.
         let entracte = small.adopt_with(more);
         let guarded = Guarded { small, entracte };
@@ -76,6 +79,12 @@ impl Guarded {
         answer.result
     }
 
+    /// What a person reads.
+    pub fn text(&self, more: &[&str]) -> String {
+        let output = self.entracte.command(&[&["watch"], more].concat()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     pub fn history(&self, event: &str) -> Vec<String> {
         let text = fs::read_to_string(self.state().join("history.jsonl")).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -88,6 +97,10 @@ impl Guarded {
 
 /// `kind path: code code` of each finding; that it is recent goes without saying.
 pub fn told(answer: &Value) -> Vec<String> {
+    codes(&answer["details"])
+}
+
+pub fn codes(details: &Value) -> Vec<String> {
     let told = |detail: &Value| {
         let codes = detail["why"].as_array().unwrap().iter().map(|why| why["code"].as_str().unwrap());
         let codes: Vec<&str> = codes.filter(|code| *code != "recent").collect();
@@ -99,5 +112,5 @@ pub fn told(answer: &Value) -> Vec<String> {
         );
         text.trim_end_matches([' ', ':']).to_owned()
     };
-    answer["details"].as_array().unwrap().iter().map(told).collect()
+    details.as_array().unwrap().iter().map(told).collect()
 }

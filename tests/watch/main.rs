@@ -8,6 +8,8 @@ mod followed;
 mod guarded;
 mod lies;
 mod lists;
+mod outside;
+mod owners;
 mod planted;
 mod updated;
 

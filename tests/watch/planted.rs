@@ -86,6 +86,7 @@ const PLANTED: &[&str] = &[
     "unexpected app/up: points-out",
     "modified VERSION: line-endings",
     "modified index.html",
+    "unexpected local.php: code owners",
     "unexpected media/a/.user.ini: turns-handlers-on hidden",
     "unexpected media/a/b.php.jpg: code-in-uploads",
     "unexpected media/a/shell.phtml: code-in-uploads",

@@ -5,6 +5,7 @@
 
 mod gate;
 mod outlook;
+mod outside;
 mod past;
 mod room;
 mod settings;
@@ -77,6 +78,7 @@ fn all(state: State, depth: Depth) -> Vec<Check> {
     checks.extend(web::checks(&patient));
     checks.extend(gate::checks(&patient));
     checks.extend(tree::checks(&patient));
+    checks.extend(outside::check(&patient));
     checks.extend(room::checks(&patient));
     checks.extend(outlook::checks(&patient));
     checks.extend(source::checks(&patient));

@@ -2,6 +2,7 @@
 //! what is found. What hints miss is found by a look from time to time.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use crate::app::desk::Interrupt;
@@ -15,11 +16,12 @@ use crate::app::watch::answer;
 use crate::app::watch::live;
 use crate::app::watch::live::Looked;
 use crate::app::watch::live::Manner;
+use crate::app::watch::outside::Spot;
 use crate::app::watch::record;
 use crate::base::exit::Exit;
 use crate::base::path::TreePath;
-use crate::base::tree::Tree;
 use crate::site::Site;
+use crate::site::outside::PREFIX;
 use crate::sys::clock;
 use crate::sys::clock::Stopwatch;
 use crate::sys::fs::IoError;
@@ -37,6 +39,9 @@ const SELDOM: Duration = Duration::from_secs(600);
 const OFTEN: Duration = Duration::from_secs(60);
 /// A site where an update goes on is asked again so soon.
 const SOON: Duration = Duration::from_secs(2);
+
+const LOST: &str =
+    "more happened than the system keeps hints of (fs.inotify.max_queued_events): all files are looked at";
 
 /// What is told while it follows.
 #[derive(Clone, Debug)]
@@ -62,6 +67,7 @@ pub fn follow(
         hints: open_hints(tell),
         known: BTreeMap::new(),
         last: None,
+        is_lost: false,
         is_away: false,
         turns: 0,
     };
@@ -93,8 +99,10 @@ struct Follower<'a> {
     manner: Manner,
     /// `None`: there are none, and it looks from time to time.
     hints: Option<Hints>,
-    known: BTreeMap<TreePath, String>,
+    known: BTreeMap<String, String>,
     last: Option<Looked>,
+    /// More hints came than the system keeps.
+    is_lost: bool,
     /// An update goes on.
     is_away: bool,
     turns: u32,
@@ -116,6 +124,9 @@ fn without_hints(error: &IoError) -> Seen {
 impl Follower<'_> {
     /// Looks once; whether there are folders now that nobody gave hints of meanwhile.
     fn look(&mut self, tell: &mut dyn FnMut(Seen)) -> Result<bool, Failure> {
+        if std::mem::take(&mut self.is_lost) {
+            tell(Seen::Note(LOST.into()));
+        }
         let looked = match live::look(self.site, &self.manner, &mut |_, _, _| {}) {
             Ok(looked) => looked,
             Err(failure) if matches!(failure.exit, Exit::Locked | Exit::Refused) && self.may_pass() => {
@@ -137,7 +148,7 @@ impl Follower<'_> {
             // Who works on the site at this moment will not be waited for.
             let _ = record::try_record(self.site, &looked)?;
         }
-        let is_new = self.cover(&looked.tree, tell);
+        let is_new = self.cover(&looked, tell);
         self.turns = if is_new { self.turns + 1 } else { 0 };
         self.last = Some(looked);
         Ok(is_new)
@@ -150,15 +161,16 @@ impl Follower<'_> {
     }
 
     fn tell_changes(&mut self, looked: &Looked, tell: &mut dyn FnMut(Seen)) -> bool {
-        let now: BTreeMap<TreePath, String> =
-            looked.findings.iter().map(|finding| (finding.path.clone(), finding.mark())).collect();
+        let now: BTreeMap<String, String> =
+            looked.findings.iter().map(|finding| (finding.name(), finding.mark())).collect();
         for finding in &looked.findings {
-            if self.known.get(&finding.path) != now.get(&finding.path) {
+            let name = finding.name();
+            if self.known.get(&name) != now.get(&name) {
                 tell(Seen::Found(Box::new(finding.clone())));
             }
         }
         for path in self.known.keys().filter(|path| !now.contains_key(*path)) {
-            tell(Seen::Gone(path.to_string()));
+            tell(Seen::Gone(path.clone()));
         }
         let changed = now != self.known;
         self.known = now;
@@ -166,13 +178,18 @@ impl Follower<'_> {
     }
 
     /// Asks for hints of every folder; whether of one that is new.
-    fn cover(&mut self, tree: &Tree, tell: &mut dyn FnMut(Seen)) -> bool {
+    fn cover(&mut self, looked: &Looked, tell: &mut dyn FnMut(Seen)) -> bool {
         let Some(hints) = &mut self.hints else { return false };
-        let root = TreePath::root();
-        let folders = tree.iter().filter(|(_, node)| node.is_folder()).map(|(path, _)| path);
+        let root = &self.site.root;
+        let folders = looked.tree.iter().filter(|(_, node)| node.is_folder());
+        let inside = std::iter::once(TreePath::root()).chain(folders.map(|(path, _)| path.clone()));
+        let inside = inside.map(|folder| (root.join(folder.as_path()), folder));
+        let outside = looked.outside.spots.iter().flat_map(Spot::folders);
+        // By their whole paths, which nothing in the site has.
+        let outside = outside.map(|path| (path.clone(), TreePath::from_bytes(path.as_os_str().as_bytes())));
         let (mut is_new, before) = (false, hints.count());
-        for folder in std::iter::once(&root).chain(folders) {
-            match hints.watch(&self.site.root, folder) {
+        for (path, folder) in inside.chain(outside) {
+            match hints.watch_as(&path, &folder) {
                 Ok(new) => is_new |= new,
                 Err(error) => {
                     tell(without_hints(&error));
@@ -215,10 +232,19 @@ impl Follower<'_> {
 
     fn is_hinted(&mut self) -> bool {
         let volatile = self.site.volatile();
+        let spots = self.last.as_ref().map(|last| &last.outside.spots[..]).unwrap_or_default();
         let is_news = |hint: &Hint| match hint {
-            Hint::Lost => true,
+            Hint::Somewhere | Hint::Overflow => true,
+            // The folder that holds a place outside holds other things, too.
+            Hint::Path(path) if path.as_bytes().starts_with(b"/") => {
+                let path = TreePath::from_bytes(&[PREFIX.as_bytes(), path.as_bytes()].concat());
+                spots.iter().any(|spot| spot.holds(&path)) && !volatile.matches_bytes(path.as_bytes())
+            }
             Hint::Path(path) => !volatile.matches_bytes(path.as_bytes()),
         };
-        self.hints.as_mut().is_some_and(|hints| hints.take().iter().any(is_news))
+        let Some(hints) = &mut self.hints else { return false };
+        let hints = hints.take();
+        self.is_lost |= hints.contains(&Hint::Overflow);
+        hints.iter().any(is_news)
     }
 }

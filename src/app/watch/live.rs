@@ -10,6 +10,9 @@ use crate::app::failure::Failure;
 use crate::app::watch::Against;
 use crate::app::watch::Request;
 use crate::app::watch::inspect::Inspector;
+use crate::app::watch::outside;
+use crate::app::watch::settled::Expected;
+use crate::app::watch::settled::settled;
 use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
@@ -22,7 +25,6 @@ use crate::integrity::cache::StatCache;
 use crate::integrity::cache::key_of;
 use crate::integrity::key::Key;
 use crate::integrity::list::Document;
-use crate::integrity::look;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::scan;
 use crate::integrity::scan::Scan;
@@ -31,6 +33,7 @@ use crate::site::gate;
 use crate::site::installed::Accepted;
 use crate::site::installed::Deviation;
 use crate::site::installed::Installed;
+use crate::site::installed::Owners;
 use crate::site::layers::Layers;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
@@ -45,17 +48,13 @@ use crate::watch::finding::Finding;
 use crate::watch::finding::Kind;
 use crate::watch::folders;
 use crate::watch::folders::UnknownFolder;
-use crate::watch::judge;
 use crate::watch::judge::Rules;
-use crate::watch::judge::Subject;
 use crate::watch::memory::Memory;
 
 /// Of the files that look unchanged, one in so many is read again each time.
 pub const SHARES: u64 = 32;
 /// How often a look is begun anew because an update came in between.
 const TRIES: u32 = 3;
-/// How often a finding is looked at again before it counts.
-const SECOND_LOOKS: u32 = 2;
 
 /// How closely is looked.
 #[derive(Clone, Debug)]
@@ -69,7 +68,7 @@ pub struct Manner {
 }
 
 /// Nobody else writes what is remembered, for as long as this lives.
-enum Alone {
+pub(super) enum Alone {
     ByCaller,
     By { _lock: Lock },
 }
@@ -82,7 +81,7 @@ impl Manner {
 
     /// `None`: somebody else works on the site, and what is not remembered now
     /// only costs time.
-    fn alone(&self, site: &Site) -> Option<Alone> {
+    pub(super) fn alone(&self, site: &Site) -> Option<Alone> {
         match self.is_locked {
             true => Some(Alone::ByCaller),
             false => Lock::take(&site.state.lock(), "watch").ok().map(|_lock| Alone::By { _lock }),
@@ -102,6 +101,8 @@ pub struct Looked {
     pub folders: Vec<UnknownFolder>,
     /// The tree that was judged, without what is volatile.
     pub tree: Tree,
+    /// What belongs to the site and stands elsewhere; its findings are among the others.
+    pub outside: outside::Looked,
     pub moment: Moment,
 }
 
@@ -140,6 +141,7 @@ struct Baseline {
     manifest: Manifest,
     deviations: BTreeMap<SitePath, Deviation>,
     accepted: BTreeMap<SitePath, Accepted>,
+    owners: Option<Owners>,
     /// Manifests of releases that were installed before.
     earlier: Vec<PathBuf>,
     /// Whose the site is.
@@ -147,6 +149,18 @@ struct Baseline {
 }
 
 impl Baseline {
+    fn expected<'a>(&'a self, rules: &'a Rules) -> Expected<'a> {
+        Expected {
+            manifest: &self.manifest,
+            deviations: &self.deviations,
+            accepted: &self.accepted,
+            owners: self.owners.as_ref(),
+            owner: self.owner,
+            rules,
+            held: None,
+        }
+    }
+
     fn of(
         site: &Site,
         manner: &Manner,
@@ -166,6 +180,7 @@ impl Baseline {
                 manifest,
                 deviations: BTreeMap::new(),
                 accepted: BTreeMap::new(),
+                owners: None,
                 earlier: earlier.unwrap_or_default(),
                 owner,
             });
@@ -187,6 +202,7 @@ impl Baseline {
             manifest,
             deviations: current.deviations,
             accepted: current.accepted,
+            owners: current.owners,
             earlier,
             owner,
         })
@@ -223,7 +239,8 @@ fn look_once(site: &Site, manner: &Manner, moment: &Moment, listener: Listener) 
     let root = site.tree()?;
     let baseline = Baseline::of(site, manner, &root, &scan.tree, &rules.volatile)?;
     let mut inspector = Inspector::open(&root, &site.state);
-    let mut findings = settled(&root, held.as_ref(), &baseline, &rules, &mut scan.tree, &mut inspector);
+    let expected = Expected { held: held.as_ref(), ..baseline.expected(&rules) };
+    let mut findings = settled(&root, &expected, &mut scan.tree, &mut inspector);
     if inspector.is_new()
         && let Some(_alone) = manner.alone(site)
     {
@@ -234,8 +251,13 @@ fn look_once(site: &Site, manner: &Manner, moment: &Moment, listener: Listener) 
     name_releases(&mut findings, &baseline, &mut notes);
     explain::date(&mut findings, scan.changes(), clock::now());
     findings.iter_mut().for_each(|finding| finding.why.sort());
+    let folders = folders::unknown(&findings, &baseline.manifest);
+    let outside = outside::look(site, manner, listener)?;
+    findings.extend(outside.findings.iter().cloned());
+    notes.extend(outside.notes.iter().cloned());
     Ok(Looked {
-        folders: folders::unknown(&findings, &baseline.manifest),
+        folders,
+        outside,
         findings,
         against: baseline.against,
         checked: scan.checked,
@@ -283,7 +305,7 @@ fn scanned(
     Ok((scan, lies))
 }
 
-fn doubt(manner: &Manner, cache: &std::path::Path) -> Result<Doubt, Failure> {
+pub(super) fn doubt(manner: &Manner, cache: &std::path::Path) -> Result<Doubt, Failure> {
     Ok(match manner.paranoid {
         true => Doubt::All,
         // Without a key there is no cache to doubt.
@@ -293,64 +315,6 @@ fn doubt(manner: &Manner, cache: &std::path::Path) -> Result<Doubt, Failure> {
             of: SHARES,
         }),
     })
-}
-
-/// Judges, and looks again at what it finds: a file may have been written, moved
-/// or taken away just while its folder was read. What is held stands elsewhere.
-fn settled(
-    root: &Root,
-    held: Option<&TreePath>,
-    baseline: &Baseline,
-    rules: &Rules,
-    tree: &mut Tree,
-    inspector: &mut Inspector,
-) -> Vec<Finding> {
-    let mut found = judged(baseline, rules, tree, inspector);
-    for _ in 0..SECOND_LOOKS {
-        let stand_there = found.iter().filter(|finding| Some(&finding.path) != held);
-        let changed: Vec<_> = stand_there.filter(|finding| renew(root, finding, tree)).collect();
-        if changed.is_empty() {
-            break;
-        }
-        found = judged(baseline, rules, tree, inspector);
-    }
-    found
-}
-
-fn judged(baseline: &Baseline, rules: &Rules, tree: &Tree, inspector: &mut Inspector) -> Vec<Finding> {
-    let subject = Subject {
-        manifest: &baseline.manifest,
-        tree,
-        deviations: &baseline.deviations,
-        accepted: &baseline.accepted,
-        owner: baseline.owner,
-        rules,
-    };
-    judge::judge(&subject, &mut |path, node, ask| inspector.answer(path, node, ask))
-}
-
-/// Looks at a path once more; whether something else stands there now.
-fn renew(root: &Root, finding: &Finding, tree: &mut Tree) -> bool {
-    let path = &finding.path;
-    let known = tree.get(path);
-    if finding.kind != Kind::Unreadable {
-        match (root.stat(path), known) {
-            (Ok(None), None) | (Err(_), _) => return false,
-            (Ok(Some(stat)), Some(node)) if stat.meta == node.meta => return false,
-            _ => {}
-        }
-    }
-    match look::look(root, path, Algorithms::Sha256) {
-        Ok(Some(node)) if known == Some(&node) => false,
-        // It stands there; what is in it could not be listed.
-        Ok(Some(node)) if node.is_folder() && finding.kind == Kind::Unreadable => false,
-        Ok(Some(node)) => {
-            tree.insert(path.clone(), node);
-            true
-        }
-        Ok(None) => tree.remove(path).is_some(),
-        Err(_) => false,
-    }
 }
 
 /// Says of findings from which earlier release they are; one manifest after the

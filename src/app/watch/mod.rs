@@ -5,8 +5,10 @@ mod accept;
 mod follow;
 mod inspect;
 mod live;
+mod outside;
 mod record;
 mod scheduled;
+mod settled;
 
 use std::path::PathBuf;
 
@@ -56,6 +58,8 @@ pub struct WatchView {
     pub found: FindingsView,
     /// Each finding in full.
     pub details: Vec<Detail>,
+    /// The same of what belongs to the site and stands outside its folder.
+    pub outside: OutsideView,
     /// Folders of unexpected files that nothing is known of.
     pub folders: Vec<UnknownFolder>,
     pub against: Against,
@@ -66,6 +70,19 @@ pub struct WatchView {
     pub notes: Vec<String>,
     #[serde(skip)]
     pub html: Option<PathBuf>,
+}
+
+/// What differs outside the site; paths are behind `outside:`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OutsideView {
+    pub modified: Vec<String>,
+    pub missing: Vec<String>,
+    pub unexpected: Vec<String>,
+    pub unreadable: Vec<String>,
+    pub checked: u64,
+    pub bytes: u64,
+    pub rehashed: u64,
+    pub details: Vec<Detail>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -119,47 +136,58 @@ fn answer(site: &Site, memory: &Memory, looked: Looked, extra: Extra) -> Result<
     if let Some(path) = &extra.html {
         write_report(path, site, &looked, &extra)?;
     }
-    let paths = |kind: Kind| {
-        looked
-            .findings
-            .iter()
-            .filter(|finding| finding.kind == kind)
-            .map(|one| one.path.to_string())
-            .collect()
-    };
     let now = clock::now();
     let since = |finding: &Finding| {
-        let known = memory.findings.get(&finding.path.to_string());
+        let known = memory.findings.get(&finding.name());
         known.filter(|known| known.mark == finding.mark()).map_or(now, |known| known.since)
     };
     let is_remembered = extra.news.is_some();
+    let details = looked.findings.into_iter().map(|finding| Detail {
+        alarm: finding.is_alarm(),
+        since: is_remembered.then(|| since(&finding)),
+        finding,
+    });
+    let (outside, details): (Vec<Detail>, Vec<Detail>) = details.partition(|detail| detail.finding.outside);
     let view = WatchView {
         found: FindingsView {
-            modified: paths(Kind::Modified),
-            missing: paths(Kind::Missing),
-            unexpected: paths(Kind::Unexpected),
-            unreadable: paths(Kind::Unreadable),
+            modified: paths(&details, Kind::Modified),
+            missing: paths(&details, Kind::Missing),
+            unexpected: paths(&details, Kind::Unexpected),
+            unreadable: paths(&details, Kind::Unreadable),
             checked: looked.checked,
             bytes: looked.bytes,
             rehashed: looked.rehashed,
         },
         against: looked.against.clone(),
         folders: looked.folders,
-        details: looked
-            .findings
-            .into_iter()
-            .map(|finding| Detail {
-                alarm: finding.is_alarm(),
-                since: is_remembered.then(|| since(&finding)),
-                finding,
-            })
-            .collect(),
+        details,
+        outside: OutsideView::of(&looked.outside, outside),
         news: extra.news,
         accepted: extra.accepted,
         notes: extra.notes,
         html: extra.html,
     };
     Ok(Answer::ending(exit, view))
+}
+
+fn paths(details: &[Detail], kind: Kind) -> Vec<String> {
+    let here = details.iter().filter(|detail| detail.finding.kind == kind);
+    here.map(|detail| detail.finding.path.to_string()).collect()
+}
+
+impl OutsideView {
+    fn of(looked: &outside::Looked, details: Vec<Detail>) -> OutsideView {
+        OutsideView {
+            modified: paths(&details, Kind::Modified),
+            missing: paths(&details, Kind::Missing),
+            unexpected: paths(&details, Kind::Unexpected),
+            unreadable: paths(&details, Kind::Unreadable),
+            checked: looked.checked,
+            bytes: looked.bytes,
+            rehashed: looked.rehashed,
+            details,
+        }
+    }
 }
 
 fn write_report(path: &std::path::Path, site: &Site, looked: &Looked, extra: &Extra) -> Result<(), Failure> {
@@ -169,7 +197,7 @@ fn write_report(path: &std::path::Path, site: &Site, looked: &Looked, extra: &Ex
         site: &fs::shown(&site.root),
         version: &looked.against.version,
         made: &clock::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
-        checked: looked.checked,
+        checked: looked.checked + looked.outside.checked,
         rows: looked.findings.iter().map(|finding| html::Row::of(finding, news)).collect(),
         news,
         notes: &extra.notes,

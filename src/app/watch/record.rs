@@ -9,6 +9,8 @@ use crate::base::json;
 use crate::site::Site;
 use crate::site::history;
 use crate::site::history::News as HistoryNews;
+use crate::site::installed::Installed;
+use crate::site::installed::Owners;
 use crate::sys::clock;
 use crate::sys::fs;
 use crate::sys::lock::Lock;
@@ -47,8 +49,24 @@ pub fn record(site: &Site, looked: &Looked) -> Result<Memory, Failure> {
             HistoryNews { event: "found", run: None, by: Some(&by), detail },
         )?;
     }
+    looked.outside.record(site)?;
+    know_owners(site, looked)?;
     after.save(&folder)?;
     Ok(after)
+}
+
+/// The owner's files that no watch saw before are as they should be now.
+fn know_owners(site: &Site, looked: &Looked) -> Result<(), Failure> {
+    let folder = site.state.installed();
+    let installed = Installed(&folder);
+    let Some(mut current) = installed.current()? else { return Ok(()) };
+    let (keep, known) = (site.keep(), current.owners.as_ref());
+    // As long as nobody names others, there are none that are new.
+    if known.is_some_and(|known| known.patterns == keep) {
+        return Ok(());
+    }
+    current.owners = Some(Owners::renewed(known, &keep, &site.profile.uploads, &looked.tree));
+    Ok(installed.save_current(&current)?)
 }
 
 /// All that was found, in a file of its own.

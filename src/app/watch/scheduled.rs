@@ -80,14 +80,14 @@ fn notice(site: &Site, looked: &Looked, news: &News, key: &str) -> Notice {
     let root = fs::shown(&site.root);
     let mut findings: Vec<&Finding> = looked.findings.iter().collect();
     // Alarms first, then what is new; the paths' order else.
-    let is_new = |finding: &Finding| news.new.binary_search(&finding.path.to_string()).is_ok();
+    let is_new = |finding: &Finding| news.new.binary_search(&finding.name()).is_ok();
     findings.sort_by_key(|finding| (!finding.is_alarm(), !is_new(finding)));
     let mut details: Vec<String> = findings
         .iter()
         .take(NAMED)
         .map(|finding| {
             let (new, kind) = (if is_new(finding) { "new: " } else { "" }, finding.kind.name());
-            format!("{new}{kind} {}: {}", finding.path, finding.reasons()).trim_end_matches(": ").to_owned()
+            format!("{new}{kind} {}: {}", finding.name(), finding.reasons()).trim_end_matches(": ").to_owned()
         })
         .collect();
     if findings.len() > NAMED {

@@ -3,14 +3,23 @@ use crate::app::report::FindingsView;
 use crate::app::watch::Against;
 use crate::app::watch::Finding;
 use crate::app::watch::News;
+use crate::app::watch::OutsideView;
 use crate::base::path::TreePath;
 
 const PLAIN: Manner = Manner { json: false, colour: false, quiet: false, verbose: false, lively: false };
 
 fn detail(path: &str, kind: Kind, why: &[crate::app::watch::Why]) -> Detail {
     let path = TreePath::from_bytes(path.as_bytes());
-    let finding =
-        Finding { path, kind, why: why.to_vec(), sha256: None, size: None, mode: None, changed: None };
+    let finding = Finding {
+        path,
+        outside: false,
+        kind,
+        why: why.to_vec(),
+        sha256: None,
+        size: None,
+        mode: None,
+        changed: None,
+    };
     Detail { alarm: finding.is_alarm(), since: None, finding }
 }
 
@@ -34,6 +43,7 @@ fn view(details: Vec<Detail>, news: Option<News>) -> WatchView {
         },
         against: Against { version: "7.1.4".into(), baseline: "release", accepted: 2 },
         details,
+        outside: OutsideView::default(),
         folders: Vec::new(),
         news,
         accepted: Vec::new(),

@@ -14,7 +14,7 @@ fn compare(a: &Listing, b: &Listing) -> Files {
     let marks = if whole { EVERYTHING } else { Marks::default() };
     let pairs = Listing::pairs(a, b, marks);
     let names = Names::read("web:x:33:33::/:/bin/sh\n", "web:x:33:\n");
-    let mut files = judge(&pairs, &View { marks, folders_count: whole, names: &names });
+    let mut files = judge(&pairs, &View { marks, folders_count: whole, sizes_count: true, names: &names });
     renamed::find(&mut files, &pairs.different, [&Contents::Nowhere, &Contents::Nowhere]);
     files
 }
@@ -24,7 +24,7 @@ fn listing(entries: &[(&str, Kind, u32)]) -> Listing {
         let meta = Meta { mode: *mode, ..Meta::default() };
         (TreePath::from_bytes(path.as_bytes()), Node { kind: kind.clone(), meta })
     };
-    Listing { tree: entries.iter().map(node).collect(), is_whole: true, checked: 0, bytes: 0 }
+    Listing { tree: entries.iter().map(node).collect(), is_whole: true, list: None, checked: 0, bytes: 0 }
 }
 
 fn file(text: &str) -> Kind {

@@ -28,6 +28,7 @@ use std::path::Path;
 
 pub use digest::Digest;
 pub use digest::Kind;
+pub use digest::take as taken;
 pub use error::ListError;
 pub use error::ReadError;
 use serde::Deserialize;
@@ -116,6 +117,11 @@ impl Document {
             Document::List(list) => list,
         }
     }
+}
+
+/// Whether a file that begins so is a manifest or a list, as far as one can tell.
+pub fn is_recognised(head: &[u8]) -> bool {
+    !head.contains(&0) && detect::family(head, None).is_ok()
 }
 
 /// Reads a list that is held in memory; without a hint its content tells the format.

@@ -44,7 +44,7 @@ impl HashList {
             files.extend(here.or(listed).map(|content| entry(&path, content)));
         }
         // What the list names and its application does not judge counts as listed.
-        let apart = self.files.keys().filter(|path| self.is_apart(path));
+        let apart = self.files.keys().filter(|path| self.leaves_out(path));
         files.extend(apart.filter_map(|path| Some(entry(path, content_of(tree, path)?))));
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Manifest {

@@ -75,7 +75,7 @@ impl HashList {
         let judged: Vec<(&SitePath, &Listed)> = self
             .files
             .iter()
-            .filter(|(path, _)| !self.is_apart(path) && !ignore.matches(path.as_str()))
+            .filter(|(path, _)| !self.leaves_out(path) && !ignore.matches(path.as_str()))
             .collect();
         let judge = |(path, listed): (&SitePath, &Listed)| {
             let verdict = match tree {
@@ -88,11 +88,16 @@ impl HashList {
     }
 
     /// What the application itself leaves out when it checks its files.
-    pub(super) fn is_apart(&self, path: &SitePath) -> bool {
+    pub fn leaves_out(&self, path: &SitePath) -> bool {
+        self.apart().is_some_and(|folder| path.as_str().starts_with(folder))
+    }
+
+    /// The folder, with a slash behind it.
+    pub fn apart(&self) -> Option<&'static str> {
         match self.format {
-            Format::WordPress => self.product.is_none() && path.as_str().starts_with(wordpress::APART),
-            Format::Signature => path.as_str().starts_with(signature::APART),
-            _ => false,
+            Format::WordPress => self.product.is_none().then_some(wordpress::APART),
+            Format::Signature => Some(signature::APART),
+            _ => None,
         }
     }
 

@@ -69,3 +69,85 @@ fn predicates_mean_the_same_to_both_engines() {
         }
     }
 }
+
+/// What each manual, or the application's own list, says of a path.
+#[test]
+fn paths_are_what_the_manuals_say_they_are() {
+    let said = |profile: &Profile, path: &str| {
+        let lists = [
+            ("volatile", &profile.volatile),
+            ("uploads", &profile.uploads),
+            ("keep", &profile.keep),
+            ("optional", &profile.optional),
+        ];
+        let holds = lists.into_iter().filter(|(_, patterns)| patterns.matches(path));
+        holds.map(|(name, _)| name).collect::<Vec<_>>().join(" ")
+    };
+    for (name, path, expected) in [
+        ("wordpress", "wp-config.php", "keep"),
+        ("wordpress", "wp-content/object-cache.php", "keep"),
+        ("wordpress", "wp-content/mu-plugins/own.php", "keep"),
+        ("wordpress", "wp-content/fonts/a.woff2", "uploads keep"),
+        ("wordpress", "wp-content/uploads/a.jpg", "uploads keep"),
+        ("wordpress", "wp-content/database/.ht.sqlite-wal", "volatile keep"),
+        ("wordpress", "wp-content/debug.log", "volatile"),
+        ("wordpress", "wp-content/index.php", ""),
+        ("wordpress", "wp-content/plugins/shop/shop.php", ""),
+        ("wordpress", "wp-admin/install.php", "optional"),
+        ("wordpress", "wp-admin/upgrade.php", ""),
+        ("nextcloud", "config/config.php", "keep"),
+        ("nextcloud", "custom_apps/notes/app.php", "keep"),
+        ("nextcloud", "themes/own/core/css/server.css", "keep"),
+        ("nextcloud", "data/anna/files/a.txt", "uploads keep"),
+        ("nextcloud", "data/nextcloud.log", "volatile uploads keep"),
+        ("nextcloud", "data/updater-oc1234/downloads/a.zip", "volatile uploads keep"),
+        ("nextcloud", ".well-known/acme-challenge/token", "volatile keep"),
+        ("nextcloud", "core/skeleton/Photos/a.jpg", "optional"),
+        ("nextcloud", ".user.ini", ""),
+        ("tiki", "db/local.php", "keep"),
+        ("tiki", "db/preconfiguration.php", "keep"),
+        ("tiki", "temp/templates_c/a.php", "volatile"),
+        ("tiki", "templates_c/a.php", "volatile"),
+        ("tiki", "temp/unified-index/1/a", "volatile"),
+        ("tiki", "img/trackers/a.png", "uploads"),
+        ("tiki", "tiki-install.php", "optional"),
+        ("tiki", "templates/tiki.tpl", ""),
+        ("dokuwiki", "conf/local.php.bak", "keep"),
+        ("dokuwiki", "conf/users.auth.php", "keep"),
+        ("dokuwiki", "conf/userprint.css", "keep"),
+        ("dokuwiki", "conf/tpl/dokuwiki/style.ini", "keep"),
+        ("dokuwiki", "conf/plugin_lang/acl/de/lang.php", "keep"),
+        ("dokuwiki", "conf/plugins.local.php.bak", "keep"),
+        ("dokuwiki", "conf/dokuwiki.php", ""),
+        ("dokuwiki", "data/log/error/2026-01-01.log", "volatile"),
+        ("dokuwiki", "data/media/a.png", "uploads keep"),
+        ("dokuwiki", "install.php", "optional"),
+        ("dokuwiki", ".htaccess.dist", "optional"),
+        ("dokuwiki", "conf/users.auth.php.dist", "optional"),
+        ("mediawiki", "LocalSettings.php", "keep"),
+        ("mediawiki", "cache/l10n/en.cdb", "volatile"),
+        ("mediawiki", "images/a/ab/A.png", "uploads keep"),
+        ("mediawiki", "images/thumb/a/ab/A.png/9px-A.png", "volatile uploads keep"),
+        ("mediawiki", "maintenance/.mweval_history", "volatile"),
+        ("mediawiki", "images/.htaccess", ""),
+        ("mediawiki", "mw-config/index.php", "optional"),
+        ("mediawiki", "extensions/Cite/extension.json", "optional"),
+        ("roundcube", "config/config.inc.php", "keep"),
+        ("roundcube", "config/defaults.inc.php", ""),
+        ("roundcube", "plugins/managesieve/config.inc.php", "keep"),
+        ("roundcube", "skins/elastic/styles/_variables.less", "keep"),
+        ("roundcube", "logs/errors.log", "volatile"),
+        ("roundcube", "installer/index.php", "optional"),
+        ("roundcube", "public_html/installer.php", "optional"),
+        ("yacs", "parameters/control.include.php", "keep"),
+        ("yacs", "files/article/1/a.pdf", "uploads keep"),
+        ("yacs", "files/index.php", ""),
+        ("yacs", "temporary/cache.php", "volatile"),
+        ("yacs", "scripts/staging/index.php", "volatile"),
+        ("yacs", "setup.php", "optional"),
+        ("generic", ".well-known/acme-challenge/token", "volatile keep"),
+        ("generic", ".env", "keep"),
+    ] {
+        assert_eq!(said(&Profile::named(name).unwrap(), path), expected, "{name}: {path}");
+    }
+}

@@ -16,6 +16,7 @@ use crate::update::databases;
 use crate::update::error::StepError;
 use crate::update::health;
 use crate::update::journal::Entry;
+use crate::update::owners;
 use crate::update::reserve;
 use crate::update::sealed;
 use crate::update::steps::close;
@@ -28,9 +29,21 @@ pub fn reopen(work: &mut Work, watch: Watch) -> Result<String, StepError> {
     }
     install_baseline(work)?;
     close::open(work)?;
+    expect_owners(work)?;
     reserve::give_back(&work.run.folder)?;
     let health = health::judge_now(work, Step::Reopen, None, watch)?;
     Ok(format!("visitors are back{health}"))
+}
+
+/// What is not remembered is told by a watch, which harms nobody.
+fn expect_owners(work: &mut Work) -> Result<(), StepError> {
+    match owners::settle(work) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let message = format!("{error}: a watch will tell what the update did to the owner's files");
+            work.note(Entry::Warning { step: Some(Step::Reopen), message })
+        }
+    }
 }
 
 /// Closes the site again and takes the installed baseline back.

@@ -69,6 +69,16 @@ fn found(
     deviations: &[(&str, Deviation)],
     accepted: &[(&str, Found)],
 ) -> Vec<String> {
+    found_knowing(None, manifest, nodes, deviations, accepted)
+}
+
+fn found_knowing(
+    owners: Option<&Owners>,
+    manifest: &Manifest,
+    nodes: &[(&str, &str, u32)],
+    deviations: &[(&str, Deviation)],
+    accepted: &[(&str, Found)],
+) -> Vec<String> {
     let accept = |(name, what): &(&str, Found)| {
         let accepted =
             Accepted { what: what.clone(), note: "n".into(), by: "b".into(), at: Timestamp::UNIX_EPOCH };
@@ -80,6 +90,7 @@ fn found(
         tree: &tree,
         deviations: &deviations.iter().map(|(name, deviation)| (path(name), deviation.clone())).collect(),
         accepted: &accepted.iter().map(accept).collect(),
+        owners,
         owner: Some(0),
         rules: &rules(),
     };
@@ -230,6 +241,7 @@ fn whose_a_finding_is_is_told_where_it_is_not_the_sites() {
             tree: &nodes,
             deviations: &BTreeMap::new(),
             accepted: &BTreeMap::new(),
+            owners: None,
             owner,
             rules: &rules(),
         };
@@ -259,6 +271,7 @@ fn earlier_releases_explain_findings() {
         tree: &nodes,
         deviations: &BTreeMap::new(),
         accepted: &BTreeMap::new(),
+        owners: None,
         owner: Some(0),
         rules: &rules(),
     };
@@ -290,6 +303,7 @@ fn a_lie_is_a_finding_even_of_what_is_fine_otherwise() {
         tree: &nodes,
         deviations: &BTreeMap::new(),
         accepted: &BTreeMap::new(),
+        owners: None,
         owner: Some(0),
         rules: &rules(),
     };
@@ -301,4 +315,52 @@ fn a_lie_is_a_finding_even_of_what_is_fine_otherwise() {
         ["modified a: marks-lie", "unexpected b: marks-lie"]
     );
     assert!(findings.iter().all(Finding::is_alarm));
+}
+
+#[test]
+fn the_owners_files_are_held_against_what_they_were() {
+    let patterns = |words: &[&str]| Patterns::new(words.iter().copied()).unwrap();
+    let before = tree(&[("config.php", "password", 0o640), ("up/a", "a visitor's", 0o644)]);
+    let owners = Owners::renewed(None, &patterns(&["config.php", "up"]), &patterns(&["up"]), &before);
+    assert_eq!(owners.files.len(), 1);
+    let listing = release(&[("config.php", "a sample")]);
+    let empty = release(&[]);
+    let file = |text: &str| Found::File { sha256: Sha256::of(text.as_bytes()), mode: 0o640 };
+    for (manifest, nodes, accepted, expected) in [
+        (&empty, &[("config.php", "password", 0o640)][..], &[][..], &[][..]),
+        (&empty, &[("config.php", "evil", 0o640)], &[], &["modified config.php: code owners"]),
+        (&listing, &[("config.php", "evil", 0o640)], &[], &["modified config.php: code owners"]),
+        (&listing, &[("config.php", "a sample", 0o640)], &[], &[]),
+        (&empty, &[("config.php", "evil", 0o640)], &[("config.php", file("evil"))], &[]),
+        (&empty, &[("config.php", "password", 0o640)], &[("config.php", file("evil"))], &[]),
+        (
+            &empty,
+            &[("config.php", "password", 0o666)],
+            &[],
+            &["modified config.php: code owners world-writable"],
+        ),
+        (&empty, &[("config.php", "-> other.php", 0o777)], &[], &["modified config.php: owners"]),
+        (&empty, &[], &[], &["missing config.php: owners"]),
+        (&listing, &[], &[], &["missing config.php: owners"]),
+        (&empty, &[], &[("config.php", Found::Nothing)], &[]),
+        (&empty, &[("config.php", "password", 0o640), ("up/b", "new", 0o644)], &[], &[]),
+    ] {
+        let found = found_knowing(Some(&owners), manifest, nodes, &[], accepted);
+        assert_eq!(found, expected, "{nodes:?} {accepted:?}");
+    }
+}
+
+#[test]
+fn a_file_of_the_owners_that_comes_later_is_told() {
+    let owners = Owners { patterns: rules().owners, files: BTreeMap::new() };
+    let now = [("config.php", "new", 0o644)];
+    let tells = |owners: &Owners| found_knowing(Some(owners), &release(&[]), &now, &[], &[]);
+    assert_eq!(tells(&owners), ["unexpected config.php: code owners"]);
+    // A pattern that the owner adds is no alarm: what stands there is looked at first.
+    let narrower = Owners { patterns: Patterns::default(), ..owners };
+    assert!(tells(&narrower).is_empty());
+    let renewed = Owners::renewed(Some(&narrower), &rules().owners, &Patterns::default(), &tree(&now));
+    assert_eq!(renewed.files.len(), 1);
+    let gone = Owners::renewed(Some(&renewed), &Patterns::default(), &Patterns::default(), &tree(&now));
+    assert_eq!(gone, Owners::default());
 }
