@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::app::archive_side::ArchiveSide;
 use crate::app::compare::Subject;
 use crate::app::failure::Failure;
 use crate::app::reference_side::ReferenceSide;
@@ -39,6 +40,7 @@ pub(super) enum Side {
     Database(Found),
     Dump(Dump),
     Reference(ReferenceSide),
+    Archive(ArchiveSide),
 }
 
 /// What a run saved of a database.
@@ -86,6 +88,7 @@ impl Side {
             Side::Database(found) => found.address.to_string(),
             Side::Dump(dump) => fs::shown(&dump.folder),
             Side::Reference(side) => side.shown(),
+            Side::Archive(side) => side.shown(),
         }
     }
 
@@ -149,6 +152,7 @@ impl Side {
         Ok(match (self, self.live()) {
             (_, Some(folder)) => Contents::Folder(Root::open(folder)?, elsewhere),
             (Side::File(path), _) => Contents::of_file(path)?,
+            (Side::Archive(side), _) => Contents::of_file(side.path())?,
             _ => Contents::Nowhere,
         })
     }
@@ -159,6 +163,7 @@ impl Side {
             Side::Folder(path) => Listing::of_folder(path, skip, watch)?,
             Side::File(path) => Listing::of_file(path, skip)?,
             Side::Reference(side) => side.listing(skip)?,
+            Side::Archive(side) => side.listing(skip)?,
             Side::Database(_) | Side::Dump(_) => Listing::default(),
         })
     }
@@ -168,7 +173,7 @@ impl Side {
             Side::Site(site) => Ok(site.database()?),
             Side::Database(found) => Ok(Some(found.clone())),
             Side::Dump(dump) => Ok(dump.as_file()),
-            Side::Folder(_) | Side::File(_) | Side::Reference(_) => Ok(None),
+            Side::Folder(_) | Side::File(_) | Side::Reference(_) | Side::Archive(_) => Ok(None),
         }
     }
 }
@@ -229,5 +234,5 @@ fn address(subject: &Subject) -> Result<Found, Failure> {
 fn no_reference(scheme: &str) -> Failure {
     let message = format!("{}:// cannot be compared yet", escape::text(scheme));
     Failure::new(Exit::Usage, message)
-        .hint("compare folders, archives, manifest files, sites, references (https://…/), mysql://USER@HOST/NAME or sqlite:PATH")
+        .hint("compare folders, archives and their addresses, manifest files, sites, references (https://…/), mysql://USER@HOST/NAME or sqlite:PATH")
 }

@@ -67,6 +67,7 @@ pub(super) fn is_ours(error: &NetworkError) -> bool {
             | NetworkError::Io(_)
             | NetworkError::Interrupted { .. }
             | NetworkError::CaFile { .. }
+            | NetworkError::ProxyAsks { .. }
             | NetworkError::Client { .. }
             | NetworkError::TooLong { .. }
     )
