@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use entracte::base::digest::Sha256;
 
-use crate::bed::ALL;
+use crate::bed::Also;
 use crate::bed::Bed;
 use crate::support::proxy::Manner;
 use crate::support::proxy::Proxy;
@@ -29,7 +29,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Scene {
-        let bed = Bed::usual(ALL);
+        let bed = Bed::usual(Also { archive: false, packs: 0 });
         let authority = Authority::make(bed.folder.path());
         authority.sign("server", "IP:127.0.0.1", None);
         let server = Served::start(&bed.reference(), &authority, "server");
@@ -85,8 +85,20 @@ fn a_site_is_adopted_and_keeps_how_it_was_asked() {
     assert_eq!((&staged["version"], &staged["trust"]), (&"3".into(), &"signed".into()), "{staged:#}");
     let two = format!("{}#2", scene.server.url);
     scene.entracte.json(&["compare", &scene.root, &two, "--files"]).code(0);
+    // Another authority's certificate: the doctor says which setting it is.
+    let other = scene.bed.path("other");
+    fs::create_dir(&other).unwrap();
+    let wrong = scene.settings().replace(&ca, &Authority::make(&other).certificate());
+    let right = scene.settings();
+    fs::write(scene.bed.path(".entracte-site/entracte.toml"), wrong).unwrap();
+    let said = scene.entracte.json(&["doctor"]);
+    let check =
+        said.result["checks"].as_array().unwrap().iter().find(|check| check["name"] == "source").unwrap();
+    assert!(check["detail"].as_str().unwrap().contains("is not trusted"), "{check:#}");
+    assert!(check["fix"].as_str().unwrap().contains("network.ca_file"), "{check:#}");
+    fs::write(scene.bed.path(".entracte-site/entracte.toml"), right).unwrap();
     let known = scene.entracte.json(&["identify", &scene.root, "--from", &scene.server.url]).code(0);
-    assert_eq!(known["nearest"]["release"]["version"], "2", "{known:#}");
+    assert_eq!(known["nearest"]["version"], "2", "{known:#}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod alone;
 mod bed;
 mod bundles;
 mod hostile;
+mod large;
 mod seen;
 mod server;
 #[path = "../support/mod.rs"]
