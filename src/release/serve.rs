@@ -42,6 +42,8 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 const NEVER: HeaderValue = HeaderValue::from_static("no-cache");
 /// How long transfers go on after Ctrl-C.
 const LAST_SECONDS: Duration = Duration::from_secs(1);
+/// The largest record of TLS: three packets or so.
+const RECORD: usize = 4 << 10;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A certificate with its key, both PEM.
@@ -151,6 +153,8 @@ fn tls(certificate: &Certificate) -> Result<RustlsConfig, ServeError> {
         .with_no_client_auth()
         .with_single_cert(certificates, private)
         .map_err(|error| failed(chain, error.into()))?;
+    // Of a record that was cut off nothing can be used.
+    config.max_fragment_size = Some(RECORD);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(RustlsConfig::from_config(Arc::new(config)))
 }

@@ -152,6 +152,10 @@ impl Client {
             _ if is_connect && kind == Some(ErrorKind::ConnectionRefused) => {
                 NetworkError::Refused { host, source }
             }
+            // Somebody answered, and was cut off before both sides knew each other.
+            _ if is_connect && kind.is_some_and(is_break) => {
+                NetworkError::Cut { url: shown(url), bytes: 0, length: None, source }
+            }
             _ if is_connect => NetworkError::Connect { host, source },
             _ if said.contains("parse") || said.contains("invalid") || said.contains("too large") => {
                 NetworkError::Answer { url: shown(url), source }
@@ -227,6 +231,10 @@ fn word(headers: &HeaderMap, name: &str) -> Option<String> {
         text.len() <= LONGEST_WORD && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
     };
     header(headers, name).filter(|text| !text.is_empty()).filter(is_plain)
+}
+
+fn is_break(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof)
 }
 
 /// The kind of the system's error that lies below.
