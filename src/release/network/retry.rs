@@ -45,7 +45,7 @@ impl Tries {
             (self.failed, self.broke) = (0, 0);
         }
         match (error, came) {
-            (NetworkError::Cut { .. }, Came::Nothing | Came::Farther) => self.broke += 1,
+            (NetworkError::Cut { .. }, Came::Nothing) => self.broke += 1,
             _ => self.failed += 1,
         }
         let most_breaks = 1 + self.most.saturating_sub(1).saturating_mul(BREAKS);
