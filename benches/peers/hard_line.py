@@ -2,11 +2,13 @@
 """A release over a line that is as bad as lines are: does it come, and how much of it comes twice?
 
 Usage (as root): benches/peers/hard_line.py ENTRACTE [OLD NEW]
+Needs Python's `hpack` (of Debian: python3-hpack).
 
 ENTRACTE is a release build. OLD and NEW are two trees of one application; without them small ones are made. The
 line has 200 ms there and back and 3 % loss each way, every connection is cut each 2 s, and the server is restarted
-twice. The release comes by pack, by objects and by archive; for each a row says how many bytes of files were
-needed, carried to the client, and carried again. Fails where more than 1 % came twice, or a release did not come.
+twice. The release comes by pack, by objects and by archive, from nginx by plain HTTP/1.1 and from `entracte serve` by
+HTTP/2 under TLS; for each a row says how many bytes of files were needed, carried to the client, and carried again.
+Fails where more than 1 % came twice, or a release did not come.
 """
 
 import json
@@ -55,13 +57,13 @@ def write_files(folder, numbers, seed):
 
 
 class Server:
-    """nginx on the far side; restarted while the line is used."""
+    """A server on the far side; restarted while the line is used."""
 
-    def __init__(self, line, place):
-        self.line, self.argv, self.process = line, ["nginx", "-c", str(place / "nginx.conf")], None
+    def __init__(self, line, argv, port):
+        self.line, self.argv, self.port, self.process = line, argv, port, None
 
     def start(self):
-        self.process = self.line.server(self.argv, stderr=subprocess.DEVNULL)
+        self.process = self.line.server(self.argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def restart(self, begun, times, over):
         for moment in times:
@@ -73,8 +75,19 @@ class Server:
             self.start()
 
 
+def make_certificate(place):
+    """An authority, and what it signed for the cutter and for the server behind it."""
+    key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split()
+    fetch.run(["openssl", "req", "-x509", *key, "-keyout", place / "ca.key", "-out", place / "ca.pem", "-subj", "/CN=bench", "-days", "2"])
+    fetch.run(["openssl", "req", *key, "-keyout", place / "server.key", "-out", place / "server.csr", "-subj", "/CN=server"])
+    (place / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    fetch.run(["openssl", "x509", "-req", "-in", place / "server.csr", "-CA", place / "ca.pem", "-CAkey", place / "ca.key",
+               "-CAcreateserial", "-days", "1", "-extfile", place / "names", "-out", place / "server.pem"])
+    return [str(place / "server.pem"), str(place / "server.key")]
+
+
 def prepare(place, entracte, name, words, old, new, is_there, home):
-    """A reference, and a site that believes it; its address is that of the cutter."""
+    """A reference, and a site that believes it under both of its addresses, which are those of the cutter."""
     folder = place / name.replace(" ", "-")
     reference, keys, site = place / "www" / folder.name, folder / "keys", folder / "site"
     folder.mkdir()
@@ -89,17 +102,19 @@ def prepare(place, entracte, name, words, old, new, is_there, home):
     else:
         run("init", site, "--profile", "generic")
     settings = folder / ".entracte-site/entracte.toml"
-    settings.write_text(settings.read_text().replace("\nprofile =", '\nproduct = "bench"\nprofile =', 1))
-    url = f"http://127.0.0.1:{PORT}/{folder.name}/"
-    run("--site", site, "trust", "add", url, "--root", reference / "metadata/1.root.json")
+    settings.write_text(settings.read_text().replace("\nprofile =", '\nproduct = "bench"\nprofile =', 1)
+                        + f'\n[network]\nca_file = "{place}/ca.pem"\n')
+    urls = [f"http://127.0.0.1:{PORT}/{folder.name}/", f"https://127.0.0.1:{PORT}/"]
+    for url in urls:
+        run("--site", site, "trust", "add", url, "--root", reference / "metadata/1.root.json")
     if is_there:
         run("--site", site, "--yes", "update", "--from", reference, "--version", "1.0")
-    return [str(entracte), "--site", str(site), "--json", "stage", "--from", url]
+    return reference, [[str(entracte), "--site", str(site), "--json", "stage", "--from", url] for url in urls]
 
 
-def over_the_line(line, server, argv, home):
+def over_the_line(line, server, argv, home, certificate=()):
     """Runs the client behind a cutter; what it said, what was carried, and how long it took."""
-    cutter = [sys.executable, str(HERE / "cutter.py"), str(PORT), f"{line.address}:8080", str(CUT_SECONDS), "1"]
+    cutter = [sys.executable, str(HERE / "cutter.py"), str(PORT), f"{line.address}:{server.port}", str(CUT_SECONDS), "1", *certificate]
     cutter = subprocess.Popen(line.inside(cutter), stdout=subprocess.PIPE, text=True)
     cutter.stdout.readline()
     over, begun = threading.Event(), time.monotonic()
@@ -142,15 +157,26 @@ def main():
             write_files(new, range(0, FILES, FILES // CHANGED), seed=2)
         (place / "www").mkdir()
         (place / "home").mkdir()
+        certificate = make_certificate(place)
         home = {**os.environ, "HOME": str(place / "home")}
         jobs = {name: prepare(place, entracte, name, words, old, new, is_there, home) for name, (words, is_there) in WAYS.items()}
         with Line(delay_ms=100, loss=0.03, mbit=100) as line:
             (place / "nginx.conf").write_text(NGINX.format(place=place, address=line.address))
-            server = Server(line, place)
-            server.start()
+            plain = Server(line, ["nginx", "-c", str(place / "nginx.conf")], 8080)
+            plain.start()
             time.sleep(1)
             print("| | seconds | bytes needed | bytes carried | carried again | answers | cuts |\n|---|---|---|---|---|---|---|")
-            fine = [row(name, *over_the_line(line, server, argv, home)) for name, argv in jobs.items()]
+            fine = []
+            for name, (reference, (by_http, by_tls)) in jobs.items():
+                fine.append(row(f"{name}, HTTP/1.1", *over_the_line(line, plain, by_http, home)))
+                subprocess.run([*by_tls[:3], "discard"], env=home, check=True, capture_output=True)
+                serve = [str(entracte), "serve", str(reference), "--listen", f"{line.address}:8443"]
+                secure = Server(line, [*serve, "--certificate", certificate[0], "--key", certificate[1]], 8443)
+                secure.start()
+                time.sleep(1)
+                fine.append(row(f"{name}, HTTP/2 with TLS", *over_the_line(line, secure, by_tls, home, certificate)))
+                secure.process.terminate()
+                secure.process.wait()
     return 0 if all(fine) else 1
 
 

@@ -10,6 +10,7 @@ use crate::app::identify;
 use crate::app::identify::Recognised;
 use crate::app::init::Request;
 use crate::app::look::release_at;
+use crate::app::network::network;
 use crate::app::published::Published;
 use crate::app::published::Wish;
 use crate::base::count;
@@ -61,14 +62,13 @@ pub(super) fn baseline(
         };
     }
     if let Some(path) = &request.release {
-        if let Some(published) = published(root, path, profile, request, listener)? {
+        let network = network(None, &request.network.options()?)?;
+        if let Some(published) = published(root, path, profile, request, &network, listener)? {
             return Ok(Known::published(published, tree, profile));
         }
-        return Ok(Known::release(
-            release_at(path, profile, &profile.name, request.version.as_deref(), listener)?,
-            tree,
-            profile,
-        ));
+        let version = request.version.as_deref();
+        let manifest = release_at(path, profile, &profile.name, version, &network, listener)?;
+        return Ok(Known::release(manifest, tree, profile));
     }
     if let Some(listed) = from_list(root, tree, profile, notes)? {
         return Ok(listed);
@@ -112,13 +112,14 @@ fn published(
     path: &Path,
     profile: &Profile,
     request: &Request,
+    network: &Network,
     listener: Listener,
 ) -> Result<Option<Published>, Failure> {
     let text = path.to_string_lossy();
     let says_itself = profile.version_in(&|path| fs::read(&root.join(path.as_path())).ok());
     let folder = request.dir.as_ref().map(|dir| format!(" {}", escape::word(&dir.to_string_lossy())));
-    let command =
-        format!("entracte init{} --release {}", folder.unwrap_or_default(), believe::retyped(&text));
+    let (folder, options) = (folder.unwrap_or_default(), request.network.retyped());
+    let command = format!("entracte init{folder} --release {}{options}", believe::retyped(&text));
     let wish = Wish {
         text: &text,
         version: request.version.as_deref(),
@@ -128,7 +129,7 @@ fn published(
         profile,
         belief: request.belief.as_ref(),
         trust: None,
-        network: Network::default(),
+        network: network.clone(),
         command: &command,
     };
     Published::look(&wish, listener)

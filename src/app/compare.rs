@@ -11,7 +11,7 @@ use crate::app::compare_side::Side;
 use crate::app::desk;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
-use crate::app::look::Scratch;
+use crate::app::network::Typed;
 use crate::app::reference_side;
 use crate::app::report::Answer;
 use crate::app::trust::Belief;
@@ -38,6 +38,7 @@ use crate::site::state::State;
 use crate::sys::clock;
 use crate::sys::env;
 use crate::sys::fs;
+use crate::sys::scratch::Scratch;
 
 /// What `compare` is asked for.
 #[derive(Clone, Debug)]
@@ -50,6 +51,8 @@ pub struct Request {
     pub html: Option<PathBuf>,
     /// Whom to believe of a reference that no site here trusts.
     pub belief: Option<Belief>,
+    /// How the network is used, where it is not as a site's settings say.
+    pub network: Typed,
     /// Whose lines are shown.
     pub diff: Wanted,
     /// Owners and times count, too.
@@ -114,8 +117,7 @@ pub fn owner_to_become(a: &str, b: &str) -> Option<(u32, u32)> {
 
 pub fn compare(request: &Request, listener: Listener) -> Result<Answer<CompareView>, Failure> {
     let mut sides = [Side::find(&request.a)?, Side::find(&request.b)?];
-    reference_side::open(&mut sides, request.belief.as_ref(), listener)?;
-    let mut notes = Vec::new();
+    let mut notes = reference_side::open(&mut sides, request.belief.as_ref(), &request.network, listener)?;
     let found = match request.part {
         Part::Database => None,
         _ => compare_files::compared(&sides, request, &mut notes, listener)?,

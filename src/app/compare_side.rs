@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::app::archive_side::ArchiveSide;
 use crate::app::compare::Subject;
 use crate::app::failure::Failure;
 use crate::app::reference_side::ReferenceSide;
@@ -41,6 +42,7 @@ pub(super) enum Side {
     Database(Found),
     Dump(Dump),
     Reference(ReferenceSide),
+    Archive(ArchiveSide),
 }
 
 /// What a run saved of a database.
@@ -88,6 +90,7 @@ impl Side {
             Side::Database(found) => found.address.to_string(),
             Side::Dump(dump) => fs::shown(&dump.folder),
             Side::Reference(side) => side.shown(),
+            Side::Archive(side) => side.shown(),
         }
     }
 
@@ -151,6 +154,7 @@ impl Side {
         Ok(match (self, self.live()) {
             (_, Some(folder)) => Contents::Folder(Root::open(folder)?, elsewhere),
             (Side::File(path), _) => Contents::of_file(path)?,
+            (Side::Archive(side), _) => Contents::of_file(side.path())?,
             _ => Contents::Nowhere,
         })
     }
@@ -162,6 +166,7 @@ impl Side {
             Side::Folder(path) => Listing::of_folder(path, skip, algorithms, watch)?,
             Side::File(path) => Listing::of_file(path, skip)?,
             Side::Reference(side) => side.listing(skip)?,
+            Side::Archive(side) => side.listing(skip)?,
             Side::Database(_) | Side::Dump(_) => Listing::default(),
         })
     }
@@ -183,7 +188,7 @@ impl Side {
             Side::Site(site) => Ok(site.database()?),
             Side::Database(found) => Ok(Some(found.clone())),
             Side::Dump(dump) => Ok(dump.as_file()),
-            Side::Folder(_) | Side::File(_) | Side::Reference(_) => Ok(None),
+            Side::Folder(_) | Side::File(_) | Side::Reference(_) | Side::Archive(_) => Ok(None),
         }
     }
 }
@@ -244,5 +249,5 @@ fn address(subject: &Subject) -> Result<Found, Failure> {
 fn no_reference(scheme: &str) -> Failure {
     let message = format!("{}:// cannot be compared yet", escape::text(scheme));
     Failure::new(Exit::Usage, message)
-        .hint("compare folders, archives, manifest files, sites, references (https://…/), mysql://USER@HOST/NAME or sqlite:PATH")
+        .hint("compare folders, archives and their addresses, manifest files, sites, references (https://…/), mysql://USER@HOST/NAME or sqlite:PATH")
 }

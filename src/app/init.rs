@@ -12,6 +12,7 @@ use crate::app::baseline::baseline;
 use crate::app::desk::Listener;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
+use crate::app::network::Typed;
 use crate::app::plan::who;
 use crate::app::published::Published;
 use crate::app::report::Answer;
@@ -43,6 +44,7 @@ use crate::site::installed::Owners;
 use crate::site::probe::Probe;
 use crate::site::profile::Profile;
 use crate::site::settings;
+use crate::site::settings::UserNetwork;
 use crate::site::state;
 use crate::site::state::DENY;
 use crate::site::state::State;
@@ -68,6 +70,8 @@ pub struct Request {
     pub version: Option<String>,
     /// Whom to believe, where `release` is a reference.
     pub belief: Option<Belief>,
+    /// How the network is used, now and by the site from then on.
+    pub network: Typed,
     /// How visitors are kept out, where that is known already.
     pub gate: Option<String>,
     pub inside: bool,
@@ -190,6 +194,7 @@ fn adopt(survey: &Survey, state: &State, request: &Request, gate: &str) -> Resul
         fs::write_durable_with(&state.folder().join("index.html"), b"", 0o644)?;
     }
     let published = survey.published.as_ref();
+    let network = UserNetwork::load()?.lines(&request.network.options()?);
     let new = settings::New {
         root: &survey.root,
         profile: &survey.profile.name,
@@ -201,6 +206,7 @@ fn adopt(survey: &Survey, state: &State, request: &Request, gate: &str) -> Resul
         product: published
             .map(|one| one.manifest.product.as_str())
             .filter(|product| *product != survey.profile.name),
+        network: &network,
     };
     if let Some(published) = published {
         published.keep_trust(&state.trust())?;

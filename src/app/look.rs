@@ -1,7 +1,6 @@
 //! The manifest of a release that nobody stages.
 
 use std::path::Path;
-use std::path::PathBuf;
 
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
@@ -12,8 +11,8 @@ use crate::release::network::Network;
 use crate::release::source::Source;
 use crate::release::stage;
 use crate::site::profile::Profile;
-use crate::sys::env;
 use crate::sys::fs;
+use crate::sys::scratch::Scratch;
 
 /// What the folder or archive at `path` holds, taken for a whole release.
 pub(super) fn release_at(
@@ -21,9 +20,10 @@ pub(super) fn release_at(
     profile: &Profile,
     product: &str,
     version: Option<&str>,
+    network: &Network,
     listener: Listener,
 ) -> Result<Manifest, Failure> {
-    release_by_way_of(&Scratch::new()?, path, profile, product, version, listener)
+    release_by_way_of(&Scratch::new()?, path, profile, product, version, network, listener)
 }
 
 /// The same; the content of an archive is in `scratch` as in a staging area afterwards.
@@ -33,6 +33,7 @@ pub(super) fn release_by_way_of(
     profile: &Profile,
     product: &str,
     version: Option<&str>,
+    network: &Network,
     listener: Listener,
 ) -> Result<Manifest, Failure> {
     let options = stage::Options {
@@ -43,7 +44,7 @@ pub(super) fn release_by_way_of(
         limits: Limits::default(),
         inbox: path,
         incoming: path,
-        network: Network::default(),
+        network: network.clone(),
         live: None,
         home: None,
     };
@@ -51,27 +52,5 @@ pub(super) fn release_by_way_of(
         true => Source::Folder(path.to_owned()),
         false => Source::parse(&path.to_string_lossy())?,
     };
-    Ok(stage::look(&source, &options, &scratch.0, &mut |step, event| listener(None, step, event))?)
-}
-
-/// A folder that goes away with its owner.
-pub(super) struct Scratch(PathBuf);
-
-impl Scratch {
-    pub(super) fn new() -> Result<Scratch, Failure> {
-        let path = env::temporary_folder().join(format!("entracte-{}", crate::sys::random::hex(8)));
-        fs::create_folders(&path, 0o700)?;
-        Ok(Scratch(path))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed from the temporary folder goes away with it.
-        let _ = fs::remove_folder_all(&self.0);
-    }
+    Ok(stage::look(&source, &options, scratch.path(), &mut |step, event| listener(None, step, event))?)
 }

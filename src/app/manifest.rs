@@ -34,6 +34,7 @@ use crate::integrity::manifest::diff;
 use crate::integrity::scan;
 use crate::integrity::verify;
 use crate::integrity::verify::Findings;
+use crate::release::network::Network;
 use crate::site::detect;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
@@ -55,7 +56,8 @@ pub fn build(
 ) -> Result<(Answer<ManifestView>, Option<String>), Failure> {
     let profile = detect::profile(&request.release, None)?;
     let product = request.product.as_deref().unwrap_or(&profile.name);
-    let mut manifest = release_at(&request.release, &profile, product, request.version.as_deref(), listener)?;
+    let (version, nowhere) = (request.version.as_deref(), Network::default());
+    let mut manifest = release_at(&request.release, &profile, product, version, &nowhere, listener)?;
     manifest.made = Made::Published;
     let json = manifest.to_json();
     let text = match &request.output {

@@ -3,6 +3,7 @@
 
 mod abandoned;
 pub mod apply;
+mod archive_side;
 pub mod auto;
 mod baseline;
 mod believe;
@@ -23,6 +24,7 @@ pub mod init;
 pub mod key;
 mod look;
 pub mod manifest;
+pub mod network;
 pub mod notify;
 mod own_release;
 pub mod plan;

@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
 use crate::app::key::Keys;
-use crate::app::look::Scratch;
 use crate::app::look::release_by_way_of;
 use crate::app::report::Answer;
 use crate::base::digest::Sha256;
@@ -16,6 +15,7 @@ use crate::base::exit::Exit;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
+use crate::release::network::Network;
 use crate::release::publish;
 use crate::release::publish::Options;
 use crate::release::publish::PublishError;
@@ -28,6 +28,7 @@ use crate::release::trust::Keyring;
 use crate::site::detect;
 use crate::sys::beneath::Root;
 use crate::sys::fs;
+use crate::sys::scratch::Scratch;
 
 const SECONDS_A_DAY: i64 = 24 * 60 * 60;
 /// The profile that fits everything names nothing.
@@ -136,7 +137,8 @@ fn add(
         None => profile.name.clone(),
     };
     let version = Some(request.version.as_str());
-    let mut manifest = release_by_way_of(&scratch, path, &profile, &product, version, listener)?;
+    let mut manifest =
+        release_by_way_of(&scratch, path, &profile, &product, version, &Network::default(), listener)?;
     // Whoever signs it vouches for it.
     manifest.made = Made::Published;
     manifest.check()?;

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use crate::app::believe;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
-use crate::app::look::Scratch;
 use crate::app::trust::Belief;
 use crate::integrity::manifest::Manifest;
 use crate::release::archive::Limits;
@@ -25,6 +24,7 @@ use crate::site::settings::Policy;
 use crate::sys::beneath::Root;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
+use crate::sys::scratch::Scratch;
 
 /// A folder that changes is copied so often.
 const MOST_COPIES: usize = 4;

@@ -1,32 +1,36 @@
 //! A published release as one side of a comparison: `https://host/path/`, a
 //! folder or a bundle, with `#VERSION` behind it where another than the newest is meant.
+//! What an address names that is no reference is an archive.
 
 use std::path::Path;
 use std::path::PathBuf;
 
 use url::Url;
 
+use crate::app::archive_side::ArchiveSide;
 use crate::app::believe;
 use crate::app::compare_side::Side;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
+use crate::app::network::Typed;
+use crate::app::network::network;
 use crate::app::published::Published;
 use crate::app::published::Wish;
-use crate::app::stage;
 use crate::app::trust::Belief;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::pattern::Patterns;
 use crate::compare::listing::Listing;
-use crate::release::network::Network;
 use crate::release::network::address::Address;
 use crate::release::network::address::shown;
 use crate::release::obtain::bundle::Bundle;
 use crate::release::obtain::is_reference;
 use crate::site::Site;
 use crate::site::profile::Profile;
+use crate::site::settings::NetworkOptions;
 use crate::sys::fs;
-use crate::sys::signal::Interrupt;
+
+const DIGEST: &str = "sha256=";
 
 /// As it was typed, and once it was opened, what is published there.
 pub(super) struct ReferenceSide {
@@ -46,6 +50,10 @@ impl ReferenceSide {
             let Ok(mut url) = Url::parse(text) else { return Ok(None) };
             if !["http", "https", "file"].contains(&url.scheme()) {
                 return Ok(None);
+            }
+            // Behind an archive's address stands its digest.
+            if url.fragment().is_some_and(|fragment| fragment.starts_with(DIGEST)) {
+                return side(text, None);
             }
             let version = url.fragment().map(str::to_owned);
             url.set_fragment(None);
@@ -90,33 +98,34 @@ impl ReferenceSide {
         }
     }
 
+    /// Asks it; where it turns out to be no reference but an archive, that is brought here.
     fn open(
         &mut self,
         site: Option<&Site>,
-        belief: Option<&Belief>,
-        command: &str,
+        by: &By,
         listener: Listener,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<ArchiveSide>, Failure> {
         let trust: Option<PathBuf> = site.map(|site| site.state.trust());
-        let (generic, network) = (Profile::named("generic")?, Network::default());
+        let (generic, network) = (Profile::named("generic")?, network(site, by.network)?);
         let wish = Wish {
             text: &self.text,
             version: self.version.as_deref(),
             likely: None,
             product: site.map(Site::product),
             profile: site.map_or(&generic, |site| &site.profile),
-            belief,
+            belief: by.belief,
             trust: trust.as_deref(),
-            network: site.map_or(network, |site| stage::network(site, &Interrupt::default())),
-            command,
+            network: network.clone(),
+            command: by.command,
         };
         self.published = Published::look(&wish, listener)?;
-        match self.published {
-            Some(_) => Ok(()),
-            None => {
-                let message = format!("{} is no reference", self.shown());
+        match (&self.published, &self.version) {
+            (Some(_), _) => Ok(None),
+            (None, None) => ArchiveSide::bring(&self.text, network, listener).map(Some),
+            (None, Some(_)) => {
+                let message = format!("{} is no reference, of which a version could be named", self.shown());
                 Err(Failure::new(Exit::Usage, message)
-                    .hint("its address ends with /; an archive has to be fetched before it is compared"))
+                    .hint("a reference's address ends with /; behind an archive's stands #sha256=DIGEST"))
             }
         }
     }
@@ -126,26 +135,39 @@ fn is_one(path: &Path) -> bool {
     is_reference(path) || (fs::is_file(path) && Bundle::is_meant(path))
 }
 
+/// How the sides are asked, and whom somebody says to believe.
+struct By<'a> {
+    belief: Option<&'a Belief>,
+    network: &'a NetworkOptions,
+    /// What is to be typed again, with a digest.
+    command: &'a str,
+}
+
 /// Asks the references among the two: they are believed as the site on the other
 /// side does, or as somebody says.
 pub(super) fn open(
     sides: &mut [Side; 2],
     belief: Option<&Belief>,
+    typed: &Typed,
     listener: Listener,
-) -> Result<(), Failure> {
+) -> Result<Vec<String>, Failure> {
     let words: Vec<String> = sides.iter().map(Side::retyped).collect();
-    let command = format!("entracte compare {}", words.join(" "));
+    let command = format!("entracte compare {}{}", words.join(" "), typed.retyped());
+    let by = By { belief, network: &typed.options()?, command: &command };
     let is_one = |side: &Side| matches!(side, Side::Reference(_));
     if belief.is_some() && !sides.iter().any(is_one) {
         return Err(Failure::new(Exit::Usage, "--root and --digest say whom to believe of a reference")
             .hint("name one: `entracte compare SITE https://…/ --digest SHA256`"));
     }
-    let [a, b] = sides;
-    if let Side::Reference(side) = a {
-        side.open(b.site(), belief, &command, listener)?;
+    let mut notes = Vec::new();
+    for at in [0, 1] {
+        let [a, b] = sides;
+        let (side, other) = if at == 0 { (a, b) } else { (b, a) };
+        let Side::Reference(reference) = side else { continue };
+        if let Some(archive) = reference.open(other.site(), &by, listener)? {
+            notes.extend(archive.notes.iter().map(|note| format!("{}: {note}", archive.shown())));
+            *side = Side::Archive(archive);
+        }
     }
-    if let Side::Reference(side) = b {
-        side.open(a.site(), belief, &command, listener)?;
-    }
-    Ok(())
+    Ok(notes)
 }

@@ -12,6 +12,7 @@ use crate::cli::console::ConsoleArgs;
 use crate::cli::doctor::DoctorArgs;
 use crate::cli::identify::IdentifyArgs;
 use crate::cli::manifest::ManifestVerb;
+use crate::cli::network::NetworkArgs;
 use crate::cli::notify::NotifyVerb;
 use crate::cli::prune::PruneArgs;
 use crate::cli::publish::BundleArgs;
@@ -292,6 +293,8 @@ pub struct InitArgs {
     pub version: Option<String>,
     #[command(flatten)]
     pub pin: PinArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
     /// Keep the state inside the site, where nothing else can be written
     #[arg(long)]
     pub inside: bool,

@@ -23,6 +23,7 @@ use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::path::TreePath;
 use crate::cli::dispatch::Session;
+use crate::cli::network::NetworkArgs;
 use crate::cli::output::Manner;
 use crate::cli::output::Paint;
 use crate::cli::page;
@@ -32,8 +33,8 @@ use crate::cli::trust::PinArgs;
 
 #[derive(Args, Debug)]
 pub struct CompareArgs {
-    /// A site, folder, archive, manifest file, reference (`https://host/path/`, `#VERSION` behind it),
-    /// mysql://USER@HOST/NAME or sqlite:PATH
+    /// A site, folder, archive, manifest file, URL of an archive (`#sha256=DIGEST` behind it is verified),
+    /// reference (`https://host/path/`, `#VERSION` behind it), mysql://USER@HOST/NAME or sqlite:PATH
     pub a: String,
     /// What it is held against
     pub b: String,
@@ -76,6 +77,8 @@ pub struct CompareArgs {
     pub prefix_b: Option<String>,
     #[command(flatten)]
     pub pin: PinArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
 }
 
 pub(super) fn compare(session: &mut Session, args: CompareArgs) -> Exit {
@@ -96,6 +99,7 @@ pub(super) fn compare(session: &mut Session, args: CompareArgs) -> Exit {
         values: if args.show_values { Show::Values } else { Show::Keys },
         html: args.html,
         belief: args.pin.belief(),
+        network: args.network.into(),
         diff: wanted(args.diff),
         owners: args.owners,
         times: args.times,

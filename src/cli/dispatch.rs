@@ -236,6 +236,7 @@ impl Session {
             release: args.release,
             version: args.version,
             belief: args.pin.belief(),
+            network: args.network.into(),
             gate: None,
             inside: args.inside,
             dry_run: args.dry_run,

@@ -15,6 +15,7 @@ use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::path::TreePath;
 use crate::cli::dispatch::Session;
+use crate::cli::network::NetworkArgs;
 use crate::cli::output::Manner;
 use crate::cli::output::Paint;
 use crate::cli::page;
@@ -27,13 +28,16 @@ pub struct IdentifyArgs {
     /// The manifest of a release that it could be; any number
     #[arg(long, value_name = "FILE")]
     pub manifest: Vec<PathBuf>,
-    /// Releases that it could be: a folder, an archive, or a reference that the site trusts; any number
+    /// Releases that it could be: a folder, an archive or its URL, or a reference that the site trusts; any number
     #[arg(long, value_name = "SOURCE")]
     pub from: Vec<String>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
 }
 
 pub(super) fn identify(session: &mut Session, args: IdentifyArgs) -> Exit {
-    let request = Request { dir: args.dir, named: Named { manifests: args.manifest, from: args.from } };
+    let named = Named { manifests: args.manifest, from: args.from, network: args.network.into() };
+    let request = Request { dir: args.dir, named };
     let place = session.place.clone();
     let answer = identify::identify(&place, &request, &mut session.listener());
     session.show("identify", answer, text)

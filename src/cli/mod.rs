@@ -10,6 +10,7 @@ mod doctor;
 mod history;
 mod identify;
 pub mod manifest;
+mod network;
 pub mod notify;
 pub mod output;
 pub mod page;

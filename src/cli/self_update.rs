@@ -9,6 +9,7 @@ use crate::app::self_update::SelfUpdated;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::cli::dispatch::Session;
+use crate::cli::network::NetworkArgs;
 use crate::cli::output;
 use crate::cli::output::Manner;
 use crate::cli::page::Page;
@@ -21,11 +22,13 @@ pub struct SelfUpdateArgs {
     pub from: Option<String>,
     #[command(flatten)]
     pub pin: PinArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
     /// Take this version, older ones too
     #[arg(long, value_name = "V")]
     pub version: Option<String>,
     /// Bring back the program that was replaced last
-    #[arg(long, conflicts_with_all = ["from", "version", "root", "digest"])]
+    #[arg(long, conflicts_with_all = ["from", "version", "root", "digest", "cacert", "proxy", "mirror"])]
     pub rollback: bool,
 }
 
@@ -33,7 +36,8 @@ pub(super) fn self_update(session: &mut Session, args: SelfUpdateArgs) -> Exit {
     if args.rollback {
         return session.show("self-update", self_update::roll_back(), text);
     }
-    let request = Request { from: args.from, version: args.version, belief: args.pin.belief() };
+    let SelfUpdateArgs { from, version, pin, network, .. } = args;
+    let request = Request { from, version, belief: pin.belief(), network: network.into() };
     let (manner, yes) = (session.manner, session.global.yes);
     let ask = &mut |offer: &Offer| {
         if !manner.json {

@@ -19,6 +19,7 @@ pub mod inotify;
 pub mod lock;
 pub mod process;
 pub mod random;
+pub mod scratch;
 pub mod signal;
 pub mod stat;
 pub mod term;

@@ -12,6 +12,18 @@ use signal_hook::consts::SIGTERM;
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
 
+/// Signals are heeded as long as this lives.
+pub struct Attention {
+    pub interrupt: Interrupt,
+    over: Arc<AtomicBool>,
+}
+
+impl Drop for Attention {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Interrupt {
     /// From now on the first SIGINT or SIGTERM only sets the flag, so that work
     /// ends after its current atomic operation; a second one ends at once with
@@ -34,6 +46,19 @@ impl Interrupt {
             let _ = signal_hook::flag::register(signal, flag.clone());
         }
         Interrupt(flag)
+    }
+
+    /// The same until what is returned goes; from then on signals end the program
+    /// as they do by themselves.
+    pub fn listen_for_a_while() -> Attention {
+        let (flag, over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        for signal in [SIGINT, SIGTERM] {
+            // They fail only for signals that cannot be caught.
+            let _ = signal_hook::flag::register_conditional_default(signal, over.clone());
+            let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, flag.clone());
+            let _ = signal_hook::flag::register(signal, flag.clone());
+        }
+        Attention { interrupt: Interrupt(flag), over }
     }
 
     /// Whether the user asked since the last time this was called.

@@ -32,6 +32,8 @@ const LAST_SECONDS: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(20);
 /// Who does not say what is wanted within this time is hung up on.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The largest record of TLS: three packets or so.
+const RECORD: usize = 4 << 10;
 const MAX_HEAD_BYTES: usize = 64 << 10;
 
 /// A certificate with its key, both PEM.
@@ -167,6 +169,8 @@ fn tls(certificate: &Certificate) -> Result<RustlsConfig, WebServerError> {
         .with_no_client_auth()
         .with_single_cert(certificates, private)
         .map_err(|error| failed(chain, error.into()))?;
+    // Of a record that was cut off nothing can be used.
+    config.max_fragment_size = Some(RECORD);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(RustlsConfig::from_config(Arc::new(config)))
 }

@@ -4,12 +4,14 @@
 
 mod bench;
 mod broken;
+mod compared;
 mod edges;
 mod git;
 mod git_doors;
 mod host;
 mod misbehaves;
 mod old_server;
+mod proxies;
 mod real;
 #[path = "../support/mod.rs"]
 mod support;

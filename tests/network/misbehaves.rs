@@ -55,12 +55,12 @@ const ROWS: &[Row] = &[
         Staged(0),
         31,
     ),
-    ("cut before anything", |_, _, _| Ok(()), Refused(1, &["connection to http", "broke after 0 bytes"]), 2),
+    ("cut before anything", |_, _, _| Ok(()), Refused(1, &["connection to http", "broke after 0 bytes"]), 11),
     (
         "cut at the same place",
         |asked, stream, thing| thing.unmarked().send_up_to(1000, asked, stream),
         Refused(1, &["broke after 1000 bytes of 6"]),
-        2,
+        11,
     ),
     (
         "cut, and unknown afterwards",

@@ -14,6 +14,7 @@ use entracte::base::exit::Fault;
 use crate::bench::Shelf;
 use crate::support::process;
 use crate::support::releases;
+use crate::support::tls::Authority;
 
 /// A private nginx that serves one folder, plain and with TLS.
 struct Nginx {
@@ -30,7 +31,7 @@ impl Nginx {
         for inside in ["served", "tmp", "run"] {
             fs::create_dir(folder.join(inside)).unwrap();
         }
-        make_certificates(&folder);
+        Authority::make(&folder).sign("server", "IP:127.0.0.1", None);
         let nginx = Nginx { folder, plain: free_port(), tls: free_port() };
         let config = nginx.folder.join("nginx.conf");
         fs::write(&config, nginx.config()).unwrap();
@@ -75,24 +76,6 @@ impl Nginx {
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// An authority of our own, and a server's certificate that it signed.
-fn make_certificates(folder: &Path) {
-    let path = |name: &str| folder.join(name).display().to_string();
-    let openssl = |arguments: &str| {
-        let arguments: Vec<String> =
-            arguments.split(' ').map(|word| word.replace("DIR", &path(""))).collect();
-        process::run("openssl", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    };
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!("req -x509 {key} -keyout DIRca.key -out DIRca.pem -subj /CN=tests -days 2"));
-    openssl(&format!("req {key} -keyout DIRserver.key -out DIRserver.csr -subj /CN=server"));
-    fs::write(folder.join("names"), "subjectAltName=IP:127.0.0.1\n").unwrap();
-    openssl(
-        "x509 -req -in DIRserver.csr -CA DIRca.pem -CAkey DIRca.key -CAcreateserial -days 1 \
-         -extfile DIRnames -out DIRserver.pem",
-    );
 }
 
 #[test]

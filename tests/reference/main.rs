@@ -4,9 +4,11 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
 mod adopt;
+mod alone;
 mod bed;
 mod bundles;
 mod hostile;
+mod large;
 mod seen;
 mod server;
 #[path = "../support/mod.rs"]

@@ -1,12 +1,8 @@
 //! What people and scripts see, by the program itself; and kills.
 
 use std::fs;
-use std::io::BufRead;
-use std::io::BufReader;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Child;
-use std::process::Stdio;
 
 use entracte::base::digest::Sha256;
 use entracte::release::trust::Keyring;
@@ -14,11 +10,10 @@ use entracte::release::trust::Store;
 use serde_json::Value;
 
 use crate::server::Server;
-use crate::support::effort;
-use crate::support::limited::Limit;
-use crate::support::process;
 use crate::support::run::Entracte;
 use crate::support::small::SmallSite;
+use crate::support::tls::Authority;
+use crate::support::tls::Served;
 
 /// A small site of release 1, and both releases in a reference.
 struct Scene {
@@ -158,90 +153,13 @@ fn killed_at_any_write_it_goes_on() {
 #[test]
 fn over_http_2_with_a_certificate() {
     let scene = Scene::new();
-    let (key, certificate, authority) = certificates(&scene);
-    let reference = scene.text("reference");
-    let serve = ["serve", &reference, "--certificate", &certificate, "--key", &key];
-    let server = Serving::start(&scene.entracte, &serve);
+    let authority = Authority::make(scene.small.folder.path());
+    authority.sign("server", "IP:127.0.0.1", None);
+    let server = Served::start(&scene.small.folder.path().join("reference"), &authority, "server");
     scene.trust(&server.url);
     let refused = scene.entracte.json(&["stage", "--from", &server.url]);
     assert_eq!(refused.exit, 1, "nobody signed its certificate: {:#}", refused.error);
-    scene.set("network", &format!("ca_file = \"{authority}\""));
+    scene.set("network", &format!("ca_file = \"{}\"", authority.certificate()));
     let result: Value = scene.entracte.json(&["stage", "--from", &server.url]).code(0);
     assert_eq!((&result["version"], &result["trust"]), (&"2".into(), &"signed".into()), "{result:#}");
-}
-
-/// Key and certificate of a server, and the authority that signed it.
-fn certificates(scene: &Scene) -> (String, String, String) {
-    let folder = scene.text("");
-    let openssl = |arguments: &str| {
-        let arguments: Vec<String> = arguments.split(' ').map(|word| word.replace("DIR", &folder)).collect();
-        process::run("openssl", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    };
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!("req -x509 {key} -keyout DIRca.key -out DIRca.pem -subj /CN=tests -days 2"));
-    openssl(&format!("req {key} -keyout DIRserver.key -out DIRserver.csr -subj /CN=server"));
-    fs::write(scene.text("names"), "subjectAltName=IP:127.0.0.1\n").unwrap();
-    openssl(
-        "x509 -req -in DIRserver.csr -CA DIRca.pem -CAkey DIRca.key -CAcreateserial -days 1 \
-         -extfile DIRnames -out DIRserver.pem",
-    );
-    (scene.text("server.key"), scene.text("server.pem"), scene.text("ca.pem"))
-}
-
-/// What a client may take of memory, whatever the size of a release.
-const MEMORY: u64 = 80 << 20;
-
-/// Twenty thousand files, first all of them, then five hundred that changed.
-#[test]
-fn many_files_take_little_memory() {
-    if !effort::is_full() {
-        return;
-    }
-    let scene = Scene::new();
-    let release = scene.small.folder.path().join("release-many");
-    for number in 0..20_000u32 {
-        let path = release.join(format!("lib/{:03}/file-{number}.php", number % 400));
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, crate::bed::noise(number, 2000)).unwrap();
-    }
-    scene.publish_as(&release, "3", &["--no-archive"]);
-    let server = Server::good(&scene.small.folder.path().join("reference"));
-    scene.trust(&server.url());
-    let stage = ["stage", "--from", &server.url()].map(str::to_owned);
-    let stage = || scene.entracte.command(&stage.each_ref().map(String::as_str));
-    Limit::watching().run(stage()).ended_within(MEMORY);
-    scene.entracte.json(&["plan"]).code(0);
-    for number in 0..500u32 {
-        let path = release.join(format!("lib/{:03}/file-{number}.php", number % 400));
-        fs::write(path, crate::bed::noise(number, 1900)).unwrap();
-    }
-    crate::support::update::plan_and_approve(&scene.entracte);
-    scene.entracte.json(&["apply", "--foreground"]).code(0);
-    scene.publish_as(&release, "4", &["--no-archive"]);
-    Limit::watching().run(stage()).ended_within(MEMORY);
-    let asked = server.asked();
-    assert!(asked.last().is_some_and(|name| name.ends_with(".pack")), "{:?}", asked.last());
-    effort::tried("files of a release that is fetched in 80 MiB", 20_000);
-}
-
-struct Serving {
-    child: Child,
-    url: String,
-}
-
-impl Serving {
-    fn start(entracte: &Entracte, arguments: &[&str]) -> Serving {
-        let mut command = entracte.command(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        Serving { child, url: url.trim().to_owned() }
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -13,6 +13,8 @@ use crate::server::Sent;
 use crate::server::Server;
 use crate::support::effort;
 use crate::support::ground::Ground;
+use crate::support::tls::Authority;
+use crate::support::tls::Served;
 
 /// The digest of its first root.
 fn root_of(reference: &Path) -> String {
@@ -45,6 +47,34 @@ fn a_reference_is_pinned_once_and_followed() {
     let again = machine.run(&["--json", "--yes", "self-update"]);
     assert_eq!((again.code, machine.version().as_str()), (0, NEWER), "{}", again.text);
     assert_eq!(fs::read_to_string(machine.path("notes")).unwrap().lines().count(), 1, "a script ran twice");
+}
+
+/// Where an own authority vouches for the server, that is said once, as the source is.
+#[test]
+fn how_a_reference_is_asked_is_remembered() {
+    let machine = Machine::new();
+    let reference = machine.publish(NEWER, &program(NEWER), &[]);
+    let authority = Authority::make(&machine.path("bin"));
+    authority.sign("server", "IP:127.0.0.1", None);
+    let (server, digest) = (Served::start(&reference, &authority, "server"), root_of(&reference));
+    let (url, ca) = (server.url.as_str(), authority.certificate());
+    let unknown = machine.update(url, &["--digest", &digest]);
+    assert_eq!((unknown.code, machine.version().as_str()), (1, OWN), "{}", unknown.text);
+    assert!(unknown.text.contains("--cacert FILE"), "{}", unknown.text);
+    let done = machine.update(url, &["--digest", &digest, "--cacert", &ca]);
+    assert_eq!((done.code, machine.version().as_str()), (0, NEWER), "{}", done.text);
+    let record = fs::read_to_string(machine.path("home/.local/state/entracte/self/record.json")).unwrap();
+    assert!(record.contains(&format!("\"ca_file\": \"{ca}\"")), "{record}");
+    let again = machine.run(&["--json", "--yes", "self-update"]);
+    assert_eq!(again.code, 3, "remembered: {}", again.text);
+    let anew = machine.update(url, &[]);
+    assert_eq!(anew.code, 1, "whoever names a source says how it is asked: {}", anew.text);
+    let home = machine.path("home/.config/entracte/network.toml");
+    machine.put("home/.config/entracte/network.toml", format!("ca_file = \"{ca}\"\n").as_bytes(), 0o644);
+    assert_eq!(machine.update(url, &[]).code, 3, "the user's file says it, too");
+    fs::remove_file(home).unwrap();
+    let usage = machine.run(&["self-update", "--rollback", "--cacert", &ca]);
+    assert_eq!(usage.code, 2, "{}", usage.text);
 }
 
 #[test]

@@ -168,7 +168,7 @@ impl Answered {
 }
 
 /// The program at a place where every user can start it.
-fn program() -> &'static Path {
+pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let built = PathBuf::from(env!("CARGO_BIN_EXE_entracte"));

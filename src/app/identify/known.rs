@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
 use crate::app::look::release_at;
+use crate::app::network::Typed;
+use crate::app::network::network;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::pattern::Patterns;
@@ -16,11 +18,11 @@ use crate::integrity::catalogue::Origin;
 use crate::integrity::list::Document;
 use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
-use crate::release::network::Network;
 use crate::release::obtain;
 use crate::release::obtain::Where;
 use crate::release::obtain::is_reference;
 use crate::release::source::Source;
+use crate::site::Site;
 use crate::site::detect;
 use crate::site::installed::Installed;
 use crate::site::shipped;
@@ -32,8 +34,10 @@ use crate::sys::fs;
 #[derive(Clone, Debug, Default)]
 pub struct Named {
     pub manifests: Vec<PathBuf>,
-    /// Folders, archives, and references that the site trusts.
+    /// Folders, archives and their addresses, and references that the site trusts.
     pub from: Vec<String>,
+    /// How the network is used, where it is not as the site's settings say.
+    pub network: Typed,
 }
 
 /// Everything that is known: what was named first, then what was installed
@@ -55,7 +59,7 @@ pub(super) fn gather(
     }
     for text in &named.from {
         let shown = escape::text(text).into_owned();
-        for manifest in from(text, folder.path(), state, listener)? {
+        for manifest in from(text, folder.path(), state, &named.network, listener)? {
             collector.add_manifest(manifest, Origin::Named(shown.clone()));
         }
     }
@@ -75,8 +79,11 @@ fn from(
     text: &str,
     root: &Path,
     state: Option<&State>,
+    typed: &Typed,
     listener: Listener,
 ) -> Result<Vec<Manifest>, Failure> {
+    let site = state.map(|state| Site::open(state.clone())).transpose()?;
+    let network = network(site.as_ref(), &typed.options()?)?;
     let place = match Source::parse(text)? {
         Source::Reference(url) => Where::Server(url),
         Source::Folder(path) if is_reference(&path) => Where::Folder(path),
@@ -85,12 +92,16 @@ fn from(
                 true => detect::profile(&path, None)?,
                 false => detect::profile(root, None)?,
             };
-            return Ok(vec![release_at(&path, &profile, &profile.name, None, listener)?]);
+            return Ok(vec![release_at(&path, &profile, &profile.name, None, &network, listener)?]);
+        }
+        Source::Url(_) => {
+            let profile = detect::profile(root, None)?;
+            return Ok(vec![release_at(Path::new(text), &profile, &profile.name, None, &network, listener)?]);
         }
         _ => {
             let message = format!("{} cannot be asked which releases it holds", escape::text(text));
             return Err(Failure::new(Exit::Usage, message)
-                .hint("name a reference that the site trusts, a folder or an archive"));
+                .hint("name a reference that the site trusts, a folder, an archive or its address"));
         }
     };
     let Some(state) = state else {
@@ -99,5 +110,5 @@ fn from(
             .hint("name the site that trusts it with --site, or a manifest with --manifest"));
     };
     let watch = &mut |step, event| listener(None, step, event);
-    Ok(obtain::manifests(&place, &state.trust(), &Network::default(), watch)?)
+    Ok(obtain::manifests(&place, &state.trust(), &network, watch)?)
 }

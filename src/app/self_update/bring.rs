@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::app::believe;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
+use crate::app::network::network;
 use crate::app::self_update::PRODUCT;
 use crate::app::self_update::Request;
 use crate::app::self_update::decide;
@@ -16,7 +17,6 @@ use crate::base::path::SitePath;
 use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::Manifest;
 use crate::release::archive::Limits;
-use crate::release::network::Network;
 use crate::release::obtain;
 use crate::release::obtain::Look;
 use crate::release::obtain::ObtainError;
@@ -42,13 +42,19 @@ pub fn bring(
     listener: Listener,
 ) -> Result<Staged, Failure> {
     let store = Store::open(&home.trust());
+    // How another source was asked says nothing of this one.
+    let typed = match request.from {
+        Some(_) => request.network.options()?,
+        None => request.network.options()?.over_older(&record.network),
+    };
+    let network = network(None, &typed)?;
     let source = believe::source(from, &store, request.belief.as_ref())?;
     if let Some(belief) = &request.belief {
         let place = believe::expected(&source)?;
-        believe::pin(&store, &place, belief, &Network::default())
-            .map_err(|error| already(error, &home.trust()))?;
+        believe::pin(&store, &place, belief, &network).map_err(|error| already(error, &home.trust()))?;
     }
     record.source = Some(remembered(&source)?);
+    record.network = typed;
     let place = believe::reference(&source)?;
     let (profile, policy) = (Profile::named("generic")?, Policy::default());
     let (nowhere, trust) = (staging.downloads(), home.trust());
@@ -62,13 +68,14 @@ pub fn bring(
         limits: Limits::default(),
         inbox: &nowhere,
         incoming: &nowhere,
-        network: Network::default(),
+        network,
         live: None,
         home: Some(site),
     };
     let watch = &mut |step, event| listener(None, step, event);
     let Some(place) = place else { return Ok(stage::stage(&source, staging, &options, watch)?) };
-    let command = format!("entracte self-update --from {}", believe::retyped(from));
+    let command =
+        format!("entracte self-update --from {}{}", believe::retyped(from), request.network.retyped());
     let look = Look::at(&place, &site, &options, &nowhere, watch)
         .map_err(|error| believe::untrusted(error, &command))?;
     // Who it is from is known: the next time nobody need name it again.

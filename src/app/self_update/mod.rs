@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
+use crate::app::network::Typed;
 use crate::app::report::Answer;
 use crate::app::self_update::error::SelfUpdateError;
 use crate::app::self_update::keeper::Asked;
@@ -50,6 +51,8 @@ pub struct Request {
     pub version: Option<String>,
     /// Whom to believe, where a reference is named for the first time.
     pub belief: Option<Belief>,
+    /// How the network is used; remembered with the source.
+    pub network: Typed,
 }
 
 /// What would be done, to be agreed to.

@@ -12,6 +12,7 @@ use crate::base::digest::Sha256;
 use crate::base::json;
 use crate::release::staging::Staging;
 use crate::release::staging::StagingError;
+use crate::site::settings::NetworkOptions;
 use crate::site::state;
 use crate::sys::fs;
 use crate::sys::lock::Lock;
@@ -29,6 +30,9 @@ pub struct Record {
     pub format: u32,
     /// Where newer ones come from.
     pub source: Option<String>,
+    /// How it is asked, where somebody said so.
+    #[serde(default, skip_serializing_if = "NetworkOptions::is_empty")]
+    pub network: NetworkOptions,
     pub replaced: Option<Replaced>,
     /// Scripts of our releases that have run, by their paths.
     pub scripts: Vec<String>,
@@ -46,7 +50,13 @@ pub struct Replaced {
 
 impl Default for Record {
     fn default() -> Record {
-        Record { format: FORMAT, source: None, replaced: None, scripts: Vec::new() }
+        Record {
+            format: FORMAT,
+            source: None,
+            network: NetworkOptions::default(),
+            replaced: None,
+            scripts: Vec::new(),
+        }
     }
 }
 

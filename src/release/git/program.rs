@@ -139,6 +139,16 @@ impl<'a> Git<'a> {
             format!("http.lowSpeedTime={}", settings.stall_seconds.get().as_secs().max(1)),
         ];
         said.extend(settings.proxy.as_ref().map(|proxy| format!("http.proxy={}", proxy.get())));
+        if let (Some(proxy), Some(file)) = (&settings.proxy, &settings.proxy_password_file) {
+            let mut place = proxy.get().clone();
+            // A proxy has a host, so that its user can be left out.
+            let _ = place.set_username("");
+            let (place, file) = (place.as_str().trim_end_matches('/'), file.display().to_string());
+            // Git reads it where it needs it: an argument is seen by everybody.
+            let read =
+                format!("test \"$1\" = get && printf 'password=%s\\n' \"$(cat {})\"", escape::word(&file));
+            said.push(format!("credential.{place}.helper=!f() {{ {read}; }}; f"));
+        }
         said.extend(settings.ca_file.as_ref().map(|path| format!("http.sslCAInfo={}", path.display())));
         said
     }

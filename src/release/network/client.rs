@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ use crate::release::network::answer::Head;
 use crate::release::network::answer::Version;
 use crate::release::network::error::Cause;
 use crate::release::network::error::NetworkError;
+use crate::release::network::proxy;
+use crate::site::config;
 use crate::site::settings::NetworkSettings;
 use crate::sys::fs;
 
@@ -41,6 +44,7 @@ pub(super) struct Client {
     client: reqwest::Client,
     /// There until the end.
     runtime: Option<Runtime>,
+    settings: NetworkSettings,
 }
 
 /// An answer whose body is still to come.
@@ -69,7 +73,8 @@ impl Client {
             .pool_max_idle_per_host(connections)
             .user_agent(format!("entracte/{VERSION}"));
         if let Some(proxy) = &settings.proxy {
-            builder = builder.proxy(Proxy::all(proxy.get().clone()).map_err(client)?);
+            let url = with_password(proxy.get(), settings.proxy_password_file.as_deref())?;
+            builder = builder.proxy(Proxy::all(url).map_err(client)?);
         }
         if let Some(path) = &settings.ca_file {
             let text = fs::read_text(path, MOST_CA_BYTES)?;
@@ -90,7 +95,11 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|source| NetworkError::Client { source: source.into() })?;
-        Ok(Client { client: builder.build().map_err(client)?, runtime: Some(runtime) })
+        Ok(Client {
+            client: builder.build().map_err(client)?,
+            runtime: Some(runtime),
+            settings: settings.clone(),
+        })
     }
 
     /// Asks, and waits for the head of the answer.
@@ -105,7 +114,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let response = self.wait(request.send(), patient)?.map_err(|error| told(url, error))?;
+        let response = self.wait(request.send(), patient)?.map_err(|error| self.told(url, error))?;
         let status = response.status().to_string();
         let on_shared_connection = response.version() == reqwest::Version::HTTP_2;
         Ok(Answer { head: head(&response), status, on_shared_connection, response })
@@ -117,6 +126,41 @@ impl Client {
             Ok(Ok(piece)) => Ok(piece.map(Vec::from)),
             Ok(Err(error)) => Err(Ended::Broken(error.without_url().into())),
             Err(error) => Err(Ended::Impatient(error)),
+        }
+    }
+
+    /// What became of a question without an answer.
+    fn told(&self, url: &Url, error: reqwest::Error) -> NetworkError {
+        let error = error.without_url();
+        let said = causes(&error).join(" ").to_ascii_lowercase();
+        let (is_connect, kind, host) = (error.is_connect(), io_kind(&error), host(url));
+        let proxy = proxy::before(url, &self.settings);
+        let source: Cause = error.into();
+        match proxy {
+            // Behind a proxy the certificate is all that the server itself says before it answers.
+            Some(proxy) if is_connect && !said.contains("certificate") => match () {
+                () if said.contains("proxy authorization required") => {
+                    NetworkError::ProxyAsks { proxy, host, source }
+                }
+                () if said.contains("tunnel error: unsuccessful") => {
+                    NetworkError::ProxyRefuses { proxy, host, source }
+                }
+                () => NetworkError::Proxy { proxy, source },
+            },
+            _ if said.contains("certificate") => NetworkError::Certificate { host, source },
+            _ if said.contains("dns error") => NetworkError::Name { host, source },
+            _ if is_connect && kind == Some(ErrorKind::ConnectionRefused) => {
+                NetworkError::Refused { host, source }
+            }
+            // Somebody answered, and was cut off before both sides knew each other.
+            _ if is_connect && kind.is_some_and(is_break) => {
+                NetworkError::Cut { url: shown(url), bytes: 0, length: None, source }
+            }
+            _ if is_connect => NetworkError::Connect { host, source },
+            _ if said.contains("parse") || said.contains("invalid") || said.contains("too large") => {
+                NetworkError::Answer { url: shown(url), source }
+            }
+            _ => NetworkError::Cut { url: shown(url), bytes: 0, length: None, source },
         }
     }
 
@@ -143,6 +187,20 @@ impl Drop for Client {
             runtime.shutdown_background();
         }
     }
+}
+
+/// The proxy's address as the client takes it.
+fn with_password(proxy: &Url, file: Option<&Path>) -> Result<Url, NetworkError> {
+    let mut url = proxy.clone();
+    if let Some(file) = file {
+        let password = config::password(file).map_err(|source| {
+            let (path, source) = (fs::shown(file), source.into());
+            NetworkError::ProxyPassword { path, source }
+        })?;
+        // Fails only for addresses without a host, which no proxy has.
+        let _ = url.set_password(Some(password.reveal()));
+    }
+    Ok(url)
 }
 
 fn head(response: &Response) -> Head {
@@ -175,25 +233,8 @@ fn word(headers: &HeaderMap, name: &str) -> Option<String> {
     header(headers, name).filter(|text| !text.is_empty()).filter(is_plain)
 }
 
-/// What became of a question without an answer.
-fn told(url: &Url, error: reqwest::Error) -> NetworkError {
-    let error = error.without_url();
-    let said = causes(&error).join(" ").to_ascii_lowercase();
-    let (is_connect, kind, host) = (error.is_connect(), io_kind(&error), host(url));
-    let source: Cause = error.into();
-    if said.contains("certificate") {
-        NetworkError::Certificate { host, source }
-    } else if said.contains("dns error") {
-        NetworkError::Name { host, source }
-    } else if is_connect && kind == Some(ErrorKind::ConnectionRefused) {
-        NetworkError::Refused { host, source }
-    } else if is_connect {
-        NetworkError::Connect { host, source }
-    } else if said.contains("parse") || said.contains("invalid") || said.contains("too large") {
-        NetworkError::Answer { url: shown(url), source }
-    } else {
-        NetworkError::Cut { url: shown(url), bytes: 0, length: None, source }
-    }
+fn is_break(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof)
 }
 
 /// The kind of the system's error that lies below.

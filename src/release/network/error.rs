@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
+use crate::base::exit::causes;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
@@ -29,6 +30,26 @@ pub enum NetworkError {
     },
     #[error("no connection to {host}")]
     Connect {
+        host: String,
+        #[source]
+        source: Cause,
+    },
+    #[error("the proxy {proxy} is not reached")]
+    Proxy {
+        proxy: String,
+        #[source]
+        source: Cause,
+    },
+    #[error("the proxy {proxy} opens no way to {host}")]
+    ProxyRefuses {
+        proxy: String,
+        host: String,
+        #[source]
+        source: Cause,
+    },
+    #[error("the proxy {proxy} wants to know who asks for {host}")]
+    ProxyAsks {
+        proxy: String,
         host: String,
         #[source]
         source: Cause,
@@ -99,6 +120,12 @@ pub enum NetworkError {
         #[source]
         source: Cause,
     },
+    #[error("the password of the proxy is not read from {path}")]
+    ProxyPassword {
+        path: String,
+        #[source]
+        source: Cause,
+    },
     #[error("failed to make the HTTP client")]
     Client {
         #[source]
@@ -124,6 +151,25 @@ fn of(length: Option<u64>) -> String {
     length.map(|length| format!(" of {length}")).unwrap_or_default()
 }
 
+const PROXY: &str = "it is named by `network.proxy` in entracte.toml, by --proxy, or by the variables HTTPS_PROXY and HTTP_PROXY";
+const PASSWORD: &str = "name user and password: `network.proxy = \"http://USER@HOST:PORT\"` and `network.proxy_password_file` \
+    in entracte.toml (--proxy and --proxy-password-file), or all of it by the variable HTTPS_PROXY";
+
+/// What is wrong with a certificate, by the words of who looked at it.
+fn of_certificate(source: &(dyn std::error::Error + 'static)) -> &'static str {
+    let said = causes(source).join(" ").to_ascii_lowercase();
+    if said.contains("notvalidyet") || said.contains("not valid yet") || said.contains("not valid before") {
+        "it is not valid yet: is the clock of this machine right?"
+    } else if said.contains("expired") || said.contains("not valid after") {
+        "it has expired: let whoever keeps that server renew it; is the clock of this machine right?"
+    } else if said.contains("name") {
+        "it was made for another name: is the address right?"
+    } else {
+        "where an own authority signs (a company's proxy may, too), name its certificate: `network.ca_file` in \
+         entracte.toml, or --cacert FILE; is the clock right?"
+    }
+}
+
 impl NetworkError {
     /// Whether the network or the other side failed in a way that passes.
     pub fn is_transient(&self) -> bool {
@@ -131,6 +177,8 @@ impl NetworkError {
             NetworkError::Name { .. }
             | NetworkError::Refused { .. }
             | NetworkError::Connect { .. }
+            | NetworkError::Proxy { .. }
+            | NetworkError::ProxyRefuses { .. }
             | NetworkError::Stalled { .. }
             | NetworkError::Slow { .. }
             | NetworkError::TooLong { .. }
@@ -149,6 +197,7 @@ impl Fault for NetworkError {
             | NetworkError::Insecure { .. }
             | NetworkError::Downgrade { .. }
             | NetworkError::Elsewhere { .. }
+            | NetworkError::ProxyPassword { .. }
             | NetworkError::CaFile { .. } => Exit::Refused,
             NetworkError::Digest { .. } | NetworkError::Length { .. } | NetworkError::Content { .. } => {
                 Exit::Untrusted
@@ -170,9 +219,14 @@ impl Fault for NetworkError {
             NetworkError::Refused { .. } | NetworkError::Connect { .. } => {
                 "is that server up, and may this machine reach it (firewall, proxy: `network.proxy`)?".into()
             }
-            NetworkError::Certificate { .. } => {
-                "where an own authority signs, name its certificate by `network.ca_file` in entracte.toml; is the clock right?".into()
+            NetworkError::Proxy { .. } => {
+                format!("is it up, and its address right? {PROXY}; hosts that need none are named by NO_PROXY")
             }
+            NetworkError::ProxyRefuses { host, .. } => {
+                format!("let whoever keeps the proxy allow {host}; hosts that need none are named by NO_PROXY")
+            }
+            NetworkError::ProxyAsks { .. } | NetworkError::Status { code: 407, .. } => PASSWORD.into(),
+            NetworkError::Certificate { source, .. } => of_certificate(source.as_ref()).into(),
             NetworkError::Stalled { .. } | NetworkError::Slow { .. } | NetworkError::TooLong { .. } => {
                 "the same command goes on where it stopped; the limits are settings under [network]".into()
             }
@@ -199,6 +253,9 @@ impl Fault for NetworkError {
             }
             NetworkError::Full { path, .. } => {
                 format!("free some space on the file system of {path}, then try again: nothing of it is kept meanwhile")
+            }
+            NetworkError::ProxyPassword { .. } => {
+                "`network.proxy_password_file` names a file of yours (0600) that holds it alone".into()
             }
             NetworkError::CaFile { .. } => "`network.ca_file` names a file of certificates in PEM form".into(),
             _ => return Vec::new(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::release::network::error::NetworkError;
 use crate::release::network::mirrors::is_lie;
+use crate::release::network::retry::Came;
 use crate::release::network::retry::Tries;
 use crate::release::network::session::chance;
 
@@ -34,11 +35,11 @@ impl Failures {
     }
 
     /// How long to wait before those are asked again who may do better, if there are any.
-    pub fn retry(&mut self, tries: &mut Tries, brought: bool) -> Option<Duration> {
+    pub fn retry(&mut self, tries: &mut Tries, came: Came) -> Option<Duration> {
         let passes = !self.this_round.is_empty();
         self.this_round.clear();
         let error = self.error.as_ref().filter(|error| passes && error.is_transient())?;
-        tries.after(error, brought, chance())
+        tries.after(error, came, chance())
     }
 
     pub fn last(self) -> NetworkError {
@@ -67,6 +68,7 @@ pub(super) fn is_ours(error: &NetworkError) -> bool {
             | NetworkError::Io(_)
             | NetworkError::Interrupted { .. }
             | NetworkError::CaFile { .. }
+            | NetworkError::ProxyAsks { .. }
             | NetworkError::Client { .. }
             | NetworkError::TooLong { .. }
     )
@@ -89,7 +91,7 @@ mod tests {
     }
 
     fn tries() -> Tries {
-        Tries { most: 4, backoff: Duration::from_secs(1), failed: 0 }
+        Tries::new(4, Duration::from_secs(1))
     }
 
     #[test]
@@ -98,11 +100,11 @@ mod tests {
         failures.add(0, stalled());
         failures.add(1, stalled());
         assert_eq!(failures.out(), BTreeSet::from([0, 1]));
-        assert!(failures.retry(&mut tries(), false).is_some());
+        assert!(failures.retry(&mut tries(), Came::Nothing).is_some());
         assert!(failures.out().is_empty(), "a new round");
         failures.add(0, lie());
         failures.add(1, stalled());
-        assert_eq!(failures.retry(&mut tries(), false), None, "a lie is told at once");
+        assert_eq!(failures.retry(&mut tries(), Came::Nothing), None, "a lie is told at once");
         assert_eq!(failures.out(), BTreeSet::from([0]));
         assert!(matches!(failures.last(), NetworkError::Loop { .. }), "the gravest is told");
     }

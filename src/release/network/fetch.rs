@@ -28,6 +28,7 @@ use crate::release::network::mirrors::is_lie;
 use crate::release::network::part::Here;
 use crate::release::network::part::Record;
 use crate::release::network::redirect::Way;
+use crate::release::network::retry::Came;
 use crate::release::network::retry::Tries;
 use crate::release::network::session::Session;
 use crate::release::network::store::Store;
@@ -120,7 +121,7 @@ impl<'a, S: Store> Fetch<'a, S> {
 
     fn run(&mut self, watch: Watch) -> Result<Got, NetworkError> {
         let settings = &self.session.network.settings;
-        let mut tries = Tries { most: settings.tries, backoff: settings.backoff_seconds.get(), failed: 0 };
+        let mut tries = Tries::new(settings.tries, settings.backoff_seconds.get());
         let mut failures = Failures::default();
         let mut mark = self.session.farther();
         loop {
@@ -128,6 +129,7 @@ impl<'a, S: Store> Fetch<'a, S> {
                 Some(which) => which,
                 None => return Err(failures.last()),
             };
+            let before = self.session.bytes();
             let error = match self.attempt(watch) {
                 Ok(is_page) => return Ok(Got { is_page, is_safe: self.way.is_safe() }),
                 Err(error) => error,
@@ -139,8 +141,12 @@ impl<'a, S: Store> Fetch<'a, S> {
                 return Err(error);
             }
             let farther = self.session.farther();
-            let brought = farther - mark >= WORTH;
-            mark = if brought { farther } else { mark };
+            let came = match () {
+                () if farther - mark >= WORTH => Came::Farther,
+                () if self.session.bytes() - before >= WORTH => Came::Again,
+                () => Came::Nothing,
+            };
+            mark = if came == Came::Farther { farther } else { mark };
             self.mirrors.blame(self.which, &error, is_lie(&error));
             let message = self.told(&error);
             failures.add(self.which, error);
@@ -148,7 +154,7 @@ impl<'a, S: Store> Fetch<'a, S> {
                 watch(Some(Step::Stage), Event::Warning { message: format!("{message}; trying elsewhere") });
                 continue;
             }
-            let pause = failures.retry(&mut tries, brought).filter(|pause| self.session.has_time_for(*pause));
+            let pause = failures.retry(&mut tries, came).filter(|pause| self.session.has_time_for(*pause));
             let Some(pause) = pause else { return Err(failures.last()) };
             let message = format!("{message}; trying again in {:.1} s", pause.as_secs_f64());
             watch(Some(Step::Stage), Event::Warning { message });

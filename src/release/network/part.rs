@@ -241,7 +241,7 @@ impl Growing {
 }
 
 /// The SHA-256 of a file.
-pub(in crate::release) fn digest_of(path: &Path) -> Result<Sha256, IoError> {
+pub fn digest_of(path: &Path) -> Result<Sha256, IoError> {
     Ok(hashed(&fs::open(path)?, path)?.0.finish().0)
 }
 

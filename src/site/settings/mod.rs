@@ -11,6 +11,7 @@ mod retention;
 mod schedule;
 mod sections;
 mod smtp;
+mod user_network;
 mod vendor;
 mod versions;
 mod windows;
@@ -38,6 +39,8 @@ pub use self::hooks::Hook;
 pub use self::hooks::Hooks;
 pub use self::hooks::Part;
 pub use self::network::NetworkSettings;
+pub use self::network::NotMirror;
+pub use self::network::NotProxy;
 pub use self::network::Seconds;
 pub use self::notify::CommandSettings;
 pub use self::notify::Endpoint;
@@ -72,6 +75,8 @@ pub use self::sections::RunOnceSettings;
 pub use self::sections::UpgradeSettings;
 pub use self::smtp::Security;
 pub use self::smtp::SmtpAddress;
+pub use self::user_network::NetworkOptions;
+pub use self::user_network::UserNetwork;
 pub use self::vendor::Mirror;
 pub use self::vendor::Pin;
 pub use self::vendor::VendorSettings;
@@ -167,6 +172,8 @@ pub enum SettingsError {
         #[source]
         source: PatternError,
     },
+    #[error("{path} names mirrors, which are copies of one reference")]
+    Mirrors { path: String },
     #[error("{path} can be written by others than its owner")]
     Exposed { path: String, mode: u32 },
     #[error("{path} belongs to another user (uid {uid})")]
@@ -183,6 +190,9 @@ impl Fault for SettingsError {
     fn hints(&self) -> Vec<String> {
         match self {
             SettingsError::Exposed { path, mode } => vec![format!("chmod {:o} {path}", mode & !0o022)],
+            SettingsError::Mirrors { .. } => {
+                vec!["name them with --mirror, or under [network] in the settings of one site".into()]
+            }
             SettingsError::Foreign { .. } => vec!["run entracte as the owner of the site's files".into()],
             SettingsError::Io(error) => error.hints(),
             _ => Vec::new(),

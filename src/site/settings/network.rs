@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::Serialize;
 use url::Url;
 
 /// More than anybody waits for, and little enough for every clock.
@@ -16,6 +17,8 @@ pub struct NetworkSettings {
     pub insecure_http: bool,
     /// Default: as the environment says.
     pub proxy: Option<ProxyUrl>,
+    /// The file (0600) that holds the password of the proxy's user.
+    pub proxy_password_file: Option<PathBuf>,
     /// Certificates (PEM) that are believed besides the system's.
     pub ca_file: Option<PathBuf>,
     /// Attempts in a row that may bring nothing.
@@ -38,6 +41,7 @@ impl Default for NetworkSettings {
         NetworkSettings {
             insecure_http: false,
             proxy: None,
+            proxy_password_file: None,
             ca_file: None,
             tries: 6,
             backoff_seconds: Seconds::whole(1),
@@ -81,8 +85,8 @@ impl TryFrom<f64> for Seconds {
     }
 }
 
-/// The address of a proxy; a password has no place in the settings.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// The address of a proxy, perhaps with a user; a password has no place in the settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ProxyUrl(Url);
 
@@ -90,11 +94,12 @@ pub struct ProxyUrl(Url);
 pub enum NotProxy {
     #[error("the proxy is no http or https URL")]
     Scheme,
-    #[error("a proxy that wants a password is named by the variable HTTPS_PROXY, not in the settings")]
+    #[error("a proxy's password stands in a file of its own: `proxy_password_file`, --proxy-password-file")]
     Password,
 }
 
 impl ProxyUrl {
+    /// With the user, if one is named.
     pub fn get(&self) -> &Url {
         &self.0
     }
@@ -108,15 +113,15 @@ impl TryFrom<String> for ProxyUrl {
         if !["http", "https"].contains(&url.scheme()) || !url.has_host() {
             return Err(NotProxy::Scheme);
         }
-        match url.username().is_empty() && url.password().is_none() {
-            true => Ok(ProxyUrl(url)),
-            false => Err(NotProxy::Password),
+        match url.password() {
+            None => Ok(ProxyUrl(url)),
+            Some(_) => Err(NotProxy::Password),
         }
     }
 }
 
 /// The address of a copy of a reference, a folder; a password has no place in the settings.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct MirrorUrl(Url);
 
@@ -172,7 +177,7 @@ mod tests {
             ("stall_seconds = nan", "no number of seconds"),
             ("total_seconds = inf", "no number of seconds"),
             ("proxy = \"socks5://127.0.0.1\"", "no http or https URL"),
-            ("proxy = \"http://me:hunter2@127.0.0.1\"", "HTTPS_PROXY"),
+            ("proxy = \"http://me:hunter2@127.0.0.1\"", "proxy_password_file"),
             ("mirrors = [\"ftp://x/\"]", "no http or https URL"),
             ("mirrors = [\"https://me:hunter2@x/\"]", "no place in the settings"),
             ("insecure = true", "unknown field"),

@@ -16,6 +16,8 @@ pub struct New<'a> {
     pub from: Option<&'a str>,
     /// What they are releases of, where the profile does not say it.
     pub product: Option<&'a str>,
+    /// What stands under `[network]`, if anything.
+    pub network: &'a str,
 }
 
 /// The first `entracte.toml` of a site, with comments.
@@ -52,6 +54,10 @@ pub fn render(new: &New) -> String {
     page += "# A file that both you and the release changed: \"ours\" keeps yours and puts theirs beside it as NAME.new,\n";
     page += "# \"theirs\" replaces yours (it stays in the backup set), \"stop\" refuses the plan.\nconflicts = \"ours\"\n";
     page += "# [[policy.rule]]\n# pattern = \"themes/**\"\n# conflicts = \"stop\"\n";
+    if !new.network.is_empty() {
+        page += "\n# How releases are fetched.\n[network]\n";
+        page += new.network;
+    }
     page += "\n[php]\n# PHP's opcache.revalidate_freq, or a program that makes PHP forget compiled files.\n";
     page += "revalidate_seconds = 2.0\n# reload = [\"systemctl\", \"reload\", \"php8.2-fpm\"]\n";
     page += "\n# Pages that tell whether the site is well; default: its home page.\n";

@@ -21,6 +21,7 @@ fn what_init_writes_is_understood() {
         gate: "apache",
         from: Some("https://example.org/r\"/"),
         product: Some("sh\"op"),
+        network: "ca_file = \"/own.pem\"\n",
     };
     let settings = settings(&render(&new)).unwrap();
     assert_eq!(settings.root, Path::new("/srv/we\"b\\x"));
@@ -29,6 +30,7 @@ fn what_init_writes_is_understood() {
     assert_eq!(settings.policy.from, "https://example.org/r\"/");
     assert_eq!(settings.product.as_deref(), Some("sh\"op"));
     assert_eq!(settings.database.url.as_deref(), Some("mysql://u@h/n"));
+    assert_eq!(settings.network.ca_file.as_deref(), Some(Path::new("/own.pem")));
 }
 
 #[test]
