@@ -8,9 +8,11 @@ use axum::http::StatusCode;
 use axum::http::header;
 use url::Url;
 
+use crate::app::console::tokens::Token;
 use crate::base::secret::Secret;
 use crate::console::Console;
 use crate::console::ask::Fields;
+use crate::console::routes::Api;
 use crate::console::routes::Method;
 use crate::console::routes::Route;
 use crate::console::session::Session;
@@ -91,6 +93,33 @@ pub fn carries_token(route: &Route, session: Option<&Session>, token: &str) -> R
         (_, Some(session)) if session.carries(token) => Ok(()),
         (_, Some(_)) => Err((StatusCode::FORBIDDEN, "common.refused_token")),
     }
+}
+
+/// Programs say no `Origin`: only a page would, and none may speak for its visitor here.
+pub fn is_from_no_page(headers: &HeaderMap) -> Result<(), Refusal> {
+    let comes_from_page = ["origin", "sec-fetch-site"].iter().any(|name| headers.contains_key(*name));
+    match comes_from_page {
+        false => Ok(()),
+        true => Err((StatusCode::FORBIDDEN, "api.refused_page")),
+    }
+}
+
+/// Whether the bearer of `token` may ask for it.
+pub fn may_call(api: &Api, token: Option<&Token>) -> Result<(), Refusal> {
+    match (api.scope, token) {
+        (None, _) => Ok(()),
+        (Some(_), None) => Err((StatusCode::UNAUTHORIZED, "api.refused_bearer")),
+        (Some(scope), Some(token)) if token.may(scope) => Ok(()),
+        (Some(_), Some(_)) => Err((StatusCode::FORBIDDEN, "api.refused_scope")),
+    }
+}
+
+/// The one token that was sent.
+pub fn bearer_of(headers: &HeaderMap) -> Option<Secret> {
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    let (only, None) = (sent.next()?, sent.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim()))
 }
 
 /// What the browser brought of ours.

@@ -6,6 +6,7 @@
 //! asker may (`guard`), and every page is a function from what is asked to what
 //! is answered. `async` ends in `server`.
 
+mod api;
 mod ask;
 mod assets;
 mod door;
@@ -30,6 +31,7 @@ use std::sync::PoisonError;
 
 use url::Url;
 
+use crate::app::console::home::Home;
 use crate::app::desk::Interrupt;
 use crate::app::failure::Failure;
 use crate::app::serve::Certificate;
@@ -56,6 +58,8 @@ struct Console {
     sites: Sites,
     address: Address,
     sessions: Mutex<Sessions>,
+    /// Where tokens are recorded.
+    home: Home,
 }
 
 impl Console {
@@ -74,7 +78,7 @@ pub fn run(request: &Request, started: &mut dyn FnMut(&str)) -> Result<(), Failu
     let address = Address::new(server.address, request.certificate.is_some(), request.public.as_ref());
     let mut sessions = Sessions::default();
     let link = sessions.invite(Role::Operator, "the one who started the console");
-    let console = Console { sites, address, sessions: Mutex::new(sessions) };
+    let console = Console { sites, address, sessions: Mutex::new(sessions), home: Home::find(None) };
     started(&format!("{}enter/{}", console.address.own(), link.reveal()));
     Ok(server.host(server::router(console), &interrupt)?)
 }

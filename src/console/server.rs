@@ -30,6 +30,7 @@ use tokio::time::timeout;
 
 use crate::base::secret::Secret;
 use crate::console::Console;
+use crate::console::api;
 use crate::console::ask::Ask;
 use crate::console::ask::Fields;
 use crate::console::guard;
@@ -87,6 +88,11 @@ fn fields(parts: &RawPathParams) -> Fields {
 /// Guards, reads, asks the page's function, and dresses what it says.
 async fn answer(console: Arc<Console>, route: Option<Route>, parts: Fields, request: Request) -> Response {
     let (head, body) = request.into_parts();
+    if api::is_api(head.uri.path()) {
+        let mut response = api::serve(console, route, parts, head, body).await;
+        protect(response.headers_mut());
+        return response;
+    }
     let asker = Asker::of(&console, &head);
     let mut response = match prepared(&console, route, &asker, &head, body).await {
         Ok((route, form, body)) => {
@@ -151,7 +157,7 @@ async fn prepared(
 }
 
 /// The one host that the question names; `None` where it names two, or none.
-fn host(head: &Parts) -> Option<&str> {
+pub(super) fn host(head: &Parts) -> Option<&str> {
     let mut named = head.headers.get_all(header::HOST).iter();
     let header = named.next().and_then(|value| value.to_str().ok());
     let authority = head.uri.authority().map(|authority| authority.as_str());
@@ -163,14 +169,17 @@ fn host(head: &Parts) -> Option<&str> {
 }
 
 async fn form(body: Body) -> Result<Fields, Refusal> {
-    let read = timeout(FORM_PATIENCE, axum::body::to_bytes(body, MAX_FORM_BYTES)).await;
-    let late = (StatusCode::REQUEST_TIMEOUT, "common.refused_slow");
-    let bytes =
-        read.map_err(|_| late)?.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, "common.refused_size"))?;
-    Ok(Fields::parse(&bytes))
+    Ok(Fields::parse(&bounded(body).await?))
 }
 
-fn query(head: &Parts) -> Fields {
+/// All of a small body.
+pub(super) async fn bounded(body: Body) -> Result<Bytes, Refusal> {
+    let read = timeout(FORM_PATIENCE, axum::body::to_bytes(body, MAX_FORM_BYTES)).await;
+    let late = (StatusCode::REQUEST_TIMEOUT, "common.refused_slow");
+    read.map_err(|_| late)?.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, "common.refused_size"))
+}
+
+pub(super) fn query(head: &Parts) -> Fields {
     Fields::parse(head.uri.query().unwrap_or_default().as_bytes())
 }
 
@@ -185,12 +194,12 @@ struct Question {
 fn ask(console: &Console, route: Route, asker: Asker, question: Question) -> Response {
     let Question { parts, query, form, body, headers } = question;
     let Asker { cookie, session, words } = asker;
-    let mut ask = Ask { console, session, cookie, words, parts, query, form, body, headers };
+    let mut ask = Ask { console, session, cookie, program: None, words, parts, query, form, body, headers };
     let answered = (route.answer)(&mut ask);
     dressed(answered.unwrap_or_else(|why| wrong::told(&ask, &why)))
 }
 
-fn dressed(reply: Reply) -> Response {
+pub(super) fn dressed(reply: Reply) -> Response {
     let html = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
     match reply {
         Reply::Page(page) => (html, page).into_response(),
