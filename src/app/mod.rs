@@ -32,6 +32,7 @@ mod published;
 mod reference_side;
 pub mod report;
 pub mod rollback;
+pub mod run_files;
 pub mod runner;
 pub mod schedule;
 pub mod schema;

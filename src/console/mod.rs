@@ -8,13 +8,19 @@
 
 mod ask;
 mod assets;
+mod chart;
 mod door;
 mod filters;
 mod frame;
 mod guard;
+mod history;
 mod home;
+mod live;
+mod measure;
 mod reply;
 mod routes;
+mod run;
+mod runs;
 mod server;
 mod session;
 mod sites;

@@ -3,9 +3,13 @@
 use crate::console::ask::Ask;
 use crate::console::assets;
 use crate::console::door;
+use crate::console::history;
 use crate::console::home;
+use crate::console::live;
 use crate::console::reply::Reply;
 use crate::console::reply::Wrong;
+use crate::console::run;
+use crate::console::runs;
 use crate::console::session::Role;
 
 /// `GET` never changes anything.
@@ -55,5 +59,8 @@ impl Route {
 }
 
 pub fn all() -> impl Iterator<Item = Route> {
-    [assets::ROUTES, door::ROUTES, home::ROUTES].into_iter().flatten().copied()
+    [assets::ROUTES, door::ROUTES, home::ROUTES, history::ROUTES, live::ROUTES, run::ROUTES, runs::ROUTES]
+        .into_iter()
+        .flatten()
+        .copied()
 }
