@@ -37,6 +37,11 @@ pub fn list(place: &Place) -> Result<Answer<BlocklistView>, Failure> {
 
 /// Lets a release be tried again.
 pub fn clear(place: &Place, digest: &str) -> Result<Answer<BlocklistView>, Failure> {
+    clear_for(place, digest, &who())
+}
+
+/// The same with the name of who wants it.
+pub fn clear_for(place: &Place, digest: &str, by: &str) -> Result<Answer<BlocklistView>, Failure> {
     let held = Held::take(place, "blocklist clear")?;
     let site = &held.site;
     let cleared = Blocklist::clear(&site.state.blocklist(), digest)?.ok_or_else(|| {
@@ -45,12 +50,11 @@ pub fn clear(place: &Place, digest: &str) -> Result<Answer<BlocklistView>, Failu
             .hint("`entracte blocklist list` shows them; eight digits or more name one")
     })?;
     let detail = format!("{} may be tried again: {}", cleared.version, cleared.manifest);
-    let by = who();
-    history::append(&site.state.history(), News { event: "unblocked", run: None, by: Some(&by), detail })?;
+    history::append(&site.state.history(), News { event: "unblocked", run: None, by: Some(by), detail })?;
     Ok(Answer::done(BlocklistView { releases: vec![view(&cleared)] }))
 }
 
-fn view(blocked: &Blocked) -> BlockedView {
+pub(super) fn view(blocked: &Blocked) -> BlockedView {
     BlockedView {
         digest: blocked.manifest.to_string(),
         version: blocked.version.clone(),

@@ -12,16 +12,45 @@ use crate::site::gate::Gate;
 use crate::site::gate::GateState;
 use crate::site::gate::Kind;
 use crate::site::gate_proof;
+use crate::site::history;
+use crate::site::history::News;
 use crate::sys::clock;
 
 /// When visitors are told to come back, where nobody knows better, in seconds.
 const RETRY_SECONDS: u32 = 300;
+const REASON: &str = "maintenance";
 
 pub fn close(place: &Place, reason: Option<&str>) -> Result<Answer<GateStatus>, Failure> {
+    close_by(place, reason, "operator")
+}
+
+/// The same for a person of the console, whose name goes into the log of the site.
+pub fn close_for(place: &Place, reason: Option<&str>, by: &str) -> Result<Answer<GateStatus>, Failure> {
+    let answer = close_by(place, reason, by)?;
+    note(place, "closed", by, answer.result.reason.clone().unwrap_or_default())?;
+    Ok(answer)
+}
+
+pub fn open_for(place: &Place, by: &str) -> Result<Answer<GateStatus>, Failure> {
+    let was = place.open()?.gate()?.state()?;
+    let answer = open(place)?;
+    if answer.exit == Exit::Done {
+        note(place, "reopened", by, was.reason.unwrap_or_default())?;
+    }
+    Ok(answer)
+}
+
+fn note(place: &Place, event: &str, by: &str, detail: String) -> Result<(), Failure> {
+    let held = Held::take(place, event)?;
+    let by = Some(by);
+    Ok(history::append(&held.site.state.history(), News { event, run: None, by, detail })?)
+}
+
+fn close_by(place: &Place, reason: Option<&str>, by: &str) -> Result<Answer<GateStatus>, Failure> {
     let held = Held::take_idle(place, "close")?;
     let closing = Closing {
-        reason: reason.unwrap_or("maintenance").to_owned(),
-        by: "operator".into(),
+        reason: reason.unwrap_or(REASON).to_owned(),
+        by: by.into(),
         since: clock::now(),
         retry_after_seconds: RETRY_SECONDS,
     };
@@ -60,6 +89,19 @@ pub fn show(place: &Place) -> Result<Answer<GateView>, Failure> {
         instructions: gate.instructions(),
         installed: None,
     }))
+}
+
+/// The page that visitors would see, in the first of its languages and in French.
+/// A template of the owner's that fails is an error here; closing would do without it.
+pub fn preview(place: &Place, reason: Option<&str>) -> Result<[String; 2], Failure> {
+    let closing = Closing {
+        reason: reason.unwrap_or(REASON).to_owned(),
+        by: "preview".into(),
+        since: clock::now(),
+        retry_after_seconds: RETRY_SECONDS,
+    };
+    let pages = place.open()?.gate()?.preview(&closing)?;
+    Ok([pages.default, pages.french])
 }
 
 pub fn install(place: &Place) -> Result<Answer<GateView>, Failure> {

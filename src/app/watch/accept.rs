@@ -41,6 +41,10 @@ pub fn accept(place: &Place, request: &Request, listener: Listener) -> Result<An
     let held = Held::take_to_look(place, "watch")?;
     let site = &held.site;
     let memory = Memory::load(&site.state.watch())?;
+    if request.seen.is_some() && request.seen != memory.key() {
+        let message = "another watch found other things since these were shown";
+        return Err(Failure::new(Exit::Refused, message).hint("look at what it found, then accept"));
+    }
     let manner = Manner { is_locked: true, ..Manner::of(request, &memory) };
     let looked = live::look(site, &manner, listener)?;
     let wanted: Vec<Wanted> =
@@ -59,7 +63,7 @@ pub fn accept(place: &Place, request: &Request, listener: Listener) -> Result<An
             chosen.push(judged(finding, wanted, &memory, &looked.tree)?);
         }
     }
-    save(site, &chosen, note)?;
+    save(site, &chosen, note, request.by.clone().unwrap_or_else(who))?;
     let looked = live::look(site, &manner, listener)?;
     let news = memory.news(&looked.findings);
     record::record(site, &looked)?;
@@ -136,11 +140,11 @@ fn judged(
     }
 }
 
-fn save(site: &Site, chosen: &[(SitePath, Found)], note: &str) -> Result<(), Failure> {
+fn save(site: &Site, chosen: &[(SitePath, Found)], note: &str, by: String) -> Result<(), Failure> {
     let folder = site.state.installed();
     let installed = Installed(&folder);
     let (mut current, _) = installed.load()?;
-    let (by, at, note) = (who(), clock::now(), escape::text(note).into_owned());
+    let (at, note) = (clock::now(), escape::text(note).into_owned());
     for (path, what) in chosen {
         let accepted = Accepted { what: what.clone(), note: note.clone(), by: by.clone(), at };
         current.accepted.insert(path.clone(), accepted);

@@ -4,7 +4,9 @@
 mod accept;
 mod follow;
 mod inspect;
+mod lines;
 mod live;
+pub mod past;
 mod record;
 mod scheduled;
 
@@ -17,6 +19,7 @@ use crate::app::desk::Listener;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::report::Answer;
+use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::site::Site;
 use crate::sys::clock;
@@ -33,6 +36,7 @@ use live::Looked;
 
 pub use follow::Seen;
 pub use follow::follow;
+pub use lines::lines;
 pub(super) use scheduled::scheduled;
 
 /// What `watch` is asked for.
@@ -45,6 +49,10 @@ pub struct Request {
     /// Paths whose findings are accepted, and why.
     pub accept: Vec<String>,
     pub note: Option<String>,
+    /// Who accepts, where that is not whoever runs this program.
+    pub by: Option<String>,
+    /// Which findings that person saw: [`past::LastWatch::seen`].
+    pub seen: Option<Sha256>,
     pub html: Option<PathBuf>,
 }
 
