@@ -5,7 +5,6 @@ use serde::Serialize;
 use crate::app::desk::Held;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
-use crate::app::plan::who;
 use crate::app::report::Answer;
 use crate::base::escape;
 use crate::base::exit::Exit;
@@ -37,11 +36,6 @@ pub fn list(place: &Place) -> Result<Answer<BlocklistView>, Failure> {
 
 /// Lets a release be tried again.
 pub fn clear(place: &Place, digest: &str) -> Result<Answer<BlocklistView>, Failure> {
-    clear_for(place, digest, &who())
-}
-
-/// The same with the name of who wants it.
-pub fn clear_for(place: &Place, digest: &str, by: &str) -> Result<Answer<BlocklistView>, Failure> {
     let held = Held::take(place, "blocklist clear")?;
     let site = &held.site;
     let cleared = Blocklist::clear(&site.state.blocklist(), digest)?.ok_or_else(|| {
@@ -50,7 +44,8 @@ pub fn clear_for(place: &Place, digest: &str, by: &str) -> Result<Answer<Blockli
             .hint("`entracte blocklist list` shows them; eight digits or more name one")
     })?;
     let detail = format!("{} may be tried again: {}", cleared.version, cleared.manifest);
-    history::append(&site.state.history(), News { event: "unblocked", run: None, by: Some(by), detail })?;
+    let by = held.by.clone();
+    history::append(&site.state.history(), News { event: "unblocked", run: None, by: Some(&by), detail })?;
     Ok(Answer::done(BlocklistView { releases: vec![view(&cleared)] }))
 }
 

@@ -42,6 +42,7 @@ pub mod self_update;
 pub mod serve;
 pub mod settings;
 pub mod stage;
+pub mod stand;
 pub mod status;
 pub mod tick;
 pub mod tick_all;
