@@ -8,16 +8,25 @@
 
 mod ask;
 mod assets;
+mod compare;
+mod diff;
+mod doctor;
 mod door;
 mod filters;
 mod frame;
+mod gate;
 mod guard;
 mod home;
+mod listing;
+mod measure;
 mod reply;
 mod routes;
 mod server;
 mod session;
+mod settings;
 mod sites;
+mod upkeep;
+mod watch;
 mod words;
 mod work;
 mod wrong;

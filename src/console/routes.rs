@@ -2,11 +2,17 @@
 
 use crate::console::ask::Ask;
 use crate::console::assets;
+use crate::console::compare;
+use crate::console::doctor;
 use crate::console::door;
+use crate::console::gate;
 use crate::console::home;
 use crate::console::reply::Reply;
 use crate::console::reply::Wrong;
 use crate::console::session::Role;
+use crate::console::settings;
+use crate::console::upkeep;
+use crate::console::watch;
 
 /// `GET` never changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,5 +61,18 @@ impl Route {
 }
 
 pub fn all() -> impl Iterator<Item = Route> {
-    [assets::ROUTES, door::ROUTES, home::ROUTES].into_iter().flatten().copied()
+    [
+        assets::ROUTES,
+        compare::ROUTES,
+        doctor::ROUTES,
+        door::ROUTES,
+        gate::ROUTES,
+        home::ROUTES,
+        settings::ROUTES,
+        upkeep::ROUTES,
+        watch::ROUTES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }

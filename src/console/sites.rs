@@ -20,12 +20,13 @@ pub struct Site {
 pub struct Sites(Vec<Site>);
 
 impl Sites {
-    /// Each folder must be a site that can be opened.
+    /// Each folder must be a known site; one that is broken is shown as that.
     pub fn open(folders: &[PathBuf]) -> Result<Sites, Failure> {
         let mut sites: Vec<Site> = Vec::new();
         for folder in folders {
             let place = Place { site: Some(folder.clone()), ..Place::default() };
-            let root = status::root(&place)?;
+            place.state()?;
+            let root = status::root(&place).unwrap_or_else(|_| folder.clone());
             let name = root.file_name().unwrap_or(root.as_os_str()).to_string_lossy().into_owned();
             let word = free_word(&word_of(&name), |word| sites.iter().any(|site| site.word == word));
             sites.push(Site { word, name, place });
