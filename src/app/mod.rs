@@ -12,6 +12,7 @@ pub mod check;
 pub mod compare;
 mod compare_files;
 mod compare_side;
+pub mod console;
 pub mod desk;
 pub mod doctor;
 pub mod event_line;
