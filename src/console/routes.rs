@@ -4,13 +4,14 @@ use crate::console::ask::Ask;
 use crate::console::assets;
 use crate::console::door;
 use crate::console::home;
+use crate::console::people;
 use crate::console::reply::Reply;
 use crate::console::reply::Wrong;
 use crate::console::session::Role;
 
 /// `GET` never changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
+pub(super) enum Method {
     Get,
     Post,
     Put,
@@ -18,7 +19,7 @@ pub enum Method {
 
 /// What may come with a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takes {
+pub(super) enum Takes {
     /// A form of at most 64 KiB.
     Form,
     /// As much as the function itself reads.
@@ -26,7 +27,7 @@ pub enum Takes {
 }
 
 #[derive(Clone, Copy)]
-pub struct Route {
+pub(super) struct Route {
     pub method: Method,
     /// `{name}` stands for one part of the address.
     pub path: &'static str,
@@ -39,12 +40,12 @@ pub struct Route {
 type Answer = fn(&mut Ask) -> Result<Reply, Wrong>;
 
 /// A page to look at.
-pub const fn look(path: &'static str, answer: Answer) -> Route {
+pub(super) const fn look(path: &'static str, answer: Answer) -> Route {
     Route { method: Method::Get, path, needs: Some(Role::Viewer), takes: Takes::Form, answer }
 }
 
 /// A form that changes something.
-pub const fn act(path: &'static str, answer: Answer) -> Route {
+pub(super) const fn act(path: &'static str, answer: Answer) -> Route {
     Route { method: Method::Post, path, needs: Some(Role::Operator), takes: Takes::Form, answer }
 }
 
@@ -54,6 +55,32 @@ impl Route {
     }
 }
 
-pub fn all() -> impl Iterator<Item = Route> {
-    [assets::ROUTES, door::ROUTES, home::ROUTES].into_iter().flatten().copied()
+/// One address, as whoever looks from outside has to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub method: &'static str,
+    pub path: &'static str,
+    /// `None`: before the door.
+    pub needs: Option<&'static str>,
+    /// Takes as much as its function reads, not a form.
+    pub is_stream: bool,
+}
+
+/// All that the console answers, for tests and documents.
+pub fn addresses() -> Vec<Address> {
+    let address = |route: Route| Address {
+        method: match route.method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+        },
+        path: route.path,
+        needs: route.needs.map(Role::name),
+        is_stream: route.takes == Takes::Stream,
+    };
+    all().map(address).collect()
+}
+
+pub(super) fn all() -> impl Iterator<Item = Route> {
+    [assets::ROUTES, door::ROUTES, home::ROUTES, people::ROUTES].into_iter().flatten().copied()
 }

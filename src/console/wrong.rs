@@ -41,6 +41,7 @@ pub fn refused(console: &Console, asker: &Asker, (status, key): Refusal) -> Repl
         session: None,
         cookie: None,
         words: asker.words,
+        address: None,
         parts: Fields::default(),
         query: Fields::default(),
         form: Fields::default(),
