@@ -39,6 +39,7 @@ pub mod scripts;
 pub mod self_update;
 pub mod serve;
 pub mod stage;
+pub mod stand;
 pub mod status;
 pub mod tick;
 pub mod tick_all;

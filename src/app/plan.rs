@@ -220,7 +220,7 @@ pub fn approve(place: &Place, id: &str) -> Result<Answer<Approved>, Failure> {
     if plan.is_empty() {
         return Err(Failure::new(Exit::NothingToDo, "the plan changes nothing"));
     }
-    let approval = approve_here(&held.site, &plan, id, &who())?;
+    let approval = approve_here(&held.site, &plan, id, &held.by)?;
     Ok(Answer::done(Approved { plan: approval.plan.to_string(), by: approval.by }))
 }
 

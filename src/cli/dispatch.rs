@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 use clap::Parser;
 
+use crate::app::desk;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::gate;
@@ -72,9 +73,13 @@ pub fn run(arguments: Vec<OsString>, faces: Faces) -> Exit {
         Err(error) => return not_understood(&error, &arguments),
     };
     let manner = output::manner(&cli.global);
-    let Global { site, state, events, detached, .. } = &cli.global;
+    let Global { site, state, events, detached, by, seen, .. } = &cli.global;
     let background = events.clone().filter(|_| *detached);
-    let place = Place { site: site.clone(), state: state.clone(), background };
+    let (site, state) = (site.clone(), state.clone());
+    let place = Place { site, state, background, by: by.clone(), seen: seen.clone() };
+    if *detached {
+        desk::detach();
+    }
     if let Some(failure) = become_owner(&place, &cli, &arguments) {
         manner.complain(&failure);
         return failure.exit;

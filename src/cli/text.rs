@@ -236,6 +236,10 @@ pub fn show(show: &Show, manner: &Manner) -> String {
         );
         text.line(line.trim_end());
     }
+    for deed in &show.people {
+        let by = deed.by.as_deref().unwrap_or("nobody is named");
+        text.row(&escape::text(&deed.event), &format!("{}  {}", escape::text(by), escape::text(&deed.at)));
+    }
     text.notes(&show.warnings);
     text.into_text()
 }

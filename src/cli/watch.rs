@@ -56,7 +56,7 @@ pub(super) fn watch(session: &mut Session, args: WatchArgs) -> Exit {
         html: args.html,
     };
     if args.follow {
-        let interrupt = new_interrupt(false);
+        let interrupt = new_interrupt();
         let answer = watch::follow(&place, &request, &interrupt, &mut |seen| tell(session, &seen));
         return session.show("watch", answer, |view, _| format!("{}\n", counts(view)));
     }

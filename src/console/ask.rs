@@ -72,6 +72,11 @@ impl<'c> Ask<'c> {
         Ok(&self.site()?.place)
     }
 
+    /// The same for something that the person who asks does in this very request.
+    pub fn place_of_person(&self) -> Result<Place, Wrong> {
+        Ok(Place { by: Some(self.person().to_owned()), ..self.place()?.clone() })
+    }
+
     /// Who stands in the record for what is done here.
     pub fn person(&self) -> &str {
         self.session.as_ref().map(|session| session.person.as_str()).unwrap_or_default()

@@ -251,14 +251,17 @@ pub(super) fn ourselves() -> Command {
 /// no lost terminal ends; what it prints goes to these files. Returns its process id.
 pub fn start_detached(arguments: &[OsString], output: File, errors: File) -> Result<u32, IoError> {
     let program = Path::new(OURSELVES);
-    let child = ourselves()
+    let mut child = ourselves()
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors)
         .spawn()
         .map_err(|source| IoError::new("start", program, source))?;
-    Ok(child.id())
+    let id = child.id();
+    // Who goes on for long must not keep what is left of it.
+    std::thread::spawn(move || child.wait());
+    Ok(id)
 }
 
 /// Asks a process to end in good order.
