@@ -81,6 +81,9 @@ pub struct Stage {
     /// Who signed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed: Option<Signed>,
+    /// The id of the plan, where one was made as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
     pub notes: Vec<String>,
 }
 

@@ -253,7 +253,10 @@ impl Session {
     fn stage(&mut self, args: StageArgs) -> Exit {
         let request = stage::Request { from: args.from, version: args.version, complete: args.complete };
         let place = self.place.clone();
-        let answer = stage::stage(&place, &request, &mut self.listener());
+        let answer = match args.plan {
+            false => stage::stage(&place, &request, &mut self.listener()),
+            true => stage::stage_and_plan(&place, &request, &mut self.listener()),
+        };
         self.show("stage", answer, text::stage)
     }
 

@@ -7,6 +7,7 @@ use crate::console::home;
 use crate::console::reply::Reply;
 use crate::console::reply::Wrong;
 use crate::console::session::Role;
+use crate::console::update;
 
 /// `GET` never changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub enum Takes {
     Form,
     /// As much as the function itself reads.
     Stream,
+    /// A form with a file in it: its fields first, and then as much as the
+    /// function itself reads.
+    Parts,
 }
 
 #[derive(Clone, Copy)]
@@ -55,5 +59,5 @@ impl Route {
 }
 
 pub fn all() -> impl Iterator<Item = Route> {
-    [assets::ROUTES, door::ROUTES, home::ROUTES].into_iter().flatten().copied()
+    [assets::ROUTES, door::ROUTES, home::ROUTES, update::ROUTES].into_iter().flatten().copied()
 }

@@ -34,6 +34,7 @@ use crate::console::ask::Ask;
 use crate::console::ask::Fields;
 use crate::console::guard;
 use crate::console::guard::Refusal;
+use crate::console::parts;
 use crate::console::reply::Reply;
 use crate::console::reply::Stream;
 use crate::console::routes;
@@ -145,6 +146,10 @@ async fn prepared(
         guard::carries_token(&route, session, token.unwrap_or_default())?;
         return Ok((route, Fields::default(), Box::new(Incoming::of(body))));
     }
+    if route.takes == Takes::Parts {
+        // Its token stands in its first fields, and is looked at when they are read.
+        return Ok((route, Fields::default(), Box::new(Incoming::of(body))));
+    }
     let form = form(body).await?;
     guard::carries_token(&route, session, form.get("token"))?;
     Ok((route, form, Box::new(io::empty())))
@@ -186,8 +191,20 @@ fn ask(console: &Console, route: Route, asker: Asker, question: Question) -> Res
     let Question { parts, query, form, body, headers } = question;
     let Asker { cookie, session, words } = asker;
     let mut ask = Ask { console, session, cookie, words, parts, query, form, body, headers };
+    if route.takes == Takes::Parts
+        && let Err(refusal) = opened(&mut ask, &route)
+    {
+        let asker = Asker { cookie: ask.cookie, session: ask.session, words };
+        return dressed(wrong::refused(console, &asker, refusal));
+    }
     let answered = (route.answer)(&mut ask);
     dressed(answered.unwrap_or_else(|why| wrong::told(&ask, &why)))
+}
+
+/// Reads the fields before the file, and proves that the form is ours.
+fn opened(ask: &mut Ask, route: &Route) -> Result<(), Refusal> {
+    parts::open(ask).map_err(|_| (StatusCode::BAD_REQUEST, "common.refused_form"))?;
+    guard::carries_token(route, ask.session.as_ref(), ask.form.get("token"))
 }
 
 fn dressed(reply: Reply) -> Response {

@@ -64,7 +64,7 @@ macro_rules! pages {
 }
 
 /// One file a page: what begins with its name stands in it.
-const PAGES: &[(&str, &str, &str)] = pages!["common", "door", "home"];
+const PAGES: &[(&str, &str, &str)] = pages!["common", "door", "home", "update"];
 
 type Texts = HashMap<String, String>;
 
