@@ -34,6 +34,7 @@ mod reference_side;
 pub mod report;
 pub mod review;
 pub mod rollback;
+pub mod run_files;
 pub mod runner;
 pub mod schedule;
 pub mod schema;

@@ -228,6 +228,8 @@ pub struct Show {
     pub to: Version,
     pub steps: Vec<StepView>,
     pub folder: String,
+    /// Visitors are shut out by it now.
+    pub is_closed: bool,
     /// Who approved, opened, resumed it and so on, as the history says.
     pub people: Vec<DeedView>,
 }

@@ -16,3 +16,8 @@ pub fn plain(value: impl Display, _: &dyn askama::Values) -> askama::Result<Stri
 pub fn lines(value: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
     Ok(escape::block(&value.to_string()).to_string())
 }
+
+/// As [`plain`], outside of templates.
+pub fn one_line(text: &str) -> String {
+    escape::text(text).into_owned()
+}

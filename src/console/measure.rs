@@ -1,5 +1,7 @@
 //! Sizes, spans and moments, as the reader of that language writes them.
 
+use std::borrow::Borrow;
+
 use jiff::Timestamp;
 
 use crate::console::words::Language;
@@ -7,12 +9,12 @@ use crate::console::words::Words;
 
 impl Words {
     /// `1.2 MB`
-    pub fn bytes(self, bytes: u64) -> String {
+    pub fn bytes(self, bytes: impl Borrow<u64>) -> String {
         let (unit, units) = match self.0 {
             Language::English => (" ", ["B", "kB", "MB", "GB", "TB"]),
             Language::French => ("\u{a0}", ["o", "ko", "Mo", "Go", "To"]),
         };
-        let (mut value, mut at) = (bytes as f64, 0);
+        let (mut value, mut at) = (*bytes.borrow() as f64, 0);
         while value >= 999.5 && at + 1 < units.len() {
             (value, at) = (value / 1000.0, at + 1);
         }
@@ -21,7 +23,8 @@ impl Words {
     }
 
     /// `0.8 s`, `12 s`, `3 min 4 s`, `2 h 5 min`
-    pub fn seconds(self, seconds: f64) -> String {
+    pub fn seconds(self, seconds: impl Borrow<f64>) -> String {
+        let seconds = *seconds.borrow();
         let whole = seconds.max(0.0).round() as u64;
         let space = if self.0 == Language::French { "\u{a0}" } else { " " };
         match whole {
@@ -30,6 +33,11 @@ impl Words {
             60..3600 => format!("{}{space}min {}{space}s", whole / 60, whole % 60),
             _ => format!("{}{space}h {}{space}min", self.number(whole / 3600), whole % 3600 / 60),
         }
+    }
+
+    /// With its thousands apart; templates hand out references.
+    pub fn digits(self, number: impl Borrow<u64>) -> String {
+        self.number(*number.borrow())
     }
 
     /// A moment to the second, in UTC; the text itself where it is none.

@@ -8,15 +8,20 @@
 
 mod ask;
 mod assets;
+mod chart;
 mod door;
 mod filters;
 mod frame;
 mod guard;
+mod history;
 mod home;
+mod live;
 mod measure;
 mod parts;
 mod reply;
 mod routes;
+mod run;
+mod runs;
 mod server;
 mod session;
 mod sites;

@@ -3,9 +3,13 @@
 use crate::console::ask::Ask;
 use crate::console::assets;
 use crate::console::door;
+use crate::console::history;
 use crate::console::home;
+use crate::console::live;
 use crate::console::reply::Reply;
 use crate::console::reply::Wrong;
+use crate::console::run;
+use crate::console::runs;
 use crate::console::session::Role;
 use crate::console::update;
 
@@ -59,5 +63,17 @@ impl Route {
 }
 
 pub fn all() -> impl Iterator<Item = Route> {
-    [assets::ROUTES, door::ROUTES, home::ROUTES, update::ROUTES].into_iter().flatten().copied()
+    [
+        assets::ROUTES,
+        door::ROUTES,
+        home::ROUTES,
+        history::ROUTES,
+        live::ROUTES,
+        run::ROUTES,
+        runs::ROUTES,
+        update::ROUTES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }

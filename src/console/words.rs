@@ -64,7 +64,7 @@ macro_rules! pages {
 }
 
 /// One file a page: what begins with its name stands in it.
-const PAGES: &[(&str, &str, &str)] = pages!["common", "door", "home", "update"];
+const PAGES: &[(&str, &str, &str)] = pages!["common", "door", "home", "history", "live", "run", "update"];
 
 type Texts = HashMap<String, String>;
 

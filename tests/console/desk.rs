@@ -64,7 +64,8 @@ impl Desk {
 
     fn enter(console: Console) -> Desk {
         let origin = console.origin();
-        let mut desk = Desk { origin, cookie: String::new(), token: String::new(), console, client: client() };
+        let mut desk =
+            Desk { origin, cookie: String::new(), token: String::new(), console, client: client() };
         let path = desk.console.link[desk.origin.len()..].to_owned();
         let entered = desk.post(&path, &[]).is(303);
         desk.take_session(&entered);
