@@ -70,18 +70,17 @@ try {
   const executablePath = ['chromium-headless-shell', 'chromium'].map((name) => `/usr/bin/${name}`).find(existsSync);
   browser = await chromium.launch({ executablePath, env: { ...process.env, HOME: folder }, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
   console.log(`${plan.changes.length} changes, ${browser.version()}; medians of ${TURNS}`);
+  const door = await browser.newContext();
+  const entrance = await door.newPage();
+  await entrance.goto(link);
+  await entrance.click('main button');
+  await entrance.waitForURL((url) => !url.pathname.startsWith('/enter'));
+  const cookies = await door.cookies();
+  await door.close();
   for (const path of paths) {
+    // A new one has neither style nor script at hand.
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-    const door = await context.newPage();
-    if (path === paths[0]) {
-      await door.goto(link);
-      await door.click('main button');
-      await door.waitForURL((url) => !url.pathname.startsWith('/enter'));
-      globalThis.cookies = await context.cookies();
-    } else {
-      await context.addCookies(globalThis.cookies);
-    }
-    await door.close();
+    await context.addCookies(cookies);
     const url = new URL(`/sites/site${path}`, link).href;
     const cold = await visit(context, url);
     const warm = [];

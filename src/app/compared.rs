@@ -40,7 +40,6 @@ pub struct Request {
     pub part: String,
     /// Whether the report tells the lines, too.
     pub lines: bool,
-    pub by: String,
 }
 
 /// One comparison.
@@ -151,7 +150,7 @@ pub fn begin(place: &Place, request: &Request) -> Result<Vec<OsString>, Failure>
         a: fs::shown(&site.root),
         b: shown,
         part: request.part.clone(),
-        by: request.by.clone(),
+        by: place.person(),
         ..Kept::default()
     };
     stored::save(&folder.join(format!("{id}.about")), &kept)?;

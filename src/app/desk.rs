@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -164,6 +165,11 @@ pub fn child(arguments: &[OsString]) -> Option<u8> {
 /// What the clock of this machine says.
 pub fn now() -> Timestamp {
     clock::now()
+}
+
+/// Does nothing for so long.
+pub fn rest(time: Duration) {
+    clock::sleep(time);
 }
 
 /// A secret that nobody can guess: 256 bits, in hexadecimal.

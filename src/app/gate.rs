@@ -21,36 +21,10 @@ const RETRY_SECONDS: u32 = 300;
 const REASON: &str = "maintenance";
 
 pub fn close(place: &Place, reason: Option<&str>) -> Result<Answer<GateStatus>, Failure> {
-    close_by(place, reason, "operator")
-}
-
-/// The same for a person of the console, whose name goes into the log of the site.
-pub fn close_for(place: &Place, reason: Option<&str>, by: &str) -> Result<Answer<GateStatus>, Failure> {
-    let answer = close_by(place, reason, by)?;
-    note(place, "closed", by, answer.result.reason.clone().unwrap_or_default())?;
-    Ok(answer)
-}
-
-pub fn open_for(place: &Place, by: &str) -> Result<Answer<GateStatus>, Failure> {
-    let was = place.open()?.gate()?.state()?;
-    let answer = open(place)?;
-    if answer.exit == Exit::Done {
-        note(place, "reopened", by, was.reason.unwrap_or_default())?;
-    }
-    Ok(answer)
-}
-
-fn note(place: &Place, event: &str, by: &str, detail: String) -> Result<(), Failure> {
-    let held = Held::take(place, event)?;
-    let by = Some(by);
-    Ok(history::append(&held.site.state.history(), News { event, run: None, by, detail })?)
-}
-
-fn close_by(place: &Place, reason: Option<&str>, by: &str) -> Result<Answer<GateStatus>, Failure> {
     let held = Held::take_idle(place, "close")?;
     let closing = Closing {
         reason: reason.unwrap_or(REASON).to_owned(),
-        by: by.into(),
+        by: place.by.clone().unwrap_or_else(|| "operator".into()),
         since: clock::now(),
         retry_after_seconds: RETRY_SECONDS,
     };
@@ -60,7 +34,15 @@ fn close_by(place: &Place, reason: Option<&str>, by: &str) -> Result<Answer<Gate
         held.gate.open()?;
         return Err(failure.ending(Exit::Failed));
     }
+    note(&held, place, "closed", &closing.reason)?;
     Ok(Answer::done(view(held.gate.state()?)))
+}
+
+/// Who did it from afar stands in the log of the site.
+fn note(held: &Held, place: &Place, event: &str, detail: &str) -> Result<(), Failure> {
+    let Some(by) = place.by.as_deref() else { return Ok(()) };
+    let news = News { event, run: None, by: Some(by), detail: detail.to_owned() };
+    Ok(history::append(&held.site.state.history(), news)?)
 }
 
 fn prove(held: &Held) -> Result<(), Failure> {
@@ -75,10 +57,12 @@ fn prove(held: &Held) -> Result<(), Failure> {
 
 pub fn open(place: &Place) -> Result<Answer<GateStatus>, Failure> {
     let held = Held::take_idle(place, "open")?;
-    if !held.gate.state()?.closed {
-        return Ok(Answer::ending(Exit::NothingToDo, view(held.gate.state()?)));
+    let was = held.gate.state()?;
+    if !was.closed {
+        return Ok(Answer::ending(Exit::NothingToDo, view(was)));
     }
     held.gate.open()?;
+    note(&held, place, "reopened", was.reason.as_deref().unwrap_or_default())?;
     Ok(Answer::done(view(held.gate.state()?)))
 }
 

@@ -17,7 +17,7 @@ use crate::base::path::SitePath;
 use crate::site::Site;
 use crate::site::history;
 use crate::site::history::Line;
-use crate::site::history::Proof;
+pub use crate::site::history::Proof;
 use crate::sys::clock;
 use crate::update::journal;
 use crate::update::journal::Entry;

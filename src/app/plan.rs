@@ -232,7 +232,7 @@ pub(super) fn approve_here(site: &Site, plan: &Plan, id: &str, by: &str) -> Resu
 }
 
 /// The person at the keyboard, as far as the system knows.
-pub(super) fn who() -> String {
+pub(in crate::app) fn who() -> String {
     let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(env::variable);
     let name = name.unwrap_or_else(|| format!("uid {}", env::user_id()));
     format!("{}@{}", crate::base::escape::text(&name), env::host_name())

@@ -81,6 +81,9 @@ pub struct Stage {
     /// Who signed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed: Option<Signed>,
+    /// The id of the plan, where one was made as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
     pub notes: Vec<String>,
 }
 
@@ -225,6 +228,8 @@ pub struct Show {
     pub to: Version,
     pub steps: Vec<StepView>,
     pub folder: String,
+    /// Visitors are shut out by it now.
+    pub is_closed: bool,
     /// Who approved, opened, resumed it and so on, as the history says.
     pub people: Vec<DeedView>,
 }

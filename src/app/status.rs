@@ -204,6 +204,7 @@ pub fn show(place: &Place, id: &str) -> Result<Answer<Show>, Failure> {
         to: Version { version: row.to },
         steps: Step::RUN.into_iter().map(|step| step_view(step, &records, &standing)).collect(),
         folder: fs::shown(folder.path()),
+        is_closed: standing.closed_since.is_some(),
         people: people(&site, id, &plan_of(&records))?,
     }))
 }

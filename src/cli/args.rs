@@ -321,6 +321,9 @@ pub struct StageArgs {
     /// A folder holds the whole release: what is not in it is obsolete
     #[arg(long)]
     pub complete: bool,
+    /// Make the plan as well
+    #[arg(long)]
+    pub plan: bool,
 }
 
 #[derive(Args, Debug)]

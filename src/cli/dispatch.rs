@@ -131,10 +131,7 @@ fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Fail
     let (uid, gid) = match &cli.verb {
         _ if needs_no_site => return None,
         Verb::Compare(args) => crate::app::compare::owner_to_become(&args.a, &args.b)?,
-        Verb::Console(args) => {
-            Place { site: args.sites.first().cloned().or(place.site.clone()), ..place.clone() }
-                .owner_to_become()?
-        }
+        Verb::Console(args) => console::place(args, place)?.owner_to_become()?,
         Verb::Identify(args) => crate::app::identify::owner_to_become(place, args.dir.as_deref())?,
         _ => place.owner_to_become()?,
     };
@@ -253,7 +250,10 @@ impl Session {
     fn stage(&mut self, args: StageArgs) -> Exit {
         let request = stage::Request { from: args.from, version: args.version, complete: args.complete };
         let place = self.place.clone();
-        let answer = stage::stage(&place, &request, &mut self.listener());
+        let answer = match args.plan {
+            false => stage::stage(&place, &request, &mut self.listener()),
+            true => stage::stage_and_plan(&place, &request, &mut self.listener()),
+        };
         self.show("stage", answer, text::stage)
     }
 

@@ -67,7 +67,10 @@ pub fn stage(stage: &Stage, manner: &Manner) -> String {
     };
     text.row("trust", &source.told());
     text.notes(&stage.notes);
-    text.next("entracte plan", "see what would change");
+    match &stage.plan {
+        None => text.next("entracte plan", "see what would change"),
+        Some(id) => text.next("entracte plan", &format!("see what plan {} would change", &id[..16])),
+    }
     text.into_text()
 }
 

@@ -53,7 +53,6 @@ pub(super) fn watch(session: &mut Session, args: WatchArgs) -> Exit {
         manifest: args.manifest,
         accept: args.accept,
         note: args.note,
-        by: None,
         seen: None,
         html: args.html,
     };

@@ -1,6 +1,7 @@
 //! One question, read and checked: what a page's function gets.
 
 use std::io::Read;
+use std::net::IpAddr;
 
 use url::form_urlencoded;
 
@@ -22,6 +23,8 @@ pub struct Ask<'c> {
     /// What stands in the record for a program, which has no session.
     pub program: Option<String>,
     pub words: Words,
+    /// From where; `None` where a proxy does not say.
+    pub address: Option<IpAddr>,
     /// What stands in the address where the route has `{name}`.
     pub parts: Fields,
     pub query: Fields,

@@ -42,6 +42,7 @@ pub fn refused(console: &Console, asker: &Asker, (status, key): Refusal) -> Repl
         cookie: None,
         program: None,
         words: asker.words,
+        address: None,
         parts: Fields::default(),
         query: Fields::default(),
         form: Fields::default(),

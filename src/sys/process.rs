@@ -264,6 +264,21 @@ pub fn start_detached(arguments: &[OsString], output: File, errors: File) -> Res
     Ok(id)
 }
 
+/// Starts a program of the person's own, with the person's own environment,
+/// which lives on when this one ends.
+pub fn start_aside(program: &Path, argument: &Path) -> Result<(), IoError> {
+    let mut child = Command::new(program)
+        .arg(argument)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|source| IoError::new("start", program, source))?;
+    std::thread::spawn(move || child.wait());
+    Ok(())
+}
+
 /// Asks a process to end in good order.
 pub fn interrupt(id: u32) {
     if let Some(pid) = Pid::from_raw(id as i32) {

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
+use entracte::console::routes;
 use serde_json::Value;
 use serde_json::json;
 
 use super::browser;
 use super::desk::Desk;
 use super::states;
+use super::states::State;
 use super::support::effort;
 use super::support::run::Entracte;
 
@@ -19,6 +20,8 @@ use super::support::run::Entracte;
 const NO_PAGES: &[&str] = &["/assets/{name}", "/enter/{link}"];
 /// Of pages that differ in their names alone so many are looked at in one state.
 const ALIKE: usize = 2;
+/// Pages that are others where the site stands elsewhere.
+const CHANGING: &[&str] = &["/sites/{site}/update", "/sites/{site}/runs/", "/sites/{site}/work/"];
 const LOOKS: [&str; 4] = ["desktop", "phone-dark", "dark", "phone"];
 
 #[test]
@@ -33,14 +36,24 @@ fn every_page_is_fit_for_everybody() {
     let pictures = browser::pictures();
     let _ = fs::remove_dir_all(&pictures);
     let mut visits = vec![visit("all", "/", &LOOKS, true), visit("all", "/nowhere", &LOOKS, false)];
+    visits.push(visit("all", "/enter", &LOOKS, true));
     let mut known = BTreeSet::new();
-    for (state, word) in states.iter().zip(&words) {
-        for path in pages(&desk, &format!("/sites/{word}"), word) {
-            // A new kind of page is looked at in every way, the same in another state in one.
-            let is_new = known.insert(kind(&path, &words));
+    for word in &words {
+        let name = state_of(&desk, word, &states);
+        let mut paths = pages(&desk, &format!("/sites/{word}"), word);
+        paths.extend(works(word, states.iter().find(|state| state.name == name)));
+        for path in paths {
+            // A new kind of page is looked at in every way, one that changes with the state in one.
+            let kind = kind(&path, &words);
+            let changes =
+                CHANGING.iter().any(|changing| kind.starts_with(changing)) || kind == "/sites/{site}";
+            let is_new = known.insert(kind);
+            if !is_new && !changes && !effort::is_full() {
+                continue;
+            }
             let one = [LOOKS[visits.len() % LOOKS.len()]];
             let looks = if is_new || effort::is_full() { &LOOKS[..] } else { &one };
-            visits.push(visit(state.name, &path, looks, is_new));
+            visits.push(visit(&name, &path, looks, is_new));
         }
     }
     let said = browser::run(
@@ -54,6 +67,22 @@ fn every_page_is_fit_for_everybody() {
         println!("{note}");
     }
     assert_routes_are_seen(&visits, &words);
+}
+
+/// Where that site stands, as far as its page says which it is.
+fn state_of(desk: &Desk, word: &str, states: &[State]) -> String {
+    let page = desk.get(&format!("/sites/{word}")).is(200).text;
+    let is_it = |state: &&State| page.contains(state.small.folder.path().to_str().unwrap());
+    states.iter().find(is_it).map_or_else(|| word.to_owned(), |state| state.name.to_owned())
+}
+
+/// The pages that follow work which went on in a process of its own.
+fn works(word: &str, state: Option<&State>) -> Vec<String> {
+    let folder = state.map(|state| state.root().with_file_name(".entracte-site/runner"));
+    let files = folder.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let ids = names.filter_map(|name| name.strip_suffix(".runner").map(str::to_owned));
+    ids.map(|id| format!("/sites/{word}/work/{id}")).collect()
 }
 
 fn visit(state: &str, path: &str, looks: &[&str], keyboard: bool) -> Value {
@@ -79,6 +108,7 @@ fn pages(desk: &Desk, first: &str, word: &str) -> Vec<String> {
     while let Some(path) = found.get(at).cloned() {
         at += 1;
         let answered = desk.request(reqwest::Method::GET, &path).send().unwrap();
+        assert!(answered.status() != 404, "a link leads to {path}, where there is nothing");
         let is_page = answered.status() == 200
             && answered.headers()["content-type"].to_str().unwrap().starts_with("text/html");
         if !is_page {
@@ -154,22 +184,9 @@ fn assert_routes_are_seen(visits: &[Value], words: &[String]) {
     assert!(unseen.is_empty(), "no link leads to {unseen:?} in any of the states of {words:?}");
 }
 
-/// The addresses of `look("…")` in the sources: the table itself is not shown outside.
+/// The pages of the console's own table, but for what is no page.
 fn routes() -> BTreeSet<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/console");
-    let mut routes = BTreeSet::new();
-    for entry in walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap) {
-        let is_source = entry.path().extension().is_some_and(|kind| kind == "rs");
-        if !is_source || entry.path().to_str().unwrap().contains("console/api/") {
-            continue;
-        }
-        let text: String = fs::read_to_string(entry.path()).unwrap().split_whitespace().collect();
-        routes.extend(
-            text.split("look(\"")
-                .skip(1)
-                .filter_map(|rest| Some(rest.split('"').next()?.to_owned()))
-                .filter(|path| path.starts_with('/')),
-        );
-    }
-    routes
+    let pages =
+        routes::addresses().into_iter().filter(|address| address.method == "GET" && address.api.is_none());
+    pages.map(|address| address.path.to_owned()).collect()
 }

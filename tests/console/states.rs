@@ -36,7 +36,7 @@ fn make(name: &'static str) -> State {
     };
     match name {
         "stopped" => {
-            entracte.json(&["apply", "--foreground", "--stop-before", "migrate"]).code(0);
+            entracte.json(&["apply", "--stop-before", "migrate"]).code(0);
         }
         "failed" => {
             let fault = Entracte::with_fault(&small.root(), "swap.operation:3=kill");

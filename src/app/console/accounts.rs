@@ -141,7 +141,7 @@ pub fn recognise(home: &Home, name: &str, password: &Secret) -> Result<Option<Ac
 }
 
 /// Names stand in addresses, logs and records: plain letters only, that nobody takes for others.
-pub(super) fn check_name(name: &str) -> Result<(), Failure> {
+pub fn check_name(name: &str) -> Result<(), Failure> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte);
     let begins_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     match begins_well && name.len() <= 64 && name.bytes().all(is_plain) {

@@ -19,7 +19,7 @@ const MAX_BYTES: u64 = 4 << 20;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum Act {
     SignedIn,
     SignedOut,
@@ -32,6 +32,24 @@ pub enum Act {
     SessionEnded,
     TokenCreated,
     TokenRevoked,
+}
+
+impl Act {
+    pub fn name(self) -> &'static str {
+        match self {
+            Act::SignedIn => "signed_in",
+            Act::SignedOut => "signed_out",
+            Act::Refused => "refused",
+            Act::AccountAdded => "account_added",
+            Act::AccountRemoved => "account_removed",
+            Act::PasswordChanged => "password_changed",
+            Act::RoleChanged => "role_changed",
+            Act::Invited => "invited",
+            Act::SessionEnded => "session_ended",
+            Act::TokenCreated => "token_created",
+            Act::TokenRevoked => "token_revoked",
+        }
+    }
 }
 
 /// One line.

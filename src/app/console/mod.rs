@@ -2,8 +2,11 @@
 //! accounts, tokens of the API, and the log of who did what.
 
 pub mod accounts;
+pub mod browser;
 mod hash;
 pub mod home;
 pub mod log;
+pub mod places;
 pub mod role;
 pub mod tokens;
+pub mod typed;

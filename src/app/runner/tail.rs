@@ -71,10 +71,12 @@ impl Tail {
                 self.is_over = true;
                 return Ok(Vec::new());
             }
-            if since.elapsed() >= patience {
+            if lives && since.elapsed() >= patience {
                 return Ok(Vec::new());
             }
-            clock::sleep(TICK.min(patience));
+            if lives {
+                clock::sleep(TICK.min(patience));
+            }
         }
     }
 

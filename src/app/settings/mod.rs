@@ -60,8 +60,6 @@ pub struct Request {
     /// [`SettingsView::digest`] of what he saw.
     pub digest: String,
     pub change: Change,
-    /// For the log of the site.
-    pub by: String,
 }
 
 #[derive(Clone, Debug)]
@@ -154,7 +152,7 @@ pub fn change(place: &Place, request: &Request) -> Result<Outcome, Failure> {
         return Ok(Outcome::Wrong(Fault { wanted: shown, ..wrong }));
     }
     let keys = places::differing(&old, &new);
-    write(&state, &path, &old, &new, &keys, &request.by)?;
+    write(&state, &path, &old, &new, &keys, &place.person())?;
     Ok(Outcome::Written(keys))
 }
 

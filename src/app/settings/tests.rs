@@ -200,6 +200,7 @@ fn every_field_is_a_setting() {
             _ => match field.key.rsplit('.').next().unwrap() {
                 "windows" => "02:00-03:00",
                 "zone" => "Europe/Paris",
+                "pin" => "6.",
                 "versions" => ">=6",
                 "url" | "mirrors" => "https://x.example/",
                 "smtp" => "smtp://127.0.0.1:25",

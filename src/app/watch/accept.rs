@@ -5,7 +5,6 @@ use crate::app::desk::Held;
 use crate::app::desk::Listener;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
-use crate::app::plan::who;
 use crate::app::report::Answer;
 use crate::app::watch::Extra;
 use crate::app::watch::Request;
@@ -63,7 +62,7 @@ pub fn accept(place: &Place, request: &Request, listener: Listener) -> Result<An
             chosen.push(judged(finding, wanted, &memory, &looked.tree)?);
         }
     }
-    save(site, &chosen, note, request.by.clone().unwrap_or_else(who))?;
+    save(site, &chosen, note, held.by.clone())?;
     let looked = live::look(site, &manner, listener)?;
     let news = memory.news(&looked.findings);
     record::record(site, &looked)?;

@@ -49,9 +49,7 @@ pub struct Request {
     /// Paths whose findings are accepted, and why.
     pub accept: Vec<String>,
     pub note: Option<String>,
-    /// Who accepts, where that is not whoever runs this program.
-    pub by: Option<String>,
-    /// Which findings that person saw: [`past::LastWatch::seen`].
+    /// Which findings whoever accepts has seen: [`past::LastWatch::seen`].
     pub seen: Option<Sha256>,
     pub html: Option<PathBuf>,
 }

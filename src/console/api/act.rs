@@ -27,12 +27,12 @@ pub fn commit(ask: &mut Ask) -> Result<Reply, Wrong> {
 
 pub fn close(ask: &mut Ask) -> Result<Reply, Wrong> {
     let body: body::Close = body::read(ask)?;
-    done("close", gate::close_for(ask.place()?, body.reason.as_deref(), ask.person()))
+    done("close", gate::close(&ask.place_of_person()?, body.reason.as_deref()))
 }
 
 pub fn open(ask: &mut Ask) -> Result<Reply, Wrong> {
     let _: body::Nothing = body::read(ask)?;
-    done("open", gate::open_for(ask.place()?, ask.person()))
+    done("open", gate::open(&ask.place_of_person()?))
 }
 
 pub fn accept(ask: &mut Ask) -> Result<Reply, Wrong> {
@@ -40,13 +40,8 @@ pub fn accept(ask: &mut Ask) -> Result<Reply, Wrong> {
     if body.paths.is_empty() {
         return Err(Wrong::Question("`paths` names what is accepted".into()));
     }
-    let request = watch::Request {
-        accept: body.paths,
-        note: Some(body.note),
-        by: Some(ask.person().to_owned()),
-        ..watch::Request::default()
-    };
-    done("accept", watch::watch(ask.place()?, &request, &mut |_, _, _| {}))
+    let request = watch::Request { accept: body.paths, note: Some(body.note), ..watch::Request::default() };
+    done("accept", watch::watch(&ask.place_of_person()?, &request, &mut |_, _, _| {}))
 }
 
 #[derive(Serialize)]

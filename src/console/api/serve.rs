@@ -71,6 +71,7 @@ async fn prepared(
     guard::is_addressed(&console.address, server::host(head))?;
     guard::is_from_no_page(&head.headers)?;
     let (route, api) = route.and_then(|route| Some((route, route.api?))).ok_or(NOWHERE)?;
+    guard::is_framed(&route, &head.headers)?;
     let token = bearer(console, &api, head).await?;
     let bytes = server::bounded(body).await?;
     if !bytes.is_empty() {
@@ -112,6 +113,7 @@ fn ask(console: &Console, route: Route, verb: &str, question: Question) -> Respo
         cookie: None,
         program: token.map(|token| format!("token {} of {}", token.name, token.by)),
         words: Words::default(),
+        address: None,
         parts,
         query,
         form: Fields::default(),
