@@ -16,8 +16,25 @@ use super::states::State;
 use super::support::effort;
 use super::support::run::Entracte;
 
-/// Addresses of `look` that are no pages: what comes from there is a file or a stream.
-const NO_PAGES: &[&str] = &["/assets/{name}", "/enter/{link}"];
+/// What is no page (a file, a stream, a way to another page), or comes from work
+/// that no site here has done: a comparison.
+const NO_PAGES: &[&str] = &[
+    "/assets/{name}",
+    "/enter/{link}",
+    "/favicon.ico",
+    "/robots.txt",
+    "/sites/{site}/compare/{id}",
+    "/sites/{site}/compare/{id}/lines",
+    "/sites/{site}/compare/{id}/report",
+    "/sites/{site}/gate/preview",
+    "/sites/{site}/runs/{run}/files/{name}",
+    "/sites/{site}/runs/{run}/logs/{name}",
+    "/sites/{site}/runs/{run}/report.json",
+    "/sites/{site}/update",
+    "/sites/{site}/update/run",
+    "/sites/{site}/update/upload/{upload}",
+    "/sites/{site}/work/{id}/events",
+];
 /// Of pages that differ in their names alone so many are looked at in one state.
 const ALIKE: usize = 2;
 /// Pages that are others where the site stands elsewhere.
