@@ -9,6 +9,7 @@ use entracte::cli::console::ConsoleArgs;
 use entracte::cli::dispatch;
 use entracte::cli::dispatch::Faces;
 use entracte::console;
+use entracte::console::Shown;
 use entracte::demo;
 
 fn main() -> ExitCode {
@@ -19,9 +20,17 @@ fn main() -> ExitCode {
     let demo =
         |args: DemoArgs| demo::run(&demo::Request { folder: args.dir, serve: args.serve, port: args.port });
     let console = |args: ConsoleArgs, started: &mut dyn FnMut(&str)| {
-        let ConsoleArgs { sites, listen, public_url: public, certificate, key } = args;
+        let ConsoleArgs {
+            sites, list, all, listen, public_url: public, certificate, key, open, home, ..
+        } = args;
+        let shown = match list {
+            Some(list) => Shown::List(list),
+            None if all => Shown::Scheduled,
+            None => Shown::Folders(sites),
+        };
         let certificate = certificate.zip(key).map(|(chain, key)| Certificate { chain, key });
-        console::run(&console::Request { sites, listen, certificate, public }, started)
+        let request = console::Request { shown, listen, certificate, public, home: home.home, open };
+        console::run(&request, started)
     };
     ExitCode::from(dispatch::run(arguments, Faces { demo, console }).code())
 }

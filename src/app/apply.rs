@@ -112,7 +112,8 @@ pub(super) fn begin(
     let run = Run::create(&site.state.runs(), plan)?;
     let detail =
         format!("plan {}: {} -> {}", run.plan.id, run.plan.sealed.from.version, run.plan.sealed.to.version);
-    history::append(&site.state.history(), News { event: "opened", run: Some(&run.id), by: None, detail })?;
+    let by = Some(held.by.as_str());
+    history::append(&site.state.history(), News { event: "opened", run: Some(&run.id), by, detail })?;
     Ok(run)
 }
 
@@ -146,10 +147,20 @@ fn drift(approved: &Plan, now: &Plan) -> Failure {
         .hint("make a new plan with `entracte plan`, look at it, approve it")
 }
 
+/// What a person knows of a script whose outcome nobody wrote down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word<'a> {
+    /// It has done its work.
+    Done(&'a str),
+    /// It has not, or may well do it twice.
+    Again(&'a str),
+}
+
 /// Goes on with a run from its marker.
 pub fn resume(
     place: &Place,
-    done: Option<&str>,
+    word: Option<Word>,
+    until: Until,
     interrupt: Interrupt,
     listener: Listener,
 ) -> Result<Answer<RunView>, Failure> {
@@ -162,22 +173,40 @@ pub fn resume(
             .hint("`entracte rollback` goes on with that"));
     }
     let mut run = Run::open(&held.site.state.runs(), &id)?;
-    if let Some(script) = done {
-        vouch(&mut run, script)?;
+    if let Some(word) = word {
+        vouch(&mut run, word)?;
     }
-    go_on(&held, run, &Request { until: Until::End, budget: None }, interrupt, listener)
+    let news =
+        News { event: "resumed", run: Some(&run.id), by: Some(&held.by), detail: stands(&run).to_owned() };
+    // That nobody can note it keeps no site closed.
+    let untold = history::append(&held.site.state.history(), news).err();
+    let mut answer = go_on(&held, run, &Request { until, budget: None }, interrupt, listener)?;
+    answer.result = answer.result.with_warning(untold);
+    Ok(answer)
 }
 
-/// A person says that a script whose end nobody knows has done its work.
-fn vouch(run: &mut Run, script: &str) -> Result<(), Failure> {
+fn stands(run: &Run) -> &'static str {
+    crate::app::status::stands_at(run.standing()).map_or("the end", |step| step.name())
+}
+
+/// A person says what became of a script whose end nobody knows.
+fn vouch(run: &mut Run, word: Word) -> Result<(), Failure> {
+    let (script, state, status) = match word {
+        Word::Done(script) => (script, EffectState::Vouched, None),
+        // Without a status it would be unknown as before.
+        Word::Again(script) => (script, EffectState::Failed, Some(SAID_BY_A_PERSON)),
+    };
     let path = SitePath::parse(script).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let waits = run.standing().unknown_scripts().contains(&path);
     if !waits {
         return Err(Failure::new(Exit::Usage, format!("{path} is no script whose outcome is unknown")));
     }
-    run.journal.write(Entry::Script { path, state: EffectState::Vouched, status: None })?;
+    run.journal.write(Entry::Script { path, state, status })?;
     Ok(())
 }
+
+/// No program ends with it.
+const SAID_BY_A_PERSON: i32 = -1;
 
 /// Works on a run until it ends, stops or fails.
 pub(super) fn go_on(
@@ -195,7 +224,7 @@ pub(super) fn go_on(
     match advance::run(&mut work, request.until, watch) {
         Ok(Outcome::Finished) => {
             let kept = forget_plan(&held.site).err();
-            Ok(Answer::done(told(&work, "finished").with_warning(kept)))
+            Ok(Answer::done(told(&work, "finished", &held.by).with_warning(kept)))
         }
         Ok(Outcome::Stopped { .. }) => Ok(Answer::done(view(&work.run))),
         Err(error) if is_before_swap(&work, &error) => {
@@ -204,7 +233,7 @@ pub(super) fn go_on(
                 Ok(()) => {
                     let exit = if cause.exit == Exit::Locked { Exit::Locked } else { Exit::Failed };
                     let failure = cause.ending(exit).hint("nothing has changed and the site is open");
-                    Ok(Answer::failing(failure, told(&work, "rolled-back")))
+                    Ok(Answer::failing(failure, told(&work, "rolled-back", &held.by)))
                 }
                 Err(second) => Ok(Answer::failing(stuck(Failure::from(second)), view(&work.run))),
             }
@@ -240,10 +269,10 @@ pub(super) fn stuck_exit(exit: Exit) -> Exit {
 
 /// What a run came to, which the history is told. That this fails changes
 /// nothing about the run.
-pub(super) fn told(work: &Work, event: &str) -> RunView {
+pub(super) fn told(work: &Work, event: &str, by: &str) -> RunView {
     let plan = &work.run.plan.sealed;
     let detail = format!("{} -> {}", plan.from.version, plan.to.version);
-    let news = News { event, run: Some(&work.run.id), by: None, detail };
+    let news = News { event, run: Some(&work.run.id), by: Some(by), detail };
     view(&work.run).with_warning(history::append(&work.site.state.history(), news).err())
 }
 
@@ -261,5 +290,6 @@ pub(super) fn view(run: &Run) -> RunView {
         closed_seconds: standing.closed_seconds_at(clock::now()),
         warnings: warnings.collect(),
         goes_back: standing.direction == Direction::Back,
+        written_since: Vec::new(),
     }
 }

@@ -5,7 +5,6 @@ use serde::Serialize;
 use crate::app::desk::Held;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
-use crate::app::plan::who;
 use crate::app::report::Answer;
 use crate::base::escape;
 use crate::base::exit::Exit;
@@ -45,12 +44,12 @@ pub fn clear(place: &Place, digest: &str) -> Result<Answer<BlocklistView>, Failu
             .hint("`entracte blocklist list` shows them; eight digits or more name one")
     })?;
     let detail = format!("{} may be tried again: {}", cleared.version, cleared.manifest);
-    let by = who();
+    let by = held.by.clone();
     history::append(&site.state.history(), News { event: "unblocked", run: None, by: Some(&by), detail })?;
     Ok(Answer::done(BlocklistView { releases: vec![view(&cleared)] }))
 }
 
-fn view(blocked: &Blocked) -> BlockedView {
+pub(super) fn view(blocked: &Blocked) -> BlockedView {
     BlockedView {
         digest: blocked.manifest.to_string(),
         version: blocked.version.clone(),

@@ -1,6 +1,8 @@
 //! `check`: what the application's vendor offers to this site. Nothing is
 //! staged, and nothing of the site is touched.
 
+use jiff::Timestamp;
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::app::desk::Interrupt;
@@ -17,7 +19,10 @@ use crate::release::vendor::ask::Asking;
 use crate::release::vendor::ask::Heard;
 use crate::release::vendor::choose::Choice;
 use crate::release::vendor::offer::Offer;
+use crate::site::Site;
 use crate::site::settings::Channel;
+use crate::site::stored;
+use crate::sys::clock;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckView {
@@ -61,7 +66,45 @@ pub fn check(place: &Place, listener: Listener) -> Result<Answer<CheckView>, Fai
     let heard = asking.offers(&mut |step, event| listener(None, step, event))?;
     let choice = asking.choose(&heard.offers, None);
     let exit = if choice.offer.is_some() { Exit::Differs } else { Exit::Done };
-    Ok(Answer::ending(exit, view(&asking, &heard, choice)?))
+    let view = view(&asking, &heard, choice)?;
+    // Who may read the site and not write its state gets the answer all the same.
+    let _ = stored::save(&site.state.checked(), &Checked::of(&view));
+    Ok(Answer::ending(exit, view))
+}
+
+/// What was heard last, for whoever must not wait for the network.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Checked {
+    pub at: Option<Timestamp>,
+    pub vendor: String,
+    /// What would have been staged.
+    pub newest: Option<String>,
+    pub verified: String,
+    pub notes: Option<String>,
+    pub held_back: u64,
+    pub end_of_life: Option<String>,
+}
+
+impl Checked {
+    fn of(view: &CheckView) -> Checked {
+        let newest = view.newest.as_ref();
+        Checked {
+            at: Some(clock::now()),
+            vendor: view.vendor.clone(),
+            newest: newest.map(|offer| offer.version.clone()),
+            verified: newest.map(|offer| offer.verified.to_owned()).unwrap_or_default(),
+            notes: newest.and_then(|offer| offer.notes.clone()),
+            held_back: view.held_back.len() as u64,
+            end_of_life: view.end_of_life.clone(),
+        }
+    }
+
+    /// `None`: nobody asked yet.
+    pub(super) fn of_site(site: &Site) -> Result<Option<Checked>, Failure> {
+        let checked: Checked = stored::load(&site.state.checked())?;
+        Ok(checked.at.is_some().then_some(checked))
+    }
 }
 
 fn view(asking: &Asking, heard: &Heard, choice: Choice) -> Result<CheckView, Failure> {

@@ -16,11 +16,13 @@ use crate::app::reference_side;
 use crate::app::report::Answer;
 use crate::app::trust::Belief;
 use crate::base::exit::Exit;
+use crate::base::json;
 use crate::compare::diffs::Diff;
 pub use crate::compare::diffs::Wanted;
 pub use crate::compare::files::Files;
 pub use crate::compare::files::MovedFolder;
 use crate::compare::html;
+pub use crate::compare::html::policy as report_policy;
 pub use crate::compare::renamed::folders_of;
 use crate::database::address::Address;
 use crate::database::compare as rows;
@@ -49,6 +51,8 @@ pub struct Request {
     pub exactness: Exact,
     pub values: Show,
     pub html: Option<PathBuf>,
+    /// Where what differs is kept as JSON.
+    pub save: Option<PathBuf>,
     /// Whom to believe of a reference that no site here trusts.
     pub belief: Option<Belief>,
     /// How the network is used, where it is not as a site's settings say.
@@ -141,6 +145,9 @@ pub fn compare(request: &Request, listener: Listener) -> Result<Answer<CompareVi
     if let Some(path) = &request.html {
         write_report(path, &view, same)?;
     }
+    if let Some(path) = &request.save {
+        save(path, &view)?;
+    }
     Ok(Answer::ending(if same { Exit::Done } else { Exit::Differs }, view))
 }
 
@@ -231,6 +238,12 @@ fn rules(sides: &[Side; 2], request: &Request) -> Rules {
         rules.volatile_columns.extend(profile.volatile_columns.clone());
     }
     rules
+}
+
+fn save(path: &Path, view: &CompareView) -> Result<(), Failure> {
+    let text = json::line(view)
+        .map_err(|error| Failure::new(Exit::Failed, format!("failed to write what differs: {error}")))?;
+    Ok(fs::write_durable_with(path, &text, 0o600)?)
 }
 
 fn write_report(path: &Path, view: &CompareView, same: bool) -> Result<(), Failure> {

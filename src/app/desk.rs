@@ -3,13 +3,16 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::app::abandoned;
 use crate::app::apply::not_over;
 use crate::app::failure::Failure;
+use crate::app::plan;
 use crate::app::runner;
+use crate::app::stand;
 use crate::base::event::Event;
 use crate::base::secret::Secret;
 use crate::base::step::Step;
@@ -34,6 +37,11 @@ pub struct Place {
     pub state: Option<PathBuf>,
     /// Where this process writes its events when it works in the background.
     pub background: Option<PathBuf>,
+    /// Who asks, where it is not the one at this keyboard.
+    pub by: Option<String>,
+    /// Where the site stood when that was asked (`stand::seen`): what was meant
+    /// for it is not done to a site that stands elsewhere by now.
+    pub seen: Option<String>,
 }
 
 /// Who listens, with the run that an event belongs to.
@@ -52,6 +60,11 @@ impl Place {
         Ok(Site::open(self.state()?)?)
     }
 
+    /// Who stands in the record for what is done here.
+    pub(super) fn person(&self) -> String {
+        self.by.clone().unwrap_or_else(plan::who)
+    }
+
     /// The user that this program should become: when root works on a folder
     /// of somebody else, that somebody.
     pub fn owner_to_become(&self) -> Option<(u32, u32)> {
@@ -68,18 +81,26 @@ pub struct Held {
     pub site: Site,
     pub gate: Gate,
     pub lock: Lock,
+    /// Who stands in the record for what is done.
+    pub by: String,
 }
 
 impl Held {
     /// Takes the lock, whatever run is open.
     pub fn take(place: &Place, doing: &str) -> Result<Held, Failure> {
         let site = place.open()?;
-        let lock = Lock::take(&site.state.lock(), doing)?;
+        let lock = match &place.by {
+            Some(by) => Lock::take(&site.state.lock(), &format!("{doing}, asked for by {by}"))?,
+            None => Lock::take(&site.state.lock(), doing)?,
+        };
+        if let Some(seen) = &place.seen {
+            stand::is_still(&site, seen)?;
+        }
         if let Some(events) = &place.background {
-            runner::announce(&site.state, doing, events);
+            runner::announce(&site.state, doing, events, place.by.as_deref());
         }
         let gate = site.gate()?;
-        Ok(Held { site, gate, lock })
+        Ok(Held { site, gate, lock, by: place.person() })
     }
 
     /// Takes the lock for something that must not happen in the middle of a run,
@@ -114,12 +135,14 @@ pub fn events_file(path: &Path) -> Result<std::fs::File, Failure> {
     Ok(fs::append(path)?)
 }
 
+/// From now on no terminal, nor who started this process, ends it.
+pub fn detach() {
+    process::leave_session();
+    Interrupt::ignore_hangup();
+}
+
 /// What Ctrl-C does to work in this process.
-pub fn new_interrupt(detached: bool) -> Interrupt {
-    if detached {
-        process::leave_session();
-        Interrupt::ignore_hangup();
-    }
+pub fn new_interrupt() -> Interrupt {
     Interrupt::listen()
 }
 
@@ -142,6 +165,11 @@ pub fn child(arguments: &[OsString]) -> Option<u8> {
 /// What the clock of this machine says.
 pub fn now() -> Timestamp {
     clock::now()
+}
+
+/// Does nothing for so long.
+pub fn rest(time: Duration) {
+    clock::sleep(time);
 }
 
 /// A secret that nobody can guess: 256 bits, in hexadecimal.

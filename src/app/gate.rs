@@ -12,17 +12,20 @@ use crate::site::gate::Gate;
 use crate::site::gate::GateState;
 use crate::site::gate::Kind;
 use crate::site::gate_proof;
+use crate::site::history;
+use crate::site::history::News;
 use crate::sys::clock;
 use crate::update::owners::Witness;
 
 /// When visitors are told to come back, where nobody knows better, in seconds.
 const RETRY_SECONDS: u32 = 300;
+const REASON: &str = "maintenance";
 
 pub fn close(place: &Place, reason: Option<&str>) -> Result<Answer<GateStatus>, Failure> {
     let held = Held::take_idle(place, "close")?;
     let closing = Closing {
-        reason: reason.unwrap_or("maintenance").to_owned(),
-        by: "operator".into(),
+        reason: reason.unwrap_or(REASON).to_owned(),
+        by: place.by.clone().unwrap_or_else(|| "operator".into()),
         since: clock::now(),
         retry_after_seconds: RETRY_SECONDS,
     };
@@ -35,7 +38,15 @@ pub fn close(place: &Place, reason: Option<&str>) -> Result<Answer<GateStatus>, 
         return Err(failure.ending(Exit::Failed));
     }
     witness.settle(&held.site, &held.gate)?;
+    note(&held, place, "closed", &closing.reason)?;
     Ok(Answer::done(view(held.gate.state()?)))
+}
+
+/// Who did it from afar stands in the log of the site.
+fn note(held: &Held, place: &Place, event: &str, detail: &str) -> Result<(), Failure> {
+    let Some(by) = place.by.as_deref() else { return Ok(()) };
+    let news = News { event, run: None, by: Some(by), detail: detail.to_owned() };
+    Ok(history::append(&held.site.state.history(), news)?)
 }
 
 fn prove(held: &Held) -> Result<(), Failure> {
@@ -50,12 +61,14 @@ fn prove(held: &Held) -> Result<(), Failure> {
 
 pub fn open(place: &Place) -> Result<Answer<GateStatus>, Failure> {
     let held = Held::take_idle(place, "open")?;
-    if !held.gate.state()?.closed {
-        return Ok(Answer::ending(Exit::NothingToDo, view(held.gate.state()?)));
+    let was = held.gate.state()?;
+    if !was.closed {
+        return Ok(Answer::ending(Exit::NothingToDo, view(was)));
     }
     let witness = Witness::take(&held.site, &held.gate)?;
     held.gate.open()?;
     witness.settle(&held.site, &held.gate)?;
+    note(&held, place, "reopened", was.reason.as_deref().unwrap_or_default())?;
     Ok(Answer::done(view(held.gate.state()?)))
 }
 
@@ -66,6 +79,19 @@ pub fn show(place: &Place) -> Result<Answer<GateView>, Failure> {
         instructions: gate.instructions(),
         installed: None,
     }))
+}
+
+/// The page that visitors would see, in the first of its languages and in French.
+/// A template of the owner's that fails is an error here; closing would do without it.
+pub fn preview(place: &Place, reason: Option<&str>) -> Result<[String; 2], Failure> {
+    let closing = Closing {
+        reason: reason.unwrap_or(REASON).to_owned(),
+        by: "preview".into(),
+        since: clock::now(),
+        retry_after_seconds: RETRY_SECONDS,
+    };
+    let pages = place.open()?.gate()?.preview(&closing)?;
+    Ok([pages.default, pages.french])
 }
 
 pub fn install(place: &Place) -> Result<Answer<GateView>, Failure> {

@@ -17,7 +17,7 @@ use crate::base::path::SitePath;
 use crate::site::Site;
 use crate::site::history;
 use crate::site::history::Line;
-use crate::site::history::Proof;
+pub use crate::site::history::Proof;
 use crate::sys::clock;
 use crate::update::journal;
 use crate::update::journal::Entry;
@@ -59,6 +59,10 @@ pub struct HistoryRow {
     pub outcome: String,
     pub closed_seconds: f64,
     pub committed: bool,
+    /// As long was worked on it, whoever waited in between.
+    pub worked_seconds: f64,
+    pub approved_by: Option<String>,
+    pub opened_by: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -78,7 +82,8 @@ pub fn history(place: &Place, request: &Request) -> Result<Answer<History>, Fail
     let proof = request.verify.then(|| history::verify(&site.state.history())).transpose()?;
     let verified = proof.as_ref().map(Proof::is_whole);
     let exit = if verified == Some(false) { Exit::Differs } else { Exit::Done };
-    let runs = last_of(rows(&site)?, request.last);
+    let mut runs = last_of(rows(&site)?, request.last);
+    runs.iter_mut().for_each(|row| name_people(row, &lines));
     let events = last_of(lines.into_iter().map(event_row).collect(), request.last);
     Ok(Answer::ending(exit, History { runs, events, verified, proof, file }))
 }
@@ -94,6 +99,42 @@ fn site_path(site: &Site, typed: &str) -> Result<SitePath, Failure> {
 fn last_of<T>(mut all: Vec<T>, most: Option<usize>) -> Vec<T> {
     let first = all.len().saturating_sub(most.unwrap_or(usize::MAX));
     all.split_off(first)
+}
+
+fn name_people(row: &mut HistoryRow, lines: &[Line]) {
+    let plan = row.plan.map(|plan| plan.to_string());
+    let opened = lines.iter().find(|line| line.event == "opened" && line.run.as_ref() == Some(&row.run));
+    let approved = lines.iter().rev().find(|line| {
+        line.event == "approved" && plan.is_some() && plan_named(&line.detail) == plan.as_deref()
+    });
+    row.opened_by = opened.and_then(|line| line.by.clone());
+    row.approved_by = approved.and_then(|line| line.by.clone());
+}
+
+/// The plan that a line is about.
+pub(super) fn plan_named(detail: &str) -> Option<&str> {
+    Some(detail.strip_prefix("plan ")?.split_once(':')?.0)
+}
+
+/// The time between the beginning and the end of each piece of work.
+fn worked_seconds(records: &[Record]) -> f64 {
+    let (mut since, mut seconds) = (None, 0.0);
+    for record in records {
+        match &record.entry {
+            Entry::Started { .. } | Entry::UndoStarted { .. } => since = Some(record.at),
+            Entry::Done { .. }
+            | Entry::Failed { .. }
+            | Entry::UndoDone { .. }
+            | Entry::UndoFailed { .. }
+            | Entry::Stopped { .. } => {
+                let begun = since.take();
+                // A clock that was put back tells nothing of how long it took.
+                seconds += begun.map_or(0.0, |from| record.at.duration_since(from).as_secs_f64().max(0.0));
+            }
+            _ => {}
+        }
+    }
+    seconds
 }
 
 fn rows(site: &Site) -> Result<Vec<HistoryRow>, Failure> {
@@ -122,6 +163,9 @@ pub(super) fn row(run: String, records: &[Record], standing: &Standing) -> Histo
         outcome: outcome(standing).into(),
         closed_seconds: standing.closed_seconds_at(clock::now()),
         committed: standing.committed,
+        worked_seconds: worked_seconds(records),
+        approved_by: None,
+        opened_by: None,
     }
 }
 

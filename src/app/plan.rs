@@ -220,7 +220,7 @@ pub fn approve(place: &Place, id: &str) -> Result<Answer<Approved>, Failure> {
     if plan.is_empty() {
         return Err(Failure::new(Exit::NothingToDo, "the plan changes nothing"));
     }
-    let approval = approve_here(&held.site, &plan, id, &who())?;
+    let approval = approve_here(&held.site, &plan, id, &held.by)?;
     Ok(Answer::done(Approved { plan: approval.plan.to_string(), by: approval.by }))
 }
 
@@ -232,7 +232,7 @@ pub(super) fn approve_here(site: &Site, plan: &Plan, id: &str, by: &str) -> Resu
 }
 
 /// The person at the keyboard, as far as the system knows.
-pub(super) fn who() -> String {
+pub(in crate::app) fn who() -> String {
     let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(env::variable);
     let name = name.unwrap_or_else(|| format!("uid {}", env::user_id()));
     format!("{}@{}", crate::base::escape::text(&name), env::host_name())

@@ -15,6 +15,7 @@ use crate::base::path::SitePath;
 use crate::integrity::list::Digest;
 use crate::integrity::list::Kind;
 use crate::release::staging::Signed;
+use crate::update::error::Written;
 
 /// What a verb answers, and how it ended.
 #[derive(Clone, Debug)]
@@ -80,6 +81,9 @@ pub struct Stage {
     /// Who signed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed: Option<Signed>,
+    /// The id of the plan, where one was made as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
     pub notes: Vec<String>,
 }
 
@@ -179,6 +183,26 @@ pub struct RunView {
     /// It can only be taken back.
     #[serde(default)]
     pub goes_back: bool,
+    /// Tables that visitors wrote to since the site was opened again, where that
+    /// is why it was not taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written_since: Vec<WrittenView>,
+}
+
+/// A table with how many rows it had when the site was opened again, and has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WrittenView {
+    pub table: String,
+    /// `None`: there was, or is, no such table.
+    pub rows_then: Option<u64>,
+    pub rows_now: Option<u64>,
+}
+
+impl WrittenView {
+    pub(super) fn of(written: &Written) -> WrittenView {
+        let Written { table, then, now } = written;
+        WrittenView { table: table.clone(), rows_then: *then, rows_now: *now }
+    }
 }
 
 impl RunView {
@@ -204,6 +228,19 @@ pub struct Show {
     pub to: Version,
     pub steps: Vec<StepView>,
     pub folder: String,
+    /// Visitors are shut out by it now.
+    pub is_closed: bool,
+    /// Who approved, opened, resumed it and so on, as the history says.
+    pub people: Vec<DeedView>,
+}
+
+/// What somebody did about a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeedView {
+    pub at: String,
+    pub event: String,
+    pub by: Option<String>,
+    pub detail: String,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -10,6 +10,7 @@ use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::report::Answer;
 use crate::app::report::RunView;
+use crate::app::report::WrittenView;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::site::SiteError;
@@ -37,7 +38,8 @@ pub fn rollback(
 ) -> Result<Answer<RunView>, Failure> {
     let held = Held::take(place, "rollback")?;
     let id = named_or_last(&held, id, "no run is there to take back")?;
-    take_back(&held, &id, "asked", newer, listener)
+    let why = place.by.as_ref().map_or("asked".to_owned(), |by| format!("asked by {by}"));
+    take_back(&held, &id, &why, newer, listener)
 }
 
 /// Takes the run back, or goes on with that.
@@ -56,7 +58,12 @@ pub(super) fn take_back(
     let watch = &mut |step, event| listener(Some(id), step, event);
     let began = work.run.standing().direction == Direction::Back;
     match roll_back(&mut work, why, newer, watch) {
-        Ok(()) => Ok(Answer::done(told(&work, "rolled-back"))),
+        Ok(()) => Ok(Answer::done(told(&work, "rolled-back", &held.by))),
+        Err(StepError::WrittenSince { tables }) => {
+            let mut view = view(&work.run);
+            view.written_since = tables.iter().map(WrittenView::of).collect();
+            Ok(Answer::failing(StepError::WrittenSince { tables }.into(), view))
+        }
         Err(error) if !began && work.run.standing().direction == Direction::Forward => {
             Err(refused_to_begin(&work, error))
         }
@@ -138,8 +145,12 @@ pub fn commit(place: &Place, id: Option<&str>) -> Result<Answer<RunView>, Failur
         None => return Err(not_over(&id)),
     }
     run.journal.write(Entry::Committed)?;
-    let news =
-        News { event: "committed", run: Some(&id), by: None, detail: run.plan.sealed.to.version.clone() };
+    let news = News {
+        event: "committed",
+        run: Some(&id),
+        by: Some(&held.by),
+        detail: run.plan.sealed.to.version.clone(),
+    };
     let untold = history::append(&held.site.state.history(), news).err();
     let left = place::clear(&held.site.root, &run).err();
     Ok(Answer::done(view(&run).with_warning(untold).with_warning(left)))

@@ -1,20 +1,28 @@
 //! Work that hangs on no terminal: a detached process does it, and whoever
-//! wants follows its events.
+//! wants follows its events. All that is known of it stands in files, so that
+//! another process, or a later one, follows it as well.
+
+mod ended;
+mod files;
+mod tail;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
-use std::io::Seek;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::app::desk::Place;
 use crate::app::event_line::EventLine;
 use crate::app::failure::Failure;
+pub use crate::app::runner::ended::Ended;
+pub use crate::app::runner::tail::Heard;
+pub use crate::app::runner::tail::Tail;
+use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::json;
 use crate::site::state::State;
@@ -24,14 +32,18 @@ use crate::sys::env;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 use crate::sys::process;
+use crate::sys::random;
 use crate::sys::signal::Interrupt;
 use crate::update::reserve;
 use crate::update::run;
 
-const TICK: Duration = Duration::from_millis(40);
 /// As much is kept free for a runner's events and for its answer.
 const EVENTS_BYTES: u64 = 64 << 10;
 const ANSWER_BYTES: u64 = 16 << 10;
+/// A person's name is not longer.
+const PERSON_LETTERS: usize = 120;
+/// Between two looks at a runner by whoever hands on its events.
+const LOOK: Duration = Duration::from_millis(40);
 
 /// Where one detached process writes, and which it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,16 +58,49 @@ pub struct Runner {
     pub events: PathBuf,
     /// Its one JSON document.
     pub answer: PathBuf,
+    /// Who asked for it, where it is not the one at the keyboard.
+    #[serde(default)]
+    pub by: Option<String>,
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+}
+
+/// For whom work is started, and from which page.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    pub by: Option<&'a str>,
+    /// What `stand::seen` said to whoever asked.
+    pub seen: Option<&'a str>,
+}
+
+/// What a person said to a process that works.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StopAsked {
+    pub by: String,
+    pub at: Timestamp,
 }
 
 /// What a detached process answered, as its JSON document.
 pub struct Answered(pub String);
 
+/// Whether a process works still, or how it ended.
+pub enum RunnerState {
+    Lives,
+    Ended(Box<Ended>),
+}
+
 /// Starts `arguments` (the verb first) on the site's state, detached. Where
 /// the disk is full an open run gives back the room that it kept for this.
 pub fn start(state: &State, arguments: &[OsString]) -> Result<Runner, Failure> {
-    match launch(state, arguments) {
-        Err(error) if reserve::would_help(&error) && give_room_back(state)? => Ok(launch(state, arguments)?),
+    start_for(state, Asked::default(), arguments)
+}
+
+/// The same for somebody else than the one at the keyboard.
+pub fn start_for(state: &State, asked: Asked, arguments: &[OsString]) -> Result<Runner, Failure> {
+    match launch(state, asked, arguments) {
+        Err(error) if reserve::would_help(&error) && give_room_back(state)? => {
+            Ok(launch(state, asked, arguments)?)
+        }
         started => Ok(started?),
     }
 }
@@ -67,23 +112,33 @@ fn give_room_back(state: &State) -> Result<bool, Failure> {
     }
 }
 
-fn launch(state: &State, arguments: &[OsString]) -> Result<Runner, IoError> {
-    let id = format!("{}-{}", clock::now().as_millisecond(), env::process_id());
+fn launch(state: &State, asked: Asked, arguments: &[OsString]) -> Result<Runner, IoError> {
     let folder = state.runner();
     fs::create_folders(&folder, 0o700)?;
+    let id = format!("{}-{}", clock::now().as_millisecond(), random::hex(4));
     let events = folder.join(format!("{id}.events"));
     with_room(&events, EVENTS_BYTES)?;
     let verb = arguments.first().map(|verb| verb.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut runner = Runner::new(0, verb, &events);
+    let mut runner = Runner::new(0, verb, &events, asked.by.map(named));
     let mut all: Vec<OsString> =
         ["--state".into(), state.folder().into(), "--json".into(), "--events".into()].into();
     all.push(events.into());
     all.extend(arguments.iter().cloned());
     all.push("--detached".into());
+    all.extend(runner.by.iter().map(|by| format!("--by={by}").into()));
+    all.extend(asked.seen.map(|seen| format!("--seen={seen}").into()));
     let answer = with_room(&runner.answer, ANSWER_BYTES)?;
-    runner.pid = process::start_detached(&all, answer, fs::create(&runner.answer.with_extension("log"))?)?;
+    runner.pid = process::start_detached(&all, answer, fs::create(&runner.log())?)?;
     runner.started = process::started_at(runner.pid);
+    fs::write_durable(&runner.record(), &runner.text())?;
+    // What old ones left costs room and nothing else.
+    let _ = files::sweep(&folder);
     Ok(runner)
+}
+
+/// A person's name as it may stand in a record and on a command line.
+fn named(by: &str) -> String {
+    escape::text(by).chars().take(PERSON_LETTERS).collect()
 }
 
 /// A new file with its room taken: what is said of a run shall not be lost.
@@ -96,15 +151,13 @@ fn with_room(path: &Path, bytes: u64) -> Result<File, IoError> {
 /// Called by a detached process that has the lock: it is the one that `attach`
 /// follows, and one that was refused never is. Where that cannot be written
 /// nobody else can follow, and no more.
-pub fn announce(state: &State, verb: &str, events: &Path) {
-    let runner = Runner::new(env::process_id(), verb.to_owned(), events);
-    // Structs of strings always serialise.
-    let text = json::line(&runner).unwrap_or_default();
-    let _ = sweep(&state.runner(), events).and_then(|()| fs::write_durable(&current(state), &text));
+pub fn announce(state: &State, verb: &str, events: &Path, by: Option<&str>) {
+    let runner = Runner::new(env::process_id(), verb.to_owned(), events, by.map(named));
+    let _ = fs::write_durable(&files::current(state), &runner.text());
 }
 
 impl Runner {
-    fn new(pid: u32, verb: String, events: &Path) -> Runner {
+    fn new(pid: u32, verb: String, events: &Path, by: Option<String>) -> Runner {
         Runner {
             pid,
             started: process::started_at(pid),
@@ -112,7 +165,14 @@ impl Runner {
             verb,
             events: events.to_owned(),
             answer: events.with_extension("json"),
+            by,
+            since: Some(clock::now()),
         }
+    }
+
+    fn text(&self) -> Vec<u8> {
+        // Structs of strings always serialise.
+        json::line(self).unwrap_or_default()
     }
 
     /// What its files are called.
@@ -120,10 +180,42 @@ impl Runner {
         self.events.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    fn lives(&self) -> bool {
+    fn record(&self) -> PathBuf {
+        self.events.with_extension("runner")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.events.with_extension("log")
+    }
+
+    fn stop(&self) -> PathBuf {
+        self.events.with_extension("stop")
+    }
+
+    pub fn lives(&self) -> bool {
         self.boot == clock::boot_id()
             && process::is_alive(self.pid)
             && self.started == process::started_at(self.pid)
+    }
+
+    /// Whether it works still, or how it ended.
+    pub fn state(&self) -> RunnerState {
+        match self.lives() {
+            true => RunnerState::Lives,
+            false => RunnerState::Ended(Box::new(Ended::of(self))),
+        }
+    }
+
+    /// Who asked it to stop, if anybody did.
+    pub fn stop_asked(&self) -> Option<StopAsked> {
+        let text = fs::read_text(&self.stop(), 4096).ok()?;
+        json::read(text.as_bytes()).ok()
+    }
+
+    /// Whether asking it to stop would end it in good order: who goes back is
+    /// not stopped half-way.
+    pub fn may_be_stopped(&self) -> bool {
+        !matches!(self.verb.as_str(), "rollback" | "commit")
     }
 }
 
@@ -133,22 +225,46 @@ pub fn last(place: &Place) -> Result<Option<Runner>, Failure> {
 }
 
 pub(super) fn last_of(state: &State) -> Result<Option<Runner>, Failure> {
-    let path = current(state);
+    let path = files::current(state);
     let Some(bytes) = fs::read_if_present(&path)? else { return Ok(None) };
     Ok(json::read(&bytes).ok())
 }
 
-fn current(state: &State) -> PathBuf {
-    state.runner().join("current.json")
+pub(super) use crate::app::runner::files::is_in_use;
+
+/// The process of that id, whoever started it, and whether or not it lives.
+pub fn find(place: &Place, id: &str) -> Result<Option<Runner>, Failure> {
+    let state = place.state()?;
+    if !files::is_id(id) {
+        return Ok(None);
+    }
+    let events = state.runner().join(format!("{id}.events"));
+    let Ok(text) = fs::read_text(&events.with_extension("runner"), 64 << 10) else {
+        // Of an entracte that left no record of each.
+        return Ok(last_of(&state)?.filter(|last| last.id() == id));
+    };
+    let found: Option<Runner> = json::read(text.as_bytes()).ok();
+    // The folder may have been moved since.
+    Ok(found.map(|found| Runner { answer: events.with_extension("json"), events, ..found }))
 }
 
-/// What ended runners wrote is kept by their runs; only the last few stay here.
-fn sweep(folder: &Path, mine: &Path) -> Result<(), IoError> {
-    let mut files = fs::list(folder)?;
-    files.retain(|path| path.file_stem() != Some("current".as_ref()) && path.file_stem() != mine.file_stem());
-    for old in files.iter().rev().skip(12) {
-        fs::remove_file_if_present(old)?;
+/// Asks a process to end in good order, once: a second word would end it at once.
+pub fn ask_to_stop(runner: &Runner, by: &str) -> Result<(), Failure> {
+    if !runner.lives() {
+        return Err(Failure::new(Exit::NothingToDo, "it has ended already"));
     }
+    if !runner.may_be_stopped() {
+        return Err(Failure::new(Exit::Refused, format!("{} is not stopped half-way", runner.verb)));
+    }
+    let path = runner.stop();
+    match fs::create_new(&path) {
+        Ok(_) => {}
+        Err(_) if fs::exists(&path) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    let word = StopAsked { by: named(by), at: clock::now() };
+    fs::write_durable(&path, &json::line(&word).unwrap_or_default())?;
+    process::interrupt(runner.pid);
     Ok(())
 }
 
@@ -159,42 +275,14 @@ pub fn follow(
     interrupt: &Interrupt,
     take: &mut dyn FnMut(&EventLine),
 ) -> Result<Answered, Failure> {
-    let mut file = fs::open(&runner.events)?;
-    let mut rest = Vec::new();
-    loop {
-        let lives = runner.lives();
-        if lives && interrupt.take() {
+    let mut tail = Tail::open(runner, 0)?;
+    while !tail.is_over() {
+        if interrupt.take() && runner.lives() {
             process::interrupt(runner.pid);
         }
-        read_on(&mut file, &mut rest, take).map_err(|source| IoError::new("read", &runner.events, source))?;
-        if !lives {
-            return answer(runner);
-        }
-        clock::sleep(TICK);
-    }
-}
-
-fn read_on(file: &mut File, rest: &mut Vec<u8>, take: &mut dyn FnMut(&EventLine)) -> std::io::Result<()> {
-    file.stream_position()?;
-    file.read_to_end(rest)?;
-    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-        let line: Vec<u8> = rest.drain(..=end).collect();
-        if let Ok(line) = json::read(&line) {
-            take(&line);
+        for heard in tail.next(LOOK)? {
+            take(&heard.line);
         }
     }
-    Ok(())
-}
-
-fn answer(runner: &Runner) -> Result<Answered, Failure> {
-    let text = fs::read_text(&runner.answer, 64 << 20)?;
-    match text.trim().is_empty() {
-        false => Ok(Answered(text)),
-        true => {
-            let log = fs::read_text(&runner.answer.with_extension("log"), 1 << 20).unwrap_or_default();
-            let said = log.lines().last().unwrap_or("it said nothing").to_owned();
-            Err(Failure::new(Exit::Stuck, format!("the process that worked on the site is gone: {said}"))
-                .hint("`entracte status` says where the run stands; `entracte resume` or `entracte rollback` go on from there"))
-        }
-    }
+    ended::document(runner)
 }

@@ -7,10 +7,12 @@ use crate::app::desk::Held;
 use crate::app::desk::Listener;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
+use crate::app::plan;
 use crate::app::report::Answer;
 use crate::app::report::Stage;
 use crate::app::vendor::Customer;
 use crate::base::event::Watch;
+use crate::base::exit::Exit;
 use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::Made;
 use crate::release::archive::Limits;
@@ -26,6 +28,7 @@ use crate::site::Site;
 use crate::site::settings::Versions;
 use crate::sys::fs;
 use crate::sys::signal::Interrupt;
+use crate::update::compose::Reinstall;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -41,6 +44,19 @@ pub fn stage(place: &Place, request: &Request, listener: Listener) -> Result<Ans
     let held = Held::take_idle(place, "stage")?;
     // Ctrl-C ends this verb at once: all that the next one needs is on the disk.
     stage_here(&held.site, request, &Interrupt::default(), listener).map(Answer::done)
+}
+
+/// The same, and makes the plan at once.
+pub fn stage_and_plan(
+    place: &Place,
+    request: &Request,
+    listener: Listener,
+) -> Result<Answer<Stage>, Failure> {
+    let held = Held::take_idle(place, "stage")?;
+    let staged = stage_here(&held.site, request, &Interrupt::default(), listener)?;
+    let plan = plan::make(&held.site, &held.gate, Reinstall::No, listener)?;
+    let exit = if plan.is_empty() { Exit::NothingToDo } else { Exit::Done };
+    Ok(Answer::ending(exit, Stage { plan: Some(plan.id.to_string()), ..staged }))
 }
 
 /// The same on a site whose lock is held; `interrupt` ends a download.
@@ -91,6 +107,7 @@ pub(super) fn stage_within(
         trust: staged.origin.trust.name().into(),
         full_bytes: staged.origin.full_bytes,
         signed: staged.origin.signed.clone(),
+        plan: None,
         notes,
     })
 }
@@ -144,7 +161,7 @@ pub(super) fn network(site: &Site, interrupt: &Interrupt) -> Network {
     }
 }
 
-fn limits(site: &Site) -> Limits {
+pub(super) fn limits(site: &Site) -> Limits {
     let (wanted, usual) = (&site.settings.limits, Limits::default());
     Limits {
         total_bytes: wanted.total_bytes.unwrap_or(usual.total_bytes),

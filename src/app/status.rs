@@ -8,6 +8,7 @@ use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::history;
 use crate::app::report::Answer;
+use crate::app::report::DeedView;
 use crate::app::report::GateStatus;
 use crate::app::report::PlanStatus;
 use crate::app::report::RunStatus;
@@ -19,6 +20,7 @@ use crate::base::exit::Exit;
 use crate::base::step::Step;
 use crate::site::Site;
 use crate::site::gate::flag;
+use crate::site::history as site_history;
 use crate::site::installed::Installed;
 use crate::sys::clock;
 use crate::sys::fs;
@@ -202,7 +204,25 @@ pub fn show(place: &Place, id: &str) -> Result<Answer<Show>, Failure> {
         to: Version { version: row.to },
         steps: Step::RUN.into_iter().map(|step| step_view(step, &records, &standing)).collect(),
         folder: fs::shown(folder.path()),
+        is_closed: standing.closed_since.is_some(),
+        people: people(&site, id, &plan_of(&records))?,
     }))
+}
+
+/// What people did about the run, or about its plan before it was opened.
+fn people(site: &Site, run: &str, plan: &str) -> Result<Vec<DeedView>, Failure> {
+    let lines = site_history::lines(&site.state.history())?;
+    let is_about = |line: &site_history::Line| match line.run.as_deref() {
+        Some(named) => named == run,
+        None => line.event == "approved" && history::plan_named(&line.detail) == Some(plan),
+    };
+    let deed = |line: site_history::Line| DeedView {
+        at: line.at.to_string(),
+        event: line.event,
+        by: line.by,
+        detail: line.detail,
+    };
+    Ok(lines.into_iter().filter(is_about).map(deed).collect())
 }
 
 /// The last time that a step was worked on.

@@ -64,7 +64,7 @@ pub(super) fn carry_out(
         return Err(Failure::new(Exit::Waiting, format!("plan {} is not approved", made.id))
             .hint(format!("`entracte approve {}` approves it later", &view.id[..16])));
     }
-    plan::approve_here(&held.site, &made, &view.id, &plan::who())?;
+    plan::approve_here(&held.site, &made, &view.id, &held.by)?;
     let run = apply::begin(held, made, reinstall, listener)?;
     let all = ApplyRequest { until: Until::End, budget: None };
     apply::go_on(held, run, &all, interrupt, listener)

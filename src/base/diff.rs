@@ -1,6 +1,13 @@
 //! Unified diffs of what may be hostile: bounded in time and length, with
 //! nothing in them that a terminal would obey.
 
+mod beside;
+
+pub use beside::Cell;
+pub use beside::Row;
+pub use beside::Rows;
+pub use beside::beside;
+
 use std::time::Duration;
 
 use similar::TextDiff;

@@ -78,6 +78,12 @@ pub struct Global {
     /// Said by entracte to itself: this process hangs on no terminal
     #[arg(long, global = true, hide = true)]
     pub detached: bool,
+    /// Said by entracte to itself: who asks
+    #[arg(long, global = true, hide = true, requires = "detached", value_name = "PERSON")]
+    pub by: Option<String>,
+    /// Said by entracte to itself: where the site stood when that was asked
+    #[arg(long, global = true, hide = true, requires = "detached", value_name = "WHERE")]
+    pub seen: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -318,6 +324,9 @@ pub struct StageArgs {
     /// A folder holds the whole release: what is not in it is obsolete
     #[arg(long)]
     pub complete: bool,
+    /// Make the plan as well
+    #[arg(long)]
+    pub plan: bool,
 }
 
 #[derive(Args, Debug)]

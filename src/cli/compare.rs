@@ -50,6 +50,9 @@ pub struct CompareArgs {
     /// Write a report as one HTML page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Keep what differs in FILE, as the JSON of `result`
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
     /// Show the lines that differ, of all files or of some. Settings files of the owner, which hold
     /// passwords, are shown only where they are named
     #[arg(long, value_name = "PATH", num_args = 0..)]
@@ -98,6 +101,7 @@ pub(super) fn compare(session: &mut Session, args: CompareArgs) -> Exit {
         exactness: if args.exact { Exact::EveryRow } else { Exact::BySums },
         values: if args.show_values { Show::Values } else { Show::Keys },
         html: args.html,
+        save: args.save,
         belief: args.pin.belief(),
         network: args.network.into(),
         diff: wanted(args.diff),

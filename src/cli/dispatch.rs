@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 use clap::Parser;
 
+use crate::app::desk;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::gate;
@@ -72,9 +73,13 @@ pub fn run(arguments: Vec<OsString>, faces: Faces) -> Exit {
         Err(error) => return not_understood(&error, &arguments),
     };
     let manner = output::manner(&cli.global);
-    let Global { site, state, events, detached, .. } = &cli.global;
+    let Global { site, state, events, detached, by, seen, .. } = &cli.global;
     let background = events.clone().filter(|_| *detached);
-    let place = Place { site: site.clone(), state: state.clone(), background };
+    let (site, state) = (site.clone(), state.clone());
+    let place = Place { site, state, background, by: by.clone(), seen: seen.clone() };
+    if *detached {
+        desk::detach();
+    }
     if let Some(failure) = become_owner(&place, &cli, &arguments) {
         manner.complain(&failure);
         return failure.exit;
@@ -126,10 +131,7 @@ fn become_owner(place: &Place, cli: &Cli, arguments: &[OsString]) -> Option<Fail
     let (uid, gid) = match &cli.verb {
         _ if needs_no_site => return None,
         Verb::Compare(args) => crate::app::compare::owner_to_become(&args.a, &args.b)?,
-        Verb::Console(args) => {
-            Place { site: args.sites.first().cloned().or(place.site.clone()), ..place.clone() }
-                .owner_to_become()?
-        }
+        Verb::Console(args) => console::place(args, place)?.owner_to_become()?,
         Verb::Identify(args) => crate::app::identify::owner_to_become(place, args.dir.as_deref())?,
         _ => place.owner_to_become()?,
     };
@@ -249,7 +251,10 @@ impl Session {
     fn stage(&mut self, args: StageArgs) -> Exit {
         let request = stage::Request { from: args.from, version: args.version, complete: args.complete };
         let place = self.place.clone();
-        let answer = stage::stage(&place, &request, &mut self.listener());
+        let answer = match args.plan {
+            false => stage::stage(&place, &request, &mut self.listener()),
+            true => stage::stage_and_plan(&place, &request, &mut self.listener()),
+        };
         self.show("stage", answer, text::stage)
     }
 

@@ -7,6 +7,8 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::app::desk;
+use crate::app::document;
+use crate::app::document::Document;
 use crate::app::failure::Failure;
 use crate::app::report::Answer;
 use crate::base::escape;
@@ -27,16 +29,6 @@ pub struct Manner {
 
 /// One document and nothing else.
 pub const JSON: Manner = Manner { json: true, colour: false, quiet: true, verbose: false, lively: false };
-
-#[derive(Serialize)]
-struct Document<'a, T: Serialize> {
-    format: u32,
-    verb: &'a str,
-    ok: bool,
-    exit: Exit,
-    result: Option<&'a T>,
-    error: Option<&'a Failure>,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paint {
@@ -69,14 +61,13 @@ impl Manner {
         answer: Result<Answer<T>, Failure>,
         text: impl FnOnce(&T, &Manner) -> String,
     ) -> Exit {
+        if self.json {
+            return print_document(verb, answer);
+        }
         let answer = answer
             .map(|answer| Answer { failure: answer.failure.map(Failure::advised), ..answer })
             .map_err(Failure::advised);
         match answer {
-            Ok(Answer { exit, result, failure }) if self.json => {
-                let failure = failure.or_else(|| exit_without_message(exit));
-                self.document(verb, exit, Some(&result), failure.as_ref())
-            }
             Ok(Answer { exit, result, failure }) => {
                 if !self.quiet {
                     put(&text(&result, self));
@@ -86,29 +77,11 @@ impl Manner {
                 }
                 exit
             }
-            Err(failure) if self.json => self.document::<T>(verb, failure.exit, None, Some(&failure)),
             Err(failure) => {
                 self.complain(&failure);
                 failure.exit
             }
         }
-    }
-
-    fn document<T: Serialize>(
-        &self,
-        verb: &str,
-        exit: Exit,
-        result: Option<&T>,
-        error: Option<&Failure>,
-    ) -> Exit {
-        let document = Document { format: 1, verb, ok: exit == Exit::Done, exit, result, error };
-        let mut out = BufWriter::new(std::io::stdout().lock());
-        // Who closed the pipe wants no more of it.
-        let _ = json::write(&mut out, &document)
-            .map_err(Into::into)
-            .and_then(|()| writeln!(out))
-            .and_then(|()| out.flush());
-        exit
     }
 
     /// An error for people: what was tried, why it failed, what to do next.
@@ -132,17 +105,17 @@ impl Manner {
     }
 }
 
-/// JSON has an `error` for every exit but 0 and 7, even when a result stands beside it.
-fn exit_without_message(exit: Exit) -> Option<Failure> {
-    let message = match exit {
-        Exit::Done | Exit::Differs => return None,
-        Exit::NothingToDo => "there is nothing to do",
-        Exit::Waiting => "waiting for approval",
-        Exit::Locked => "somebody works on the site",
-        Exit::Stuck => "a person is needed",
-        Exit::Failed | Exit::Usage | Exit::Refused | Exit::Untrusted => "it was not done",
-    };
-    Some(Failure::new(exit, message))
+/// The answer as the one document, which it returns the exit of.
+fn print_document<T: Serialize>(verb: &str, answer: Result<Answer<T>, Failure>) -> Exit {
+    let answer = document::told(answer);
+    let document = Document::of(verb, &answer);
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    // Who closed the pipe wants no more of it.
+    let _ = json::write(&mut out, &document)
+        .map_err(Into::into)
+        .and_then(|()| writeln!(out))
+        .and_then(|()| out.flush());
+    document.exit
 }
 
 /// Data to standard output; a reader that went away is no error of ours.

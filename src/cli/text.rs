@@ -67,7 +67,10 @@ pub fn stage(stage: &Stage, manner: &Manner) -> String {
     };
     text.row("trust", &source.told());
     text.notes(&stage.notes);
-    text.next("entracte plan", "see what would change");
+    match &stage.plan {
+        None => text.next("entracte plan", "see what would change"),
+        Some(id) => text.next("entracte plan", &format!("see what plan {} would change", &id[..16])),
+    }
     text.into_text()
 }
 
@@ -235,6 +238,10 @@ pub fn show(show: &Show, manner: &Manner) -> String {
             escape::text(&step.note)
         );
         text.line(line.trim_end());
+    }
+    for deed in &show.people {
+        let by = deed.by.as_deref().unwrap_or("nobody is named");
+        text.row(&escape::text(&deed.event), &format!("{}  {}", escape::text(by), escape::text(&deed.at)));
     }
     text.notes(&show.warnings);
     text.into_text()

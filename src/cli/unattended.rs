@@ -46,7 +46,7 @@ pub fn proof(is_unproven: bool) -> Proof {
 pub(super) fn update(session: &mut Session, from: Option<String>, is_unproven: bool) -> Exit {
     let place = session.place.clone();
     let request = auto::Request { from, proof: proof(is_unproven) };
-    let interrupt = new_interrupt(session.global.detached);
+    let interrupt = new_interrupt();
     let answer = auto::update_alone(&place, &request, interrupt, &mut session.listener());
     session.show("update", answer, text::run)
 }
@@ -57,7 +57,7 @@ pub(super) fn tick(session: &mut Session, args: &TickArgs) -> Exit {
         return session.show("tick", answer, ticks);
     }
     let place = session.place.clone();
-    let interrupt = new_interrupt(session.global.detached);
+    let interrupt = new_interrupt();
     let answer = tick::tick(&place, proof(args.unproven), interrupt, &mut session.listener());
     // Another tick at work is the usual thing, and no mail of cron's is due.
     let is_busy = answer.as_ref().is_err_and(|failure| failure.exit == Exit::Locked);

@@ -54,10 +54,11 @@ pub(super) fn watch(session: &mut Session, args: WatchArgs) -> Exit {
         manifest: args.manifest,
         accept: args.accept,
         note: args.note,
+        seen: None,
         html: args.html,
     };
     if args.follow {
-        let interrupt = new_interrupt(false);
+        let interrupt = new_interrupt();
         let answer = watch::follow(&place, &request, &interrupt, &mut |seen| tell(session, &seen));
         return session.show("watch", answer, |view, _| format!("{}\n", counts(view)));
     }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::ValueEnum;
-use serde::Deserialize;
 
 use crate::app::apply;
 use crate::app::apply::Reinstall;
 use crate::app::apply::Request;
 use crate::app::apply::Until;
+use crate::app::apply::Word;
 use crate::app::desk::Interrupt;
 use crate::app::desk::new_interrupt;
 use crate::app::desk::patient_interrupt;
@@ -22,13 +22,13 @@ use crate::app::report::RunView;
 use crate::app::rollback;
 use crate::app::rollback::NewerData;
 use crate::app::runner;
+use crate::app::runner::Ended;
 use crate::app::runner::Runner;
 use crate::app::schema;
 use crate::app::scripts;
 use crate::app::stage;
 use crate::app::update;
 use crate::base::exit::Exit;
-use crate::base::json;
 use crate::base::step::Step;
 use crate::cli::dispatch::Session;
 use crate::cli::text;
@@ -80,6 +80,12 @@ pub struct ResumeArgs {
     /// This script, whose outcome is unknown, has done its work
     #[arg(long, value_name = "SCRIPT")]
     pub done: Option<String>,
+    /// This script, whose outcome is unknown, has not done its work or may do it twice: run it again
+    #[arg(long, value_name = "SCRIPT", conflicts_with = "done")]
+    pub again: Option<String>,
+    /// Do the one step that the run stands at, then stop
+    #[arg(long)]
+    pub step: bool,
     /// Work in this process instead of a detached one
     #[arg(long)]
     pub foreground: bool,
@@ -123,7 +129,7 @@ pub(super) fn apply(session: &mut Session, args: ApplyArgs) -> Exit {
         return detached(session, "apply", &arguments);
     }
     let place = session.place.clone();
-    let interrupt = new_interrupt(session.global.detached);
+    let interrupt = new_interrupt();
     let answer = apply::apply(&place, &request, interrupt, &mut session.listener());
     session.show("apply", answer, text::run)
 }
@@ -145,14 +151,19 @@ fn apply_request(args: &ApplyArgs) -> Result<Request, Failure> {
 pub(super) fn resume(session: &mut Session, args: ResumeArgs) -> Exit {
     if !args.foreground && !session.global.detached {
         let mut arguments: Vec<OsString> = vec!["resume".into()];
-        if let Some(script) = &args.done {
-            arguments.extend(["--done".into(), script.into()]);
+        for (name, value) in [("--done", &args.done), ("--again", &args.again)] {
+            if let Some(value) = value {
+                arguments.extend([name.into(), value.into()]);
+            }
         }
+        arguments.extend(args.step.then(|| "--step".into()));
         return detached(session, "resume", &arguments);
     }
     let place = session.place.clone();
-    let interrupt = new_interrupt(session.global.detached);
-    let answer = apply::resume(&place, args.done.as_deref(), interrupt, &mut session.listener());
+    let interrupt = new_interrupt();
+    let word = args.done.as_deref().map(Word::Done).or(args.again.as_deref().map(Word::Again));
+    let until = if args.step { Until::OneStep } else { Until::End };
+    let answer = apply::resume(&place, word, until, interrupt, &mut session.listener());
     session.show("resume", answer, text::run)
 }
 
@@ -176,7 +187,7 @@ pub(super) fn rollback(session: &mut Session, args: RollbackArgs) -> Exit {
     };
     let place = session.place.clone();
     // Going back is not stopped half-way: the next rollback would only go on with it.
-    let _interrupt = new_interrupt(session.global.detached);
+    let _interrupt = new_interrupt();
     let answer = rollback::rollback(&place, args.run.as_deref(), newer, &mut session.listener());
     session.show("rollback", answer, text::run)
 }
@@ -191,21 +202,21 @@ pub(super) fn update(session: &mut Session, args: UpdateArgs) -> Exit {
     };
     let place = session.place.clone();
     let ask = &mut asking(session);
-    let answer = update::update(&place, &request, new_interrupt(false), ask, &mut session.listener());
+    let answer = update::update(&place, &request, new_interrupt(), ask, &mut session.listener());
     session.show("update", answer, text::run)
 }
 
 pub(super) fn run_scripts(session: &mut Session) -> Exit {
     let place = session.place.clone();
     let ask = &mut asking(session);
-    let answer = scripts::run(&place, new_interrupt(false), ask, &mut session.listener());
+    let answer = scripts::run(&place, new_interrupt(), ask, &mut session.listener());
     session.show("run-once", answer, text::run)
 }
 
 pub(super) fn apply_schema(session: &mut Session) -> Exit {
     let place = session.place.clone();
     let ask = &mut asking(session);
-    let answer = schema::apply(&place, new_interrupt(false), ask, &mut session.listener());
+    let answer = schema::apply(&place, new_interrupt(), ask, &mut session.listener());
     session.show("schema", answer, text::run)
 }
 
@@ -252,31 +263,11 @@ fn follow(session: &mut Session, verb: &str, runner: &Runner, interrupt: &Interr
 
 /// The one JSON document of another process, as the answer that it stands for.
 fn understood(text: &str) -> Result<Answer<RunView>, Failure> {
-    #[derive(Deserialize)]
-    struct Document {
-        exit: u8,
-        result: Option<RunView>,
-        error: Option<Complaint>,
-    }
-    #[derive(Deserialize)]
-    struct Complaint {
-        message: String,
-        causes: Vec<String>,
-        hints: Vec<String>,
-    }
-    let document: Document = json::read(text.as_bytes()).map_err(|error| {
+    let Ended { exit, result, failure } = Ended::read(text)?;
+    let result: Option<RunView> = serde_json::from_value(result).map_err(|error| {
         Failure::new(Exit::Stuck, format!("the answer of the detached process cannot be read: {error}"))
     })?;
-    let exit = Exit::from_code(document.exit).unwrap_or(Exit::Stuck);
-    let failure = document.error.map(|error| Failure {
-        exit,
-        kind: exit.kind(),
-        message: error.message,
-        causes: error.causes,
-        hints: error.hints,
-        is_network: false,
-    });
-    match (document.result, failure) {
+    match (result, failure) {
         (Some(result), None) => Ok(Answer::ending(exit, result)),
         (Some(result), Some(failure)) => Ok(Answer::failing(failure, result)),
         (None, Some(failure)) => Err(failure),

@@ -55,7 +55,7 @@ struct Page<'a> {
 }
 
 /// Nothing is fetched, and of scripts and styles only our own are obeyed.
-fn policy() -> String {
+pub fn policy() -> String {
     let digest = |text: &str| base64(&sha2::Sha256::digest(text.as_bytes()));
     let (script, style) = (digest(SCRIPT), digest(STYLE));
     format!(

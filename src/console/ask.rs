@@ -1,6 +1,7 @@
 //! One question, read and checked: what a page's function gets.
 
 use std::io::Read;
+use std::net::IpAddr;
 
 use url::form_urlencoded;
 
@@ -19,7 +20,11 @@ pub struct Ask<'c> {
     pub session: Option<Session>,
     /// The cookie that the session was found by.
     pub cookie: Option<Secret>,
+    /// What stands in the record for a program, which has no session.
+    pub program: Option<String>,
     pub words: Words,
+    /// From where; `None` where a proxy does not say.
+    pub address: Option<IpAddr>,
     /// What stands in the address where the route has `{name}`.
     pub parts: Fields,
     pub query: Fields,
@@ -72,8 +77,14 @@ impl<'c> Ask<'c> {
         Ok(&self.site()?.place)
     }
 
+    /// The same for something that the person who asks does in this very request.
+    pub fn place_of_person(&self) -> Result<Place, Wrong> {
+        Ok(Place { by: Some(self.person().to_owned()), ..self.place()?.clone() })
+    }
+
     /// Who stands in the record for what is done here.
     pub fn person(&self) -> &str {
-        self.session.as_ref().map(|session| session.person.as_str()).unwrap_or_default()
+        let person = self.session.as_ref().map(|session| session.person.as_str());
+        person.or(self.program.as_deref()).unwrap_or_default()
     }
 }

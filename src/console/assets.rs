@@ -11,10 +11,15 @@ use crate::console::reply::Wrong;
 use crate::console::routes::Route;
 use crate::console::routes::look;
 
-pub const ROUTES: &[Route] = &[look("/assets/{name}", asset).needs(None)];
+pub const ROUTES: &[Route] = &[
+    look("/assets/{name}", asset).needs(None),
+    look("/favicon.ico", icon).needs(None),
+    look("/robots.txt", robots).needs(None),
+];
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
+const ICON: &str = include_str!("icon.svg");
 
 /// The part of the address that changes with what is in the files.
 pub static EDITION: LazyLock<String> = LazyLock::new(|| {
@@ -28,4 +33,13 @@ fn asset(ask: &mut Ask) -> Result<Reply, Wrong> {
         "script.js" => Ok(Reply::Asset("text/javascript; charset=utf-8", SCRIPT.as_bytes())),
         _ => Err(Wrong::NotFound),
     }
+}
+
+/// Browsers ask for it wherever they come.
+fn icon(_: &mut Ask) -> Result<Reply, Wrong> {
+    Ok(Reply::Asset("image/svg+xml", ICON.as_bytes()))
+}
+
+fn robots(_: &mut Ask) -> Result<Reply, Wrong> {
+    Ok(Reply::Asset("text/plain; charset=utf-8", b"User-agent: *\nDisallow: /\n"))
 }

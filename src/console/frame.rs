@@ -36,6 +36,7 @@ pub const PARTS: &[(&str, &str)] = &[
     ("compare", "/compare"),
     ("doctor", "/doctor"),
     ("gate", "/gate"),
+    ("upkeep", "/upkeep"),
     ("settings", "/settings"),
 ];
 

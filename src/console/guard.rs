@@ -1,6 +1,7 @@
 //! What is proven before any page's function sees a question: that it was asked
 //! of this console, by this console's own pages, and by whom.
 
+use std::net::IpAddr;
 use std::net::SocketAddr;
 
 use axum::http::HeaderMap;
@@ -8,12 +9,17 @@ use axum::http::StatusCode;
 use axum::http::header;
 use url::Url;
 
+use crate::app::console::tokens::Token;
 use crate::base::secret::Secret;
 use crate::console::Console;
 use crate::console::ask::Fields;
+use crate::console::routes::Api;
 use crate::console::routes::Method;
 use crate::console::routes::Route;
+use crate::console::routes::Takes;
 use crate::console::session::Session;
+
+pub const MAX_FORM_BYTES: usize = 64 << 10;
 
 /// Under which addresses people reach the console.
 #[derive(Clone, Debug)]
@@ -23,6 +29,7 @@ pub struct Address {
     hosts: Vec<String>,
     /// Cookies know no ports, so that two consoles of one machine need two names.
     cookie: String,
+    has_proxy: bool,
 }
 
 impl Address {
@@ -41,7 +48,7 @@ impl Address {
             }
         }
         let prefix = if scheme == "https" { "__Host-" } else { "" };
-        Address { scheme, hosts, cookie: format!("{prefix}entracte-{port}") }
+        Address { scheme, hosts, cookie: format!("{prefix}entracte-{port}"), has_proxy: public.is_some() }
     }
 
     /// `scheme://host/`
@@ -74,6 +81,23 @@ pub fn is_from_here(address: &Address, headers: &HeaderMap, host: &str) -> Resul
     }
 }
 
+/// Whether the body is one that this address takes, as far as its announcement
+/// says, before any of it is read. A form always says how long it is: what
+/// comes in chunks is no browser's, and what says both is two requests to some.
+pub fn is_framed(route: &Route, headers: &HeaderMap) -> Result<(), Refusal> {
+    let is_chunked = headers.contains_key(header::TRANSFER_ENCODING);
+    let length = headers.get(header::CONTENT_LENGTH);
+    let is_small = matches!(route.takes, Takes::Form | Takes::Json);
+    if is_chunked && (length.is_some() || is_small) {
+        return Err((StatusCode::BAD_REQUEST, "common.refused_framing"));
+    }
+    let length = length.and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<u64>().ok());
+    match is_small && length.is_some_and(|length| length > MAX_FORM_BYTES as u64) {
+        true => Err((StatusCode::PAYLOAD_TOO_LARGE, "common.refused_size")),
+        false => Ok(()),
+    }
+}
+
 /// Who may not even look is sent to the door.
 pub fn is_allowed(route: &Route, session: Option<&Session>) -> Result<(), Refusal> {
     match (route.needs, session) {
@@ -90,6 +114,52 @@ pub fn carries_token(route: &Route, session: Option<&Session>, token: &str) -> R
         (Method::Get, _) | (_, None) => Ok(()),
         (_, Some(session)) if session.carries(token) => Ok(()),
         (_, Some(_)) => Err((StatusCode::FORBIDDEN, "common.refused_token")),
+    }
+}
+
+/// Programs say no `Origin`: only a page would, and none may speak for its visitor here.
+pub fn is_from_no_page(headers: &HeaderMap) -> Result<(), Refusal> {
+    let comes_from_page = ["origin", "sec-fetch-site"].iter().any(|name| headers.contains_key(*name));
+    match comes_from_page {
+        false => Ok(()),
+        true => Err((StatusCode::FORBIDDEN, "api.refused_page")),
+    }
+}
+
+/// Whether the bearer of `token` may ask for it.
+pub fn may_call(api: &Api, token: Option<&Token>) -> Result<(), Refusal> {
+    match (api.scope, token) {
+        (None, _) => Ok(()),
+        (Some(_), None) => Err((StatusCode::UNAUTHORIZED, "api.refused_bearer")),
+        (Some(scope), Some(token)) if token.may(scope) => Ok(()),
+        (Some(_), Some(_)) => Err((StatusCode::FORBIDDEN, "api.refused_scope")),
+    }
+}
+
+/// The one token that was sent.
+pub fn bearer_of(headers: &HeaderMap) -> Option<Secret> {
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    let (only, None) = (sent.next()?, sent.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim()))
+}
+
+/// From where somebody asks. A proxy stands on this machine or beside it, and
+/// the last address that it names is the one that it saw itself: what comes
+/// before that, anybody can write. `None` where it names nobody, since one
+/// person's wrong tries are not everybody's.
+pub fn address_of(console: &Console, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+    if !console.address.has_proxy || !is_near(peer.to_canonical()) {
+        return Some(peer);
+    }
+    let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+    last.rsplit(',').next()?.trim().parse().ok()
+}
+
+fn is_near(peer: IpAddr) -> bool {
+    match peer {
+        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
+        IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
     }
 }
 

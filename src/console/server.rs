@@ -4,18 +4,23 @@
 use std::io;
 use std::io::Read;
 use std::io::Write;
+use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::body::Bytes;
+use axum::extract::ConnectInfo;
 use axum::extract::RawPathParams;
 use axum::extract::Request;
 use axum::extract::State;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
+use axum::http::Version;
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
@@ -30,10 +35,13 @@ use tokio::time::timeout;
 
 use crate::base::secret::Secret;
 use crate::console::Console;
+use crate::console::api;
 use crate::console::ask::Ask;
 use crate::console::ask::Fields;
 use crate::console::guard;
+use crate::console::guard::MAX_FORM_BYTES;
 use crate::console::guard::Refusal;
+use crate::console::parts;
 use crate::console::reply::Reply;
 use crate::console::reply::Stream;
 use crate::console::routes;
@@ -45,7 +53,6 @@ use crate::console::words::Language;
 use crate::console::words::Words;
 use crate::console::wrong;
 
-const MAX_FORM_BYTES: usize = 64 << 10;
 /// Who sends a form slower than this is hung up on.
 const FORM_PATIENCE: Duration = Duration::from_secs(15);
 /// An upload that says nothing for so long has ended.
@@ -62,8 +69,10 @@ pub fn router(console: Console) -> Router {
             Method::Post => MethodFilter::POST,
             Method::Put => MethodFilter::PUT,
         };
-        let serve = move |State(console): State<Arc<Console>>, parts: RawPathParams, request: Request| {
-            answer(console, Some(route), fields(&parts), request)
+        let serve = move |State(console): State<Arc<Console>>, parts: Parsed, request: Request| {
+            // An address that is no text is none of ours.
+            let known = parts.as_ref().ok().map(|_| route);
+            answer(console, known, parts.map(|parts| fields(&parts)).unwrap_or_default(), request)
         };
         router = router.route(route.path, on(filter, serve));
     }
@@ -80,6 +89,8 @@ pub fn router(console: Console) -> Router {
     router.fallback(nowhere).method_not_allowed_fallback(otherwise).with_state(Arc::new(console))
 }
 
+type Parsed = Result<RawPathParams, RawPathParamsRejection>;
+
 fn fields(parts: &RawPathParams) -> Fields {
     Fields::new(parts.iter().map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
@@ -87,25 +98,64 @@ fn fields(parts: &RawPathParams) -> Fields {
 /// Guards, reads, asks the page's function, and dresses what it says.
 async fn answer(console: Arc<Console>, route: Option<Route>, parts: Fields, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let asker = Asker::of(&console, &head);
+    if api::is_api(head.uri.path()) {
+        let mut response = api::serve(console, route, parts, head, body).await;
+        protect(response.headers_mut());
+        return response;
+    }
+    let (asking, headers) = (Arc::clone(&console), head.headers.clone());
+    let asker = spawn_blocking(move || Asker::of(&asking, &headers)).await.unwrap_or_default();
     let mut response = match prepared(&console, route, &asker, &head, body).await {
         Ok((route, form, body)) => {
-            let question =
-                Question { parts, form, body, query: query(&head), headers: guard::fields(&head.headers) };
-            let answered = spawn_blocking(move || ask(&console, route, asker, question)).await;
-            answered.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+            let question = Question {
+                parts,
+                form,
+                body,
+                query: query(&head),
+                headers: guard::fields(&head.headers),
+                address: address(&console, &head),
+            };
+            answered(console, route, asker, question).await
         }
-        Err((StatusCode::UNAUTHORIZED, _)) if head.method == axum::http::Method::GET => see("/enter", None),
-        Err(refusal) => {
-            let refused = spawn_blocking(move || dressed(wrong::refused(&console, &asker, refusal))).await;
-            refused.unwrap_or_else(|_| refusal.0.into_response())
-        }
+        Err((StatusCode::UNAUTHORIZED, _)) if !is_change(&head) => see("/enter", None),
+        Err(refusal) => refused(console, asker, refusal).await,
     };
+    if head.headers.contains_key(header::TRANSFER_ENCODING) && head.version <= Version::HTTP_11 {
+        // Whatever another server on the way took for a second request is none.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     protect(response.headers_mut());
     response
 }
 
+/// A page's function that panics breaks its own page and nothing else.
+async fn answered(console: Arc<Console>, route: Route, asker: Asker, question: Question) -> Response {
+    let nobody = Asker { cookie: None, session: None, words: asker.words };
+    let asking = Arc::clone(&console);
+    match spawn_blocking(move || ask(&asking, route, asker, question)).await {
+        Ok(response) => response,
+        Err(_) => {
+            refused(console, nobody, (StatusCode::INTERNAL_SERVER_ERROR, "common.refused_broken")).await
+        }
+    }
+}
+
+async fn refused(console: Arc<Console>, asker: Asker, refusal: Refusal) -> Response {
+    let refused = spawn_blocking(move || dressed(wrong::refused(&console, &asker, refusal))).await;
+    refused.unwrap_or_else(|_| refusal.0.into_response())
+}
+
+fn is_change(head: &Parts) -> bool {
+    head.method != axum::http::Method::GET && head.method != axum::http::Method::HEAD
+}
+
+fn address(console: &Console, head: &Parts) -> Option<IpAddr> {
+    let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    guard::address_of(console, peer.ip(), &head.headers)
+}
+
 /// Who asks, as far as the cookie says.
+#[derive(Default)]
 pub struct Asker {
     pub cookie: Option<Secret>,
     pub session: Option<Session>,
@@ -113,10 +163,10 @@ pub struct Asker {
 }
 
 impl Asker {
-    fn of(console: &Console, head: &Parts) -> Asker {
-        let cookie = guard::cookie_of(console, &head.headers);
-        let session = cookie.as_ref().and_then(|cookie| console.sessions().find(cookie.reveal()));
-        let header = head.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    fn of(console: &Console, headers: &HeaderMap) -> Asker {
+        let cookie = guard::cookie_of(console, headers);
+        let session = cookie.as_ref().and_then(|cookie| console.session(cookie.reveal()));
+        let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         let language = session.as_ref().and_then(|session| session.language);
         let language = language.or_else(|| Language::preferred(header?)).unwrap_or_default();
         Asker { cookie, session, words: Words(language) }
@@ -134,15 +184,20 @@ async fn prepared(
 ) -> Result<Prepared, Refusal> {
     let host = host(head);
     guard::is_addressed(&console.address, host)?;
-    if head.method != axum::http::Method::GET && head.method != axum::http::Method::HEAD {
+    if is_change(head) {
         guard::is_from_here(&console.address, &head.headers, host.unwrap_or_default())?;
     }
     let route = route.ok_or((StatusCode::NOT_FOUND, "common.refused_nowhere"))?;
+    guard::is_framed(&route, &head.headers)?;
     let session = asker.session.as_ref();
     guard::is_allowed(&route, session)?;
     if route.takes == Takes::Stream {
         let token = head.headers.get("x-entracte-token").and_then(|value| value.to_str().ok());
         guard::carries_token(&route, session, token.unwrap_or_default())?;
+        return Ok((route, Fields::default(), Box::new(Incoming::of(body))));
+    }
+    if route.takes == Takes::Parts {
+        // Its token stands in its first fields, and is looked at when they are read.
         return Ok((route, Fields::default(), Box::new(Incoming::of(body))));
     }
     let form = form(body).await?;
@@ -151,7 +206,7 @@ async fn prepared(
 }
 
 /// The one host that the question names; `None` where it names two, or none.
-fn host(head: &Parts) -> Option<&str> {
+pub(super) fn host(head: &Parts) -> Option<&str> {
     let mut named = head.headers.get_all(header::HOST).iter();
     let header = named.next().and_then(|value| value.to_str().ok());
     let authority = head.uri.authority().map(|authority| authority.as_str());
@@ -163,14 +218,17 @@ fn host(head: &Parts) -> Option<&str> {
 }
 
 async fn form(body: Body) -> Result<Fields, Refusal> {
-    let read = timeout(FORM_PATIENCE, axum::body::to_bytes(body, MAX_FORM_BYTES)).await;
-    let late = (StatusCode::REQUEST_TIMEOUT, "common.refused_slow");
-    let bytes =
-        read.map_err(|_| late)?.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, "common.refused_size"))?;
-    Ok(Fields::parse(&bytes))
+    Ok(Fields::parse(&bounded(body).await?))
 }
 
-fn query(head: &Parts) -> Fields {
+/// All of a small body.
+pub(super) async fn bounded(body: Body) -> Result<Bytes, Refusal> {
+    let read = timeout(FORM_PATIENCE, axum::body::to_bytes(body, MAX_FORM_BYTES)).await;
+    let late = (StatusCode::REQUEST_TIMEOUT, "common.refused_slow");
+    read.map_err(|_| late)?.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, "common.refused_size"))
+}
+
+pub(super) fn query(head: &Parts) -> Fields {
     Fields::parse(head.uri.query().unwrap_or_default().as_bytes())
 }
 
@@ -180,17 +238,31 @@ struct Question {
     form: Fields,
     body: Box<dyn Read + Send>,
     headers: Fields,
+    address: Option<IpAddr>,
 }
 
 fn ask(console: &Console, route: Route, asker: Asker, question: Question) -> Response {
-    let Question { parts, query, form, body, headers } = question;
+    let Question { parts, query, form, body, headers, address } = question;
     let Asker { cookie, session, words } = asker;
-    let mut ask = Ask { console, session, cookie, words, parts, query, form, body, headers };
+    let mut ask =
+        Ask { console, session, cookie, program: None, words, address, parts, query, form, body, headers };
+    if route.takes == Takes::Parts
+        && let Err(refusal) = opened(&mut ask, &route)
+    {
+        let asker = Asker { cookie: ask.cookie, session: ask.session, words };
+        return dressed(wrong::refused(console, &asker, refusal));
+    }
     let answered = (route.answer)(&mut ask);
     dressed(answered.unwrap_or_else(|why| wrong::told(&ask, &why)))
 }
 
-fn dressed(reply: Reply) -> Response {
+/// Reads the fields before the file, and proves that the form is ours.
+fn opened(ask: &mut Ask, route: &Route) -> Result<(), Refusal> {
+    parts::open(ask).map_err(|_| (StatusCode::BAD_REQUEST, "common.refused_form"))?;
+    guard::carries_token(route, ask.session.as_ref(), ask.form.get("token"))
+}
+
+pub(super) fn dressed(reply: Reply) -> Response {
     let html = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
     match reply {
         Reply::Page(page) => (html, page).into_response(),

@@ -8,33 +8,11 @@ use jiff::Timestamp;
 use sha2::Digest as _;
 use sha2::Sha256;
 
+use crate::app::console::accounts::Account;
+pub use crate::app::console::role::Role;
 use crate::app::desk;
 use crate::base::secret::Secret;
 use crate::console::words::Language;
-
-/// What somebody may do; each may do what the ones before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    Viewer,
-    Operator,
-}
-
-impl Role {
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::Viewer => "viewer",
-            Role::Operator => "operator",
-        }
-    }
-
-    /// The key of what pages call it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Role::Viewer => "common.role_viewer",
-            Role::Operator => "common.role_operator",
-        }
-    }
-}
 
 const LONGEST: SignedDuration = SignedDuration::from_hours(12);
 const IDLE: SignedDuration = SignedDuration::from_hours(1);
@@ -49,8 +27,12 @@ pub struct Session {
     /// Every form carries it.
     pub token: Secret,
     pub language: Option<Language>,
-    since: Timestamp,
-    seen: Timestamp,
+    /// Whose password let this browser in; `None`: a link did.
+    pub account: Option<Account>,
+    /// What others call this session by; opens nothing.
+    pub mark: String,
+    pub since: Timestamp,
+    pub seen: Timestamp,
 }
 
 #[derive(Debug)]
@@ -87,11 +69,16 @@ impl Sessions {
     /// Uses the link up; what comes back goes into the cookie.
     pub fn enter(&mut self, link: &str) -> Option<Secret> {
         let invitation = self.invitations.remove(&key(link))?;
-        (invitation.until > desk::now()).then(|| self.open(invitation.role, &invitation.person))
+        (invitation.until > desk::now()).then(|| self.open(invitation.role, &invitation.person, None))
+    }
+
+    /// A new session of somebody who showed the password.
+    pub fn recognise(&mut self, account: &Account) -> Secret {
+        self.open(account.role, &account.name, Some(account.clone()))
     }
 
     /// A new session, whatever the browser brought along.
-    pub fn open(&mut self, role: Role, person: &str) -> Secret {
+    fn open(&mut self, role: Role, person: &str, account: Option<Account>) -> Secret {
         let now = desk::now();
         self.open.retain(|_, session| session.lives(now));
         let id = desk::new_secret();
@@ -100,6 +87,8 @@ impl Sessions {
             role,
             token: desk::new_secret(),
             language: None,
+            account,
+            mark: hex::encode(&key(id.reveal())[..8]),
             since: now,
             seen: now,
         };
@@ -123,6 +112,21 @@ impl Sessions {
 
     pub fn leave(&mut self, id: &str) {
         self.open.remove(&key(id));
+    }
+
+    /// Ends the session that others call so; what comes back is whose it was.
+    pub fn end(&mut self, mark: &str) -> Option<Session> {
+        let id = self.open.iter().find(|(_, session)| session.mark == mark).map(|(id, _)| *id)?;
+        self.open.remove(&id)
+    }
+
+    /// Who is signed in now, the newest first.
+    pub fn all(&self) -> Vec<Session> {
+        let now = desk::now();
+        let mut all: Vec<Session> =
+            self.open.values().filter(|session| session.lives(now)).cloned().collect();
+        all.sort_by_key(|session| std::cmp::Reverse(session.since));
+        all
     }
 }
 
@@ -162,13 +166,26 @@ mod tests {
     }
 
     #[test]
+    fn others_end_a_session_by_its_mark() {
+        let mut sessions = Sessions::default();
+        let (ada, bob) =
+            (sessions.open(Role::Operator, "Ada", None), sessions.open(Role::Viewer, "Bob", None));
+        let mark = sessions.find(bob.reveal()).unwrap().mark;
+        assert!(!bob.reveal().contains(&mark) && sessions.find(&mark).is_none(), "a mark opens nothing");
+        assert_eq!(sessions.end(&mark).unwrap().person, "Bob");
+        assert!(sessions.find(bob.reveal()).is_none() && sessions.find(ada.reveal()).is_some());
+        assert!(sessions.end(&mark).is_none());
+        assert_eq!(sessions.all().len(), 1);
+    }
+
+    #[test]
     fn sessions_and_links_end() {
         let mut sessions = Sessions::default();
         let long_ago = desk::now() - SignedDuration::from_mins(61);
-        let id = sessions.open(Role::Operator, "Ada");
+        let id = sessions.open(Role::Operator, "Ada", None);
         sessions.open.values_mut().for_each(|session| session.seen = long_ago);
         assert!(sessions.find(id.reveal()).is_none(), "idle");
-        let id = sessions.open(Role::Operator, "Ada");
+        let id = sessions.open(Role::Operator, "Ada", None);
         sessions.open.values_mut().for_each(|session| session.since = desk::now() - LONGEST);
         assert!(sessions.find(id.reveal()).is_none(), "too long");
         let link = sessions.invite(Role::Operator, "Ada");

@@ -64,7 +64,10 @@ macro_rules! pages {
 }
 
 /// One file a page: what begins with its name stands in it.
-const PAGES: &[(&str, &str, &str)] = pages!["common", "door", "home"];
+const PAGES: &[(&str, &str, &str)] = pages![
+    "api", "common", "compare", "doctor", "door", "gate", "history", "home", "live", "people", "run",
+    "settings", "update", "upkeep", "watch"
+];
 
 type Texts = HashMap<String, String>;
 

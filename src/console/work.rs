@@ -4,15 +4,26 @@
 use std::ffi::OsString;
 
 use crate::app::runner;
+use crate::app::runner::Asked;
 use crate::console::ask::Ask;
 use crate::console::reply::Reply;
 use crate::console::reply::Wrong;
 
 /// Starts a verb (the first argument) on the site of the address, and leads to
-/// the page that follows it.
+/// the page that follows it. Whoever asks stands in the record.
 pub fn start<A: Into<OsString>>(ask: &Ask, arguments: impl IntoIterator<Item = A>) -> Result<Reply, Wrong> {
+    start_if(ask, None, arguments)
+}
+
+/// The same, unless the site stands elsewhere than `seen` says when it is begun.
+pub fn start_if<A: Into<OsString>>(
+    ask: &Ask,
+    seen: Option<&str>,
+    arguments: impl IntoIterator<Item = A>,
+) -> Result<Reply, Wrong> {
     let site = ask.site()?;
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    let runner = runner::start(&site.place.state()?, &arguments)?;
+    let asked = Asked { by: Some(ask.person()), seen };
+    let runner = runner::start_for(&site.place.state()?, asked, &arguments)?;
     Ok(Reply::See(format!("/sites/{}/work/{}", site.word, runner.id())))
 }

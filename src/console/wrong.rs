@@ -40,7 +40,9 @@ pub fn refused(console: &Console, asker: &Asker, (status, key): Refusal) -> Repl
         // Who was refused is shown nothing of what the session knows.
         session: None,
         cookie: None,
+        program: None,
         words: asker.words,
+        address: None,
         parts: Fields::default(),
         query: Fields::default(),
         form: Fields::default(),

@@ -138,7 +138,7 @@ fn update(folder: &Path, site: &Path, server: &Server) -> Result<(), Failure> {
     say(&format!("  {}\n", server.url()));
     clock::sleep(std::time::Duration::from_millis(300));
     let all = apply::Request { until: apply::Until::End, budget: None };
-    let answer = apply::apply(&place, &all, desk::new_interrupt(false), &mut listener)?;
+    let answer = apply::apply(&place, &all, desk::new_interrupt(), &mut listener)?;
     match answer.failure {
         Some(failure) => Err(failure),
         None => {

@@ -160,3 +160,9 @@ fn waiting(site: &Site) -> Vec<Check> {
     }
     checks
 }
+
+/// How many notices were given up, and how many wait to be tried again.
+pub fn undelivered(site: &Site) -> Result<(usize, usize), crate::sys::fs::IoError> {
+    let queue = Queue::of(site);
+    Ok((queue.lost()?.len(), queue.items()?.len()))
+}

@@ -21,6 +21,7 @@ mod web;
 
 pub use self::channel::Channel;
 pub use self::check::check;
+pub use self::check::undelivered;
 pub use self::notice::Kind;
 pub use self::notice::Notice;
 pub use self::proof::ChannelTest;

@@ -266,8 +266,14 @@ fn only_archive(inbox: &Path) -> Result<PathBuf, SourceError> {
 }
 
 fn is_archive_name(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    !name.starts_with(['.', '~']) && ENDINGS.iter().any(|ending| name.ends_with(ending)) && fs::is_file(path)
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    !name.starts_with(['.', '~']) && has_archive_ending(&name) && fs::is_file(path)
+}
+
+/// Whether a file is an archive as far as its name says.
+pub fn has_archive_ending(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ENDINGS.iter().any(|ending| name.ends_with(ending) && name.len() > ending.len())
 }
 
 #[cfg(test)]

@@ -103,6 +103,11 @@ impl Site {
         settings::check_private(state.folder())?;
         state.check_format()?;
         let settings = Settings::load(&state.settings())?;
+        Site::with(state, settings)
+    }
+
+    /// The site as it would be with these settings.
+    pub fn with(state: State, settings: Settings) -> Result<Site, SiteError> {
         let profile = match fs::is_file(&state.profile()) {
             true => {
                 settings::check_private(&state.profile())?;

@@ -10,6 +10,11 @@ pub struct Misunderstood {
 }
 
 impl Misunderstood {
+    /// Counted from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
     pub fn of(error: &toml::de::Error, text: &str) -> Misunderstood {
         let at = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = 1 + text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count();

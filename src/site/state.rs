@@ -191,6 +191,21 @@ impl State {
         self.folder.join("watch")
     }
 
+    /// What the vendor offered when somebody asked last.
+    pub fn checked(&self) -> PathBuf {
+        self.folder.join("checked.json")
+    }
+
+    /// What the doctor found last.
+    pub fn doctor(&self) -> PathBuf {
+        self.folder.join("doctor.json")
+    }
+
+    /// What comparisons found that the console began.
+    pub fn comparisons(&self) -> PathBuf {
+        self.folder.join("compare")
+    }
+
     /// What was free on the disk when.
     pub fn space(&self) -> PathBuf {
         self.folder.join("space.json")

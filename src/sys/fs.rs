@@ -218,6 +218,20 @@ pub fn sync_file(file: &File, path: &Path) -> Result<()> {
     file.sync_all().context("sync", path)
 }
 
+/// Cuts the file, or gives it zeroes at its end.
+pub fn set_length(file: &File, path: &Path, bytes: u64) -> Result<()> {
+    file.set_len(bytes).context("set the length of", path)
+}
+
+/// Takes the file for as long as it is open here; `false`: somebody else has it.
+pub fn try_to_lock(file: &File, path: &Path) -> Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(fs::TryLockError::WouldBlock) => Ok(false),
+        Err(fs::TryLockError::Error(source)) => Err(IoError::new("lock", path, source)),
+    }
+}
+
 /// Makes the folder and those above it, each new one with these bits.
 pub fn create_folders(path: &Path, mode: u32) -> Result<()> {
     fs::DirBuilder::new().recursive(true).mode(mode).create(path).context("create the folder", path)

@@ -24,4 +24,5 @@ pub mod signal;
 pub mod stat;
 pub mod term;
 pub mod user;
+mod web_door;
 pub mod web_server;

@@ -251,14 +251,32 @@ pub(super) fn ourselves() -> Command {
 /// no lost terminal ends; what it prints goes to these files. Returns its process id.
 pub fn start_detached(arguments: &[OsString], output: File, errors: File) -> Result<u32, IoError> {
     let program = Path::new(OURSELVES);
-    let child = ourselves()
+    let mut child = ourselves()
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors)
         .spawn()
         .map_err(|source| IoError::new("start", program, source))?;
-    Ok(child.id())
+    let id = child.id();
+    // Who goes on for long must not keep what is left of it.
+    std::thread::spawn(move || child.wait());
+    Ok(id)
+}
+
+/// Starts a program of the person's own, with the person's own environment,
+/// which lives on when this one ends.
+pub fn start_aside(program: &Path, argument: &Path) -> Result<(), IoError> {
+    let mut child = Command::new(program)
+        .arg(argument)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|source| IoError::new("start", program, source))?;
+    std::thread::spawn(move || child.wait());
+    Ok(())
 }
 
 /// Asks a process to end in good order.

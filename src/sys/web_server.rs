@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum_server::Handle;
+use axum_server::tls_rustls::RustlsAcceptor;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioTimer;
@@ -26,6 +27,7 @@ use crate::sys::clock;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 use crate::sys::signal::Interrupt;
+use crate::sys::web_door::Door;
 
 /// How long transfers go on after Ctrl-C.
 const LAST_SECONDS: Duration = Duration::from_secs(1);
@@ -121,15 +123,17 @@ impl Server {
         let handle = Handle::new();
         let stop = handle.clone();
         let server = runtime.spawn(async move {
-            let service = router.into_make_service();
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            let door = Door::default();
             match tls {
                 Some(tls) => {
-                    let mut server = axum_server::from_tcp_rustls(listener, tls)?;
+                    let acceptor = RustlsAcceptor::new(tls).acceptor(door);
+                    let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor);
                     limit(server.http_builder());
                     server.handle(handle).serve(service).await
                 }
                 None => {
-                    let mut server = axum_server::from_tcp(listener)?;
+                    let mut server = axum_server::from_tcp(listener)?.acceptor(door).http1_only();
                     limit(server.http_builder());
                     server.handle(handle).serve(service).await
                 }

@@ -81,8 +81,8 @@ pub enum StepError {
     StagingGone,
     #[error("the database that the plan needs is not configured")]
     NoDatabase,
-    #[error("visitors wrote to the database since the site was opened again: {}", .tables.join(", "))]
-    WrittenSince { tables: Vec<String> },
+    #[error("visitors wrote to the database since the site was opened again: {}", listed_tables(.tables))]
+    WrittenSince { tables: Vec<Written> },
     #[error("{path} in the run's folder cannot be understood")]
     Damaged {
         path: String,
@@ -127,6 +127,22 @@ pub enum StepError {
     Extension(#[from] ExtensionError),
     #[error(transparent)]
     Swap(#[from] SwapError),
+}
+
+/// A table with how many rows it had and has; `None` where there is no such table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub table: String,
+    pub then: Option<u64>,
+    pub now: Option<u64>,
+}
+
+fn listed_tables(tables: &[Written]) -> String {
+    let rows = |rows: Option<u64>| rows.map_or("no".to_owned(), |rows| rows.to_string());
+    let one = |Written { table, then, now }: &Written| {
+        format!("{} ({} -> {} rows)", escape::text(table), rows(*then), rows(*now))
+    };
+    tables.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// The first few paths, and how many more.
@@ -185,6 +201,7 @@ impl Fault for StepError {
             ],
             StepError::ScriptUnknown { path } => vec![
                 format!("look whether it did; if so: `entracte resume --done {path}`"),
+                format!("if it did not, or may well do it twice: `entracte resume --again {path}`"),
                 "else `entracte rollback` brings everything back to what it was before".into(),
             ],
             StepError::Unreadable { .. } => {

@@ -12,6 +12,7 @@ use crate::site::settings::Part;
 use crate::sys::fs;
 use crate::update::databases;
 use crate::update::error::StepError;
+use crate::update::error::Written;
 use crate::update::guard;
 use crate::update::hooks;
 use crate::update::journal::DatabaseBack;
@@ -159,16 +160,16 @@ fn decide_database(work: &Work, newer: NewerData, watch: Watch) -> Result<Databa
 /// Tables that differ from what they held when the site was opened again, each
 /// with how many rows it had and has. The sums are there before visitors are, so
 /// they say it, whatever the journal came to say.
-fn written_since(work: &Work) -> Result<Vec<String>, StepError> {
+fn written_since(work: &Work) -> Result<Vec<Written>, StepError> {
     let path = work.run.folder.sums_at_reopen();
     let Some(bytes) = sealed::read(&path)? else { return Ok(Vec::new()) };
     let then: BTreeMap<String, TableSum> =
         json::read(&bytes).map_err(|source| StepError::Damaged { path: fs::shown(&path), source })?;
     let now = reopen::sums(work)?;
-    let rows = |sum: Option<&TableSum>| sum.map_or("no".to_owned(), |sum| sum.rows.to_string());
+    let rows = |sum: Option<&TableSum>| sum.map(|sum| sum.rows);
     let names: std::collections::BTreeSet<&String> = then.keys().chain(now.keys()).collect();
     let differing = names.into_iter().filter(|name| then.get(*name) != now.get(*name));
     Ok(differing
-        .map(|name| format!("{name} ({} -> {} rows)", rows(then.get(name)), rows(now.get(name))))
+        .map(|name| Written { table: name.clone(), then: rows(then.get(name)), now: rows(now.get(name)) })
         .collect())
 }

@@ -113,6 +113,10 @@ pub enum Why {
     },
 }
 
+/// The words of the reasons that somebody has to look at first.
+pub const ALARMS: [&str; 7] =
+    ["marks-lie", "code-in-uploads", "polyglot", "turns-handlers-on", "points-out", "set-id", "special"];
+
 /// How much a reason weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {

@@ -15,6 +15,7 @@ mod unattended;
 mod web;
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde::Serialize;
 use url::Url;
 
@@ -35,6 +36,7 @@ use crate::site::probe;
 use crate::site::probe::Probe;
 use crate::site::probe::ProbeError;
 use crate::site::state::State;
+use crate::site::stored;
 use crate::sys::clock;
 use crate::sys::lock;
 use crate::sys::lock::Holder;
@@ -52,6 +54,7 @@ pub struct DoctorView {
 pub fn doctor(place: &Place, is_deep: bool) -> Result<Answer<DoctorView>, Failure> {
     let state = place.state()?;
     let depth = if is_deep { Depth::Content } else { Depth::Sizes };
+    let path = state.doctor();
     let mut checks = all(state, depth);
     // The worst first; of the same level as they were looked at.
     checks.sort_by_key(|check| std::cmp::Reverse(check.level));
@@ -59,7 +62,24 @@ pub fn doctor(place: &Place, is_deep: bool) -> Result<Answer<DoctorView>, Failur
         true => Exit::Differs,
         false => Exit::Done,
     };
+    // A state folder that cannot be written is told above; the answer does not hang on it.
+    let _ = stored::save(&path, &LastVisit { at: Some(clock::now()), deep: is_deep, checks: checks.clone() });
     Ok(Answer::ending(exit, DoctorView { checks }))
+}
+
+/// What the doctor said last, and when.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LastVisit {
+    pub at: Option<Timestamp>,
+    pub deep: bool,
+    pub checks: Vec<Check>,
+}
+
+/// `None`: it was never asked.
+pub fn last(place: &Place) -> Result<Option<LastVisit>, Failure> {
+    let last: LastVisit = stored::load(&place.state()?.doctor())?;
+    Ok(last.at.is_some().then_some(last))
 }
 
 fn all(state: State, depth: Depth) -> Vec<Check> {

@@ -46,7 +46,7 @@ pub fn owner_to_become(place: &Place, request: Option<&Path>) -> Option<(u32, u3
     let site = request.map(Path::to_owned).or_else(|| place.site.clone());
     let known = State::known(&fs::canonical(site.as_deref()?).ok()?);
     let state = place.state.clone().or_else(|| known.map(|state| state.folder().to_owned()));
-    Place { site, state, background: None }.owner_to_become()
+    Place { site, state, ..Place::default() }.owner_to_become()
 }
 
 pub fn identify(

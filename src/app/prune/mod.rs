@@ -52,6 +52,27 @@ pub struct RemovedView {
     pub why: String,
 }
 
+/// What a run takes on the disk.
+#[derive(Clone, Debug, Serialize)]
+pub struct RoomView {
+    pub run: String,
+    /// What only going back needs.
+    pub backup: u64,
+    pub all: u64,
+}
+
+/// The last runs, the oldest first, with what they take.
+pub fn room_of_runs(place: &Place, last: usize) -> Result<Vec<RoomView>, Failure> {
+    let site = place.open()?;
+    let ids = run::list(&site.state.runs())?;
+    let ids = &ids[ids.len().saturating_sub(last)..];
+    let view = |id: &String| {
+        let facts = facts::of(&site, id)?;
+        Ok(RoomView { run: id.clone(), backup: facts.backup.unwrap_or_default(), all: facts.bytes })
+    };
+    ids.iter().map(view).collect()
+}
+
 pub fn prune(place: &Place, manner: Manner) -> Result<Answer<PruneView>, Failure> {
     let held = Held::take(place, "prune")?;
     let view = prune_by(&held, manner);

@@ -12,6 +12,8 @@ use crate::app::failure::Failure;
 use crate::app::prune::Broom;
 use crate::app::prune::RemovedView;
 use crate::app::prune::facts;
+use crate::app::runner::is_in_use;
+use crate::app::runner::last_of;
 use crate::base::count;
 use crate::base::digest::Sha256;
 use crate::release::staging::Staging;
@@ -104,14 +106,16 @@ pub fn runner_files(held: &Held, now: Timestamp, broom: &mut Broom) {
         return;
     }
     let days = held.site.settings.retention.logs_days;
-    let last = broom.seen(crate::app::runner::last_of(&held.site.state));
+    let last = broom.seen(last_of(&held.site.state));
     let stays = |path: &PathBuf| {
         let stem = path.file_stem();
         stem == Some("current".as_ref())
             || last.as_ref().is_some_and(|runner| runner.events.file_stem() == stem)
     };
     let mut old = broom.seen(fs::list(&folder));
-    old.retain(|path| fs::is_file(path) && !stays(path) && is_old(path, now, days).unwrap_or(false));
+    old.retain(|path| {
+        fs::is_file(path) && !stays(path) && is_old(path, now, days).unwrap_or(false) && !is_in_use(path)
+    });
     remove_all("runner files", &folder, old, &format!("older than {days} days"), broom);
 }
 

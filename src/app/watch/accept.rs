@@ -5,7 +5,6 @@ use crate::app::desk::Held;
 use crate::app::desk::Listener;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
-use crate::app::plan::who;
 use crate::app::report::Answer;
 use crate::app::watch::Extra;
 use crate::app::watch::Request;
@@ -46,6 +45,10 @@ pub fn accept(place: &Place, request: &Request, listener: Listener) -> Result<An
     let held = Held::take_to_look(place, "watch")?;
     let site = &held.site;
     let memory = Memory::load(&site.state.watch())?;
+    if request.seen.is_some() && request.seen != memory.key() {
+        let message = "another watch found other things since these were shown";
+        return Err(Failure::new(Exit::Refused, message).hint("look at what it found, then accept"));
+    }
     let manner = Manner { is_locked: true, ..Manner::of(request, &memory) };
     let looked = live::look(site, &manner, listener)?;
     let wanted = request.accept.iter().map(|text| Wanted::of(site, text, &looked.outside.spots));
@@ -59,7 +62,7 @@ pub fn accept(place: &Place, request: &Request, listener: Listener) -> Result<An
     accepted.extend(outside.iter().map(|finding| finding.name()));
     accepted.sort();
     accepted.dedup();
-    save(site, &chosen, &accepted, note)?;
+    save(site, &chosen, &accepted, note, held.by.clone())?;
     if !outside.is_empty() {
         expected.save(&site.state.watch())?;
     }
@@ -192,11 +195,17 @@ fn judged(finding: &Finding, tree: &Tree) -> Result<(SitePath, Found), Failure> 
     }
 }
 
-fn save(site: &Site, chosen: &[(SitePath, Found)], names: &[String], note: &str) -> Result<(), Failure> {
+fn save(
+    site: &Site,
+    chosen: &[(SitePath, Found)],
+    names: &[String],
+    note: &str,
+    by: String,
+) -> Result<(), Failure> {
     let folder = site.state.installed();
     let installed = Installed(&folder);
     let (mut current, _) = installed.load()?;
-    let (by, at, note) = (who(), clock::now(), escape::text(note).into_owned());
+    let (at, note) = (clock::now(), escape::text(note).into_owned());
     for (path, what) in chosen {
         let accepted = Accepted { what: what.clone(), note: note.clone(), by: by.clone(), at };
         current.accepted.insert(path.clone(), accepted);

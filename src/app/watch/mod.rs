@@ -4,8 +4,10 @@
 mod accept;
 mod follow;
 mod inspect;
+mod lines;
 mod live;
 mod outside;
+pub mod past;
 mod record;
 mod scheduled;
 mod settled;
@@ -20,6 +22,7 @@ use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::report::Answer;
 use crate::app::report::FindingsView;
+use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::site::Site;
 use crate::sys::clock;
@@ -36,6 +39,7 @@ use live::Looked;
 
 pub use follow::Seen;
 pub use follow::follow;
+pub use lines::lines;
 pub(super) use scheduled::scheduled;
 
 /// What `watch` is asked for.
@@ -48,6 +52,8 @@ pub struct Request {
     /// Paths whose findings are accepted, and why.
     pub accept: Vec<String>,
     pub note: Option<String>,
+    /// Which findings whoever accepts has seen: [`past::LastWatch::seen`].
+    pub seen: Option<Sha256>,
     pub html: Option<PathBuf>,
 }
 

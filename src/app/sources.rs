@@ -1,0 +1,86 @@
+//! Where a site can get its next release from, and what of one is here already.
+
+use serde::Serialize;
+
+use crate::app::desk::Place;
+use crate::app::failure::Failure;
+use crate::app::report::SourceView;
+use crate::base::escape;
+use crate::integrity::manifest::Extent;
+use crate::release::source::Source;
+use crate::release::staging::Staging;
+use crate::site::Site;
+use crate::site::installed::Installed;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Sources {
+    /// Where the settings look, for people.
+    pub from: String,
+    pub kind: SourceKind,
+    /// The application's vendor, where it publishes releases.
+    pub vendor: Option<String>,
+    pub installed: Option<String>,
+    pub staged: Option<StagedView>,
+}
+
+/// What `policy.from` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    Vendor,
+    Inbox,
+    Incoming,
+    /// A reference, an archive, a repository, a folder.
+    Place,
+}
+
+/// The release that is here and verified.
+#[derive(Clone, Debug, Serialize)]
+pub struct StagedView {
+    pub version: String,
+    pub files: u64,
+    pub bytes: u64,
+    pub at: String,
+    pub source: SourceView,
+    pub is_partial: bool,
+}
+
+pub fn sources(place: &Place) -> Result<Sources, Failure> {
+    let site = place.open()?;
+    let from = site.settings.policy.from.as_str();
+    let (text, kind) = match Source::parse(from) {
+        Ok(Source::Vendor) => (from.to_owned(), SourceKind::Vendor),
+        Ok(Source::Inbox(_)) => (from.to_owned(), SourceKind::Inbox),
+        Ok(Source::Incoming) => (from.to_owned(), SourceKind::Incoming),
+        Ok(source) => (source.text(), SourceKind::Place),
+        // An address that cannot be read may hold a password.
+        Err(_) => {
+            (escape::text(from.split(['?', '@']).next_back().unwrap_or_default()).into(), SourceKind::Place)
+        }
+    };
+    Ok(Sources {
+        from: text,
+        kind,
+        vendor: site.profile.vendor.as_ref().map(|vendor| vendor.name.clone()),
+        installed: Installed(&site.state.installed()).current()?.map(|current| current.version),
+        staged: staged(&site)?,
+    })
+}
+
+fn staged(site: &Site) -> Result<Option<StagedView>, Failure> {
+    let Some(staged) = Staging::open(&site.state.staging())?.staged()? else { return Ok(None) };
+    let (manifest, origin) = (staged.manifest, staged.origin);
+    Ok(Some(StagedView {
+        version: manifest.version.clone(),
+        files: manifest.files.len() as u64,
+        bytes: manifest.bytes(),
+        at: origin.staged_at.to_string(),
+        source: SourceView {
+            from: origin.source,
+            trust: origin.trust.name().into(),
+            signed: origin.signed,
+            notes: origin.notes,
+        },
+        is_partial: manifest.extent == Extent::Partial,
+    }))
+}
