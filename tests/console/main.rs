@@ -6,7 +6,11 @@ mod api;
 mod browser;
 mod desk;
 mod door;
+<<<<<<< HEAD
 mod look;
 mod states;
+=======
+mod wizard;
+>>>>>>> add6d8a (console: the wizard's tests and its page in docs)
 #[path = "../support/mod.rs"]
 mod support;
