@@ -1,4 +1,5 @@
-//! `check`: what the application's vendor offers to this site. Nothing is
+//! `check`: what the application's vendor, or the reference that it follows,
+//! offers to this site. Nothing is
 //! staged, and nothing of the site is touched.
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use crate::app::desk::Interrupt;
 use crate::app::desk::Listener;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
+use crate::app::offered::offered;
 use crate::app::report::Answer;
 use crate::app::report::Version;
 use crate::app::stage;
@@ -39,6 +41,9 @@ pub struct CheckView {
     /// Until when the vendor looks after what it offers, where it says that.
     pub end_of_life: Option<String>,
     pub requests: u64,
+    /// The command that brings it.
+    #[serde(skip)]
+    pub next: &'static str,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -61,15 +66,21 @@ pub fn check(place: &Place, listener: Listener) -> Result<Answer<CheckView>, Fai
     let site = place.open()?;
     // Ctrl-C ends this verb at once: nothing hangs on what is here of an answer.
     let network = stage::network(&site, &Interrupt::default());
+    if let Some(view) = offered(&site, &network, listener)? {
+        return Ok(told(&site, view));
+    }
     let customer = Customer::of(&site)?;
     let asking = customer.asking("check", &network);
     let heard = asking.offers(&mut |step, event| listener(None, step, event))?;
     let choice = asking.choose(&heard.offers, None);
-    let exit = if choice.offer.is_some() { Exit::Differs } else { Exit::Done };
-    let view = view(&asking, &heard, choice)?;
+    Ok(told(&site, view(&asking, &heard, choice)?))
+}
+
+fn told(site: &Site, view: CheckView) -> Answer<CheckView> {
+    let exit = if view.newest.is_some() { Exit::Differs } else { Exit::Done };
     // Who may read the site and not write its state gets the answer all the same.
     let _ = stored::save(&site.state.checked(), &Checked::of(&view));
-    Ok(Answer::ending(exit, view))
+    Answer::ending(exit, view)
 }
 
 /// What was heard last, for whoever must not wait for the network.
@@ -126,6 +137,7 @@ fn view(asking: &Asking, heard: &Heard, choice: Choice) -> Result<CheckView, Fai
             .map(|held| HeldBackView { version: held.version.clone(), why: held.why.clone() })
             .collect(),
         requests: heard.requests,
+        next: "entracte update --from vendor",
     })
 }
 

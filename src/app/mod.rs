@@ -30,6 +30,7 @@ mod look;
 pub mod manifest;
 pub mod network;
 pub mod notify;
+mod offered;
 pub mod overview;
 mod own_release;
 pub mod plan;

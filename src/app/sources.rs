@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::app::check::Checked;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::report::SourceView;
@@ -21,6 +22,8 @@ pub struct Sources {
     pub vendor: Option<String>,
     pub installed: Option<String>,
     pub staged: Option<StagedView>,
+    /// What was heard last of what is new; `None`: nobody asked.
+    pub checked: Option<Checked>,
 }
 
 /// What `policy.from` names.
@@ -64,6 +67,7 @@ pub fn sources(place: &Place) -> Result<Sources, Failure> {
         vendor: site.profile.vendor.as_ref().map(|vendor| vendor.name.clone()),
         installed: Installed(&site.state.installed()).current()?.map(|current| current.version),
         staged: staged(&site)?,
+        checked: Checked::of_site(&site)?,
     })
 }
 

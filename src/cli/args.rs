@@ -94,7 +94,8 @@ pub enum Verb {
         entracte init /var/www/shop --release https://releases.example.org/shop/ --digest 3f9ac1d2…"
     )]
     Init(InitArgs),
-    /// Ask the application's vendor for what is new (exit 7: something is); nothing is staged
+    /// Ask the application's vendor, or the reference that the site follows, for what is new (exit 7:
+    /// something is); nothing is staged
     #[command(after_help = "Example: entracte check --json")]
     Check,
     /// Bring a release here and verify it; nothing of the site is touched

@@ -29,7 +29,7 @@ fn text(view: &CheckView, manner: &Manner) -> String {
         view.held_back.iter().map(|held| format!("{}: {}", held.version, held.why)).collect();
     text.list("held back", &held_back);
     if view.newest.is_some() {
-        text.next("entracte update --from vendor", "bring it, show the plan, ask");
+        text.next(view.next, "bring it, show the plan, ask");
     }
     text.into_text()
 }

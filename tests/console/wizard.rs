@@ -178,11 +178,14 @@ fn seen(bed: &Bed) -> String {
 fn uploads_that_are_refused() {
     let bed = Bed::new();
     let long = format!("{}.zip", "x".repeat(250));
-    for name in ["", "a/b.zip", "../a.zip", "..", ".a.zip", "a\\b.zip", "a\nb.zip", "a\u{202e}.zip", "a.php", &long]
+    for name in
+        ["", "a/b.zip", "../a.zip", "..", ".a.zip", "a\\b.zip", "a\nb.zip", "a\u{202e}.zip", "a.php", &long]
     {
         bed.begin(name, 10, "").is(400);
     }
-    for (size, status) in [("0", 400), ("-1", 400), ("", 400), ("99999999999999999999", 400), ("9999999999999", 422)] {
+    for (size, status) in
+        [("0", 400), ("-1", 400), ("", 400), ("99999999999999999999", 400), ("9999999999999", 422)]
+    {
         bed.post("/update/upload", &[("name", "a.zip"), ("size", size)]).is(status);
     }
     let (id, _) = upload(bed.begin("a.zip", 10, "1"));
@@ -334,7 +337,11 @@ fn what_a_check_forbids_nobody_approves() {
     let planned = bed.work("/update/plan", &[]);
     let id = planned["result"]["id"].as_str().unwrap().to_owned();
     let page = bed.get("/update/review").is(200);
-    assert!(page.text.contains("notice error") && page.text.contains("somebody has to decide"), "{}", page.text);
+    assert!(
+        page.text.contains("notice error") && page.text.contains("somebody has to decide"),
+        "{}",
+        page.text
+    );
     assert!(!page.text.contains("name=\"typed\""));
     bed.post("/update/approve", &[("plan", &id), ("typed", &id)]).is(409);
     assert!(!bed.history().contains("approved"));
@@ -412,7 +419,11 @@ fn ten_thousand_changes_are_a_small_page() {
         let folder = bed.small.release(2).join(format!("many/folder-number-{folder:03}/with a longer name"));
         fs::create_dir_all(&folder).unwrap();
         for file in 0..100 {
-            fs::write(folder.join(format!("file-of-the-release-{file:03}.php")), format!("<?php // {file}\n")).unwrap();
+            fs::write(
+                folder.join(format!("file-of-the-release-{file:03}.php")),
+                format!("<?php // {file}\n"),
+            )
+            .unwrap();
         }
     }
     bed.small.stage(&bed.entracte);

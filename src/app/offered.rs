@@ -1,0 +1,86 @@
+//! What the reference that a site follows offers now, in the words of `check`.
+//! Its metadata are proved as for staging, and nothing of it is kept.
+
+use crate::app::believe;
+use crate::app::check::CheckView;
+use crate::app::check::OfferView;
+use crate::app::desk::Listener;
+use crate::app::failure::Failure;
+use crate::app::published::Published;
+use crate::app::published::Wish;
+use crate::app::report::Version;
+use crate::base::exit::Exit;
+use crate::integrity::manifest::version;
+use crate::release::network::Network;
+use crate::release::source::Source;
+use crate::site::Site;
+use crate::site::installed::Installed;
+use crate::site::settings::Channel;
+
+/// `None` where the settings follow something else than a reference.
+pub(super) fn offered(
+    site: &Site,
+    network: &Network,
+    listener: Listener,
+) -> Result<Option<CheckView>, Failure> {
+    let from = site.settings.policy.from.as_str();
+    let may_be_one = matches!(
+        Source::parse(from),
+        Ok(Source::Reference(_) | Source::Url(_) | Source::Folder(_) | Source::Archive(_))
+    );
+    if !may_be_one {
+        return Ok(None);
+    }
+    let (trust, command) = (site.state.trust(), format!("entracte trust add {}", believe::retyped(from)));
+    let wish = Wish {
+        text: from,
+        version: None,
+        likely: None,
+        product: Some(site.product()),
+        profile: &site.profile,
+        belief: None,
+        trust: Some(&trust),
+        network: network.clone(),
+        command: &command,
+    };
+    match Published::look(&wish, listener) {
+        Ok(None) => Ok(None),
+        Ok(Some(published)) => view(site, Some(&published)).map(Some),
+        // Nothing is there that the policy takes.
+        Err(failure) if failure.exit == Exit::NothingToDo => view(site, None).map(Some),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn view(site: &Site, published: Option<&Published>) -> Result<CheckView, Failure> {
+    let installed = Installed(&site.state.installed()).current()?.map(|current| current.version);
+    let newest = published.map(|published| published.manifest.version.clone()).filter(|newest| {
+        let known = installed.as_deref().filter(|installed| version::is_known(installed));
+        known.is_none_or(|known| version::compare(newest, known).is_gt())
+    });
+    let source = published.map_or_else(
+        || Source::parse(&site.settings.policy.from).map(|source| source.text()).unwrap_or_default(),
+        |published| published.source.clone(),
+    );
+    Ok(CheckView {
+        vendor: source.clone(),
+        feed: source,
+        installed: installed.map(|version| Version { version }),
+        channel: match site.settings.policy.channel {
+            Channel::Stable => "stable",
+            Channel::Testing => "testing",
+        },
+        php: None,
+        newest: newest.map(|version| OfferView {
+            version,
+            archive: None,
+            verified: "signature",
+            requires_php: None,
+            notes: None,
+        }),
+        held_back: Vec::new(),
+        end_of_life: None,
+        requests: 0,
+        next: "entracte update",
+    })
+}
