@@ -66,10 +66,14 @@ pub fn status(place: &Place) -> Result<Answer<Status>, Failure> {
         },
         plan,
         run,
-        holder: holder
-            .map(|holder| format!("{} (process {}, since {})", holder.doing, holder.pid, holder.since)),
+        holder: holder.as_ref().map(told),
     };
     Ok(Answer::ending(exit, status))
+}
+
+/// Who works on the site, in one line.
+pub(super) fn told(holder: &Holder) -> String {
+    format!("{} (process {}, since {})", holder.doing, holder.pid, holder.since)
 }
 
 fn plan_status(site: &Site) -> Result<Option<PlanStatus>, Failure> {

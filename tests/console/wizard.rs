@@ -11,6 +11,7 @@ use std::process::Command;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use entracte::release::trust::Keyring;
 use reqwest::Method;
@@ -31,7 +32,10 @@ struct Bed {
 
 impl Bed {
     fn new() -> Bed {
-        let small = SmallSite::new();
+        Bed::of(SmallSite::new())
+    }
+
+    fn of(small: SmallSite) -> Bed {
         let entracte = small.adopt();
         let desk = Desk::open(&small.root());
         Bed { small, entracte, desk }
@@ -329,7 +333,9 @@ fn what_a_check_forbids_nobody_approves() {
     let bed = Bed::new();
     let settings = bed.state().join("entracte.toml");
     let text = fs::read_to_string(&settings).unwrap();
-    fs::write(&settings, format!("{text}\n[policy]\nconflict = \"stop\"\n")).unwrap();
+    let strict = text.replace("\nconflicts = \"ours\"\n", "\nconflicts = \"stop\"\n");
+    assert_ne!(strict, text);
+    fs::write(&settings, strict).unwrap();
     fs::write(bed.small.path("app/changed.txt"), "edited here\n").unwrap();
     bed.small.stage(&bed.entracte);
     let page = bed.get("/update/source").is(200);
@@ -414,7 +420,7 @@ fn a_reference_is_followed() {
 
 #[test]
 fn ten_thousand_changes_are_a_small_page() {
-    let bed = Bed::new();
+    let bed = Bed::of(SmallSite::in_memory());
     for folder in 0..100 {
         let folder = bed.small.release(2).join(format!("many/folder-number-{folder:03}/with a longer name"));
         fs::create_dir_all(&folder).unwrap();
@@ -428,8 +434,9 @@ fn ten_thousand_changes_are_a_small_page() {
     }
     bed.small.stage(&bed.entracte);
     bed.entracte.json(&["plan"]).code(0);
+    let since = Instant::now();
     let page = bed.get("/update/review").is(200);
-    println!("the page of 10,000 changes has {} bytes", page.text.len());
+    println!("the page of 10,000 changes has {} bytes after {:?}", page.text.len(), since.elapsed());
     assert!(page.text.len() < 250_000, "{}", page.text.len());
     assert!(page.text.contains("10,0") && page.text.contains("page 1 of 51"), "{}", &page.text[..4000]);
     let found = |query: &str| bed.get(&format!("/update/review?{query}")).is(200).text;

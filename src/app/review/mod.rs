@@ -15,11 +15,13 @@ use crate::app::plan;
 use crate::app::plan::Diff;
 use crate::app::report::PlanView;
 use crate::app::stage::forget_plan;
+use crate::app::status;
 use crate::base::check;
 use crate::release::staging::Staging;
 use crate::site::Site;
 use crate::sys::clock;
 use crate::sys::fs;
+use crate::sys::lock;
 use crate::update::approval::Approval;
 use crate::update::plan::Plan;
 
@@ -53,6 +55,8 @@ pub struct Review {
     pub stale: Vec<Stale>,
     /// Files that the installed release brought and that somebody changed since.
     pub edited: u64,
+    /// Who works on the site now.
+    pub holder: Option<String>,
     plan: Plan,
     site: Site,
     drifted: Vec<usize>,
@@ -76,6 +80,7 @@ pub fn review(place: &Place) -> Result<Option<Review>, Failure> {
         approval: approval.map(|approval| Approved { by: approval.by, at: approval.at }),
         stale: stale::all(&site, &plan, &drifted)?,
         edited: change::edited(&plan),
+        holder: lock::holder(&site.state.lock())?.map(|holder| status::told(&holder)),
         drifted,
         view,
         plan,

@@ -19,7 +19,6 @@ use crate::app::review::Side;
 use crate::app::review::Stale;
 use crate::app::review::Told;
 use crate::app::review::Word;
-use crate::app::stand;
 use crate::base::step::Step;
 use crate::console::ask::Ask;
 use crate::console::filters;
@@ -204,7 +203,7 @@ pub fn page_of(ask: &mut Ask) -> Result<Reply, Wrong> {
     page(&ReviewPage {
         frame: Frame::new(ask, ask.words.t("update.review_title"), "update"),
         steps: steps(ask.words, Step::Review),
-        holder: stand::stand(ask.place()?)?.status.holder,
+        holder: review.holder.clone(),
         lines: review.lines(&filter),
         statements,
         filter,
