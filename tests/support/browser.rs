@@ -83,6 +83,32 @@ impl Browser {
         self.wait_for("Page.loadEventFired");
     }
 
+    /// Opens an address and waits until all of it is there.
+    pub fn visit(&mut self, url: &str) {
+        self.call("Page.navigate", json!({"url": url}));
+        self.wait_until("document.readyState === 'complete' && location.protocol !== 'about:'");
+    }
+
+    /// Chooses a file in a form, as a person does.
+    pub fn choose(&mut self, selector: &str, file: &Path) {
+        let input = json!({"expression": format!("document.querySelector({selector:?})")});
+        let input = self.call("Runtime.evaluate", input)["result"]["objectId"].clone();
+        self.call("DOM.setFileInputFiles", json!({"files": [file.to_str().unwrap()], "objectId": input}));
+    }
+
+    /// Waits until an expression is true, over pages that come and go.
+    pub fn wait_until(&mut self, expression: &str) {
+        for _ in 0..LIMIT.as_millis() / 50 {
+            let asked = json!({"expression": expression, "returnByValue": true});
+            if self.attempt("Runtime.evaluate", asked).is_ok_and(|said| said["result"]["value"] == true) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let page = self.ask("location.href + '\\n' + document.body.innerText");
+        panic!("it never comes that {expression}: {}", page.as_str().unwrap_or_default());
+    }
+
     /// What an expression is worth in the page.
     pub fn ask(&mut self, expression: &str) -> Value {
         let said = self.call(
@@ -123,6 +149,10 @@ impl Browser {
     }
 
     fn call(&mut self, method: &str, params: Value) -> Value {
+        self.attempt(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn attempt(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.number += 1;
         let mut order = json!({"id": self.number, "method": method, "params": params});
         if let Some(session) = &self.session {
@@ -132,8 +162,10 @@ impl Browser {
         loop {
             let said = self.next(method);
             if said["id"] == self.number {
-                assert!(said.get("error").is_none(), "{method}: {said}");
-                return said["result"].clone();
+                return match said.get("error") {
+                    Some(error) => Err(error.clone()),
+                    None => Ok(said["result"].clone()),
+                };
             }
             self.note(said);
         }
