@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(count("add", "", ""), 1);
         assert_eq!(count("", "b.PHP", ""), 1);
         assert_eq!(count("", "", "lib"), 451, "library.txt is not in lib");
-        assert_eq!(count("replace", "44", "lib/a"), 15);
+        assert_eq!(count("replace", "44", "lib/a"), 14);
         assert_eq!(count("nonsense", "", ""), 0);
         assert_eq!(count("", "", "../.."), 0);
     }
