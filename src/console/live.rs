@@ -14,7 +14,6 @@ use crate::app::runner;
 use crate::app::runner::Ended;
 use crate::app::runner::Runner;
 use crate::app::runner::RunnerState;
-use crate::app::stand;
 use crate::base::exit::Exit;
 use crate::console::ask::Ask;
 use crate::console::filters;
@@ -179,9 +178,4 @@ fn stop(ask: &mut Ask) -> Result<Reply, Wrong> {
     let runner = runner_of(ask)?;
     runner::ask_to_stop(&runner, ask.person())?;
     Ok(Reply::See(format!("/sites/{}/work/{}", ask.site()?.word, runner.id())))
-}
-
-/// Who works on the site now, where somebody does.
-pub fn holder(ask: &Ask) -> Result<Option<String>, Wrong> {
-    Ok(stand::holder(&crate::app::status::status(ask.place()?)?.result))
 }

@@ -8,6 +8,8 @@ mod desk;
 mod door;
 mod look;
 mod states;
+mod forms;
+mod live;
 #[path = "../support/mod.rs"]
 mod support;
 mod wizard;
