@@ -62,7 +62,9 @@ impl Desk {
         let mut steps = of_run(ask.words, show);
         if show.is_none() {
             // The plan is made and approved; nothing of it is begun.
-            steps.iter_mut().filter(|step| step.is_now()).for_each(|step| step.state = "done".into());
+            let word = words_of(ask.words, "live.state", "done");
+            let made = steps.iter_mut().find(|step| step.is_now());
+            made.into_iter().for_each(|step| (step.state, step.word) = ("done".into(), word.clone()));
         }
         let is_ahead = |step: &&StepMark| !matches!(step.state.as_str(), "done" | "started" | "failed");
         let ahead = steps.iter().filter(is_ahead).skip(1).cloned().collect();

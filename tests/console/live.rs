@@ -103,7 +103,7 @@ fn the_whole_update_by_its_forms_and_who_did_it() {
     let desk = Desk::open(&ground.small.root());
     let me = desk.visitor();
     let page = me.get(RUN).is(200);
-    says(&page, &["The plan is approved", "1 → 2", "Do one step: Close"]);
+    says(&page, &["The plan is approved", "→ 2", "Do one step: Close"]);
     let page = done(&me, &page, "Carry it out");
     says(&page, &["Done.", "step-done", "See this run in full", "asked for this"]);
     ground.is_new("after the update by its forms");

@@ -126,10 +126,9 @@ mod tests {
     use super::*;
 
     fn at(second: u32, event: &Event) -> EventLine {
-        EventLine {
-            at: format!("2026-11-22T04:00:{second:02}Z"),
-            ..EventLine::now(Some("r"), Some(Step::Swap), event)
-        }
+        let mut line = EventLine::now(Some("r"), Some(Step::Swap), event);
+        line.at = format!("2026-11-22T04:00:{second:02}Z");
+        line
     }
 
     fn bytes(what: &str, bytes: u64, total_bytes: u64) -> Event {
@@ -159,8 +158,11 @@ mod tests {
             assert!(progress.bar.as_ref().unwrap().permille().unwrap() <= 1000);
             progress.bar.as_ref().unwrap().left();
         }
-        progress.hear(&EventLine { at: "é".repeat(30), ..at(1, &Event::Log { line: "x".into() }) });
-        progress.hear(&EventLine { event: "from-the-future".into(), ..at(1, &Event::StepStarted) });
+        let mut line = at(1, &Event::Log { line: "x".into() });
+        line.at = "é".repeat(30);
+        progress.hear(&line);
+        line.event = "from-the-future".into();
+        progress.hear(&line);
         (0..200).for_each(|_| progress.hear(&at(2, &Event::Warning { message: "w".into() })));
         assert_eq!((progress.log.len(), progress.warnings.len()), (LOG_LINES, MOST_WARNINGS));
     }
