@@ -112,7 +112,7 @@ fn the_whole_update_by_its_forms_and_who_did_it() {
 
     let shown = me.get(&format!("/sites/site/runs/{run}")).is(200);
     says(&shown, &["finished", "Who did what", "opened", "report.json", "journal.jsonl", "RESTORE.txt"]);
-    says_none(&shown, &["dump", ".bak"]);
+    says_none(&shown, &["files/dump", "files/bak", "logs/dump", "files/saved"]);
     let people = &ground.entracte.json(&["show", &run]).code(0)["people"];
     let by = |event: &str| {
         let deed = people.as_array().unwrap().iter().find(|deed| deed["event"] == event);
