@@ -10,6 +10,7 @@ mod look;
 mod states;
 mod forms;
 mod live;
+mod pages;
 #[path = "../support/mod.rs"]
 mod support;
 mod wizard;
