@@ -47,6 +47,7 @@ struct Page {
     notice: Option<String>,
     wrong: Option<WrongText>,
     conflict: Option<Vec<diff::Line>>,
+    shows_form: bool,
 }
 
 struct WrongText {
@@ -58,6 +59,7 @@ struct WrongText {
 struct Group {
     name: &'static str,
     title: String,
+    is_open: bool,
     fields: Vec<Shown>,
 }
 
@@ -91,38 +93,43 @@ fn show(ask: &mut Ask) -> Result<Reply, Wrong> {
     };
     let notice = done.map(|key| ask.words.t(key));
     let text = view.text.clone();
-    page(&made(ask, view, text, notice, None))
+    page(&Page { notice, ..made(ask, view, text, &Typed::default()) })
 }
 
-fn made(
-    ask: &Ask,
-    view: SettingsView,
-    text: String,
-    notice: Option<String>,
-    wrong_key: Option<&str>,
-) -> Page {
+/// What somebody typed that could not be taken.
+#[derive(Default)]
+struct Typed<'a> {
+    form: Option<&'a Fields>,
+    wrong: Option<&'a str>,
+}
+
+fn made(ask: &Ask, view: SettingsView, text: String, typed: &Typed) -> Page {
     let frame = Frame::new(ask, ask.words.t("settings.title"), "settings");
-    let groups = groups(ask.words, &view, wrong_key);
-    Page { frame, view, groups, text, notice, wrong: None, conflict: None }
+    let groups = groups(ask.words, &view, typed);
+    let shows_form = view.problem.is_none();
+    Page { frame, view, groups, text, notice: None, wrong: None, conflict: None, shows_form }
 }
 
-fn groups(words: Words, view: &SettingsView, wrong_key: Option<&str>) -> Vec<Group> {
+fn groups(words: Words, view: &SettingsView, typed: &Typed) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for field in &view.fields {
         let name = field.field.group();
         if groups.last().is_none_or(|group| group.name != name) {
             let title = words.t(&format!("settings.group_{name}"));
-            groups.push(Group { name, title, fields: Vec::new() });
+            groups.push(Group { name, title, is_open: groups.is_empty(), fields: Vec::new() });
         }
         if let Some(group) = groups.last_mut() {
-            group.fields.push(shown(words, field, wrong_key));
+            let shown = shown(words, field, typed);
+            group.is_open |= shown.is_wrong;
+            group.fields.push(shown);
         }
     }
     groups
 }
 
-fn shown(words: Words, view: &FieldView, wrong_key: Option<&str>) -> Shown {
-    let id = word_of(view.field);
+fn shown(words: Words, stored: &FieldView, typed: &Typed) -> Shown {
+    let id = word_of(stored.field);
+    let view = &as_typed(stored, typed.form);
     let choice = |value: &'static str| Choice {
         value,
         label: words.t(&format!("settings.o_{value}")),
@@ -147,11 +154,23 @@ fn shown(words: Words, view: &FieldView, wrong_key: Option<&str>) -> Shown {
         help: words.t(&format!("settings.h_{id}")),
         usual,
         options,
-        is_wrong: wrong_key.is_some_and(|key| is_about(key, view.field.key)),
-        was: was(view),
+        is_wrong: typed.wrong.is_some_and(|key| is_about(key, view.field.key)),
+        was: was(stored),
         widget: if view.is_masked { "secret" } else { widget },
         id,
         view: view.clone(),
+    }
+}
+
+/// The field with what stands in a form; of a secret nothing comes back.
+fn as_typed(stored: &FieldView, form: Option<&Fields>) -> FieldView {
+    let key = stored.field.key;
+    match form {
+        Some(form) if form.find(&format!("was.{key}")).is_some() && !stored.is_masked => {
+            let lines = form.all(key).flat_map(str::lines).filter(|line| !settings::is_secret(key, line));
+            FieldView { values: lines.map(str::to_owned).collect(), is_set: true, ..stored.clone() }
+        }
+        _ => stored.clone(),
     }
 }
 
@@ -222,14 +241,18 @@ fn saved(ask: &Ask, change: Change) -> Result<Reply, Wrong> {
         Outcome::Written(_) => to("saved"),
         Outcome::Stale(conflict) => {
             let lines = diff::lines(&conflict.diff);
-            let mut page = made(ask, conflict.now, conflict.wanted, None, None);
-            page.conflict = Some(lines);
+            let mut page = made(ask, conflict.now, conflict.wanted, &Typed::default());
+            (page.conflict, page.shows_form) = (Some(lines), false);
             answered(StatusCode::CONFLICT, &page)
         }
         Outcome::Wrong(fault) => {
             let now = settings::read(ask.place()?)?;
             let failure = fault.failure;
-            let mut page = made(ask, now, fault.wanted, None, fault.key.as_deref());
+            let is_text = matches!(request.change, Change::Text(_));
+            let (text, form) =
+                if is_text { (fault.wanted, None) } else { (now.text.clone(), Some(&ask.form)) };
+            let mut page = made(ask, now, text, &Typed { form, wrong: fault.key.as_deref() });
+            page.shows_form &= !is_text;
             let mut causes = failure.causes;
             causes.extend(fault.key.map(|key| ask.words.say("settings.wrong_key", &[&key])));
             page.wrong = Some(WrongText { message: failure.message, causes, hints: failure.hints });

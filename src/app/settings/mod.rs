@@ -36,6 +36,7 @@ pub use self::fields::FIELDS;
 pub use self::fields::Field;
 pub use self::fields::FieldView;
 pub use self::fields::Kind;
+pub use self::masks::is_secret;
 
 /// Longer ones no face shows.
 const MAX_BYTES: u64 = 1 << 20;
@@ -146,7 +147,10 @@ pub fn change(place: &Place, request: &Request) -> Result<Outcome, Failure> {
     let new = match new {
         Ok(new) if new == old => return Ok(Outcome::Same),
         Ok(new) => new,
-        Err(failure) => return Ok(Outcome::Wrong(Fault { failure, line: None, key: None, wanted: shown })),
+        Err(failure) => {
+            let key = culprit(&old, &request.change);
+            return Ok(Outcome::Wrong(Fault { failure, line: None, key, wanted: shown }));
+        }
     };
     if let Err(wrong) = understood(&state, &new) {
         return Ok(Outcome::Wrong(Fault { wanted: shown, ..wrong }));
@@ -154,6 +158,13 @@ pub fn change(place: &Place, request: &Request) -> Result<Outcome, Failure> {
     let keys = places::differing(&old, &new);
     write(&state, &path, &old, &new, &keys, &place.person())?;
     Ok(Outcome::Written(keys))
+}
+
+/// The first field that cannot be changed to what is wanted.
+fn culprit(old: &str, change: &Change) -> Option<String> {
+    let Change::Fields(changes) = change else { return None };
+    let wrong = changes.iter().find(|change| edit::changed(old, std::slice::from_ref(*change)).is_err());
+    wrong.map(|change| change.key.clone())
 }
 
 fn write(state: &State, path: &Path, old: &str, new: &str, keys: &[String], by: &str) -> Result<(), Failure> {
@@ -203,7 +214,7 @@ fn understood(state: &State, text: &str) -> Result<(), Fault> {
         outlook(&schedule, &Record::load(state)?, clock::now(), None)?;
         Ok(())
     };
-    timed().map_err(wrong)
+    timed().map_err(|failure| Fault { key: Some("schedule".into()), ..wrong(failure) })
 }
 
 /// Browsers send long line ends whatever they were given.

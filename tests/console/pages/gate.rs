@@ -107,7 +107,13 @@ fn the_preview_is_the_visitors_page_and_can_do_nothing() {
     let preview = pages.get("/gate/preview?language=fr&reason=%3Ci%3Etea%3C%2Fi%3E").is(200);
     assert!(preview.text.contains("&lt;i&gt;tea") && preview.text.contains("<style>"), "{}", preview.text);
     let policy = preview.header("content-security-policy").to_owned();
-    for rule in ["sandbox;", "default-src 'none'", "style-src 'unsafe-inline'", "form-action 'none'", "frame-ancestors 'self'"] {
+    for rule in [
+        "sandbox;",
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "form-action 'none'",
+        "frame-ancestors 'self'",
+    ] {
         assert!(policy.contains(rule), "{policy}");
     }
     assert!(!policy.contains("script-src") && !policy.contains("allow-"), "{policy}");

@@ -14,7 +14,8 @@ fn the_doctor_is_asked_as_work_and_remembered() {
     let page = pages.get("/doctor").is(200);
     says(&page, &["backups were read to their end"]);
     for check in answer["result"]["checks"].as_array().unwrap() {
-        let detail: String = check["detail"].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        let detail: String =
+            check["detail"].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
         says(&page, &[check["name"].as_str().unwrap(), &detail]);
     }
     let (first, second) = (told(&page).find("fault"), told(&page).find("are fine"));
