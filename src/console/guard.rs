@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
+use axum::http::Uri;
 use axum::http::header;
 use url::Url;
 
@@ -20,6 +21,7 @@ use crate::console::routes::Takes;
 use crate::console::session::Session;
 
 pub const MAX_FORM_BYTES: usize = 64 << 10;
+const MAX_HEAD_BYTES: usize = 32 << 10;
 
 /// Under which addresses people reach the console.
 #[derive(Clone, Debug)]
@@ -59,6 +61,16 @@ impl Address {
 
 /// Why a question is not let through.
 pub type Refusal = (StatusCode, &'static str);
+
+/// Servers read on for a while before they say that a head is too long.
+pub fn is_modest(target: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    let fields: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let target = target.path_and_query().map_or(0, |target| target.as_str().len());
+    match fields + target > MAX_HEAD_BYTES {
+        true => Err((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "common.refused_head")),
+        false => Ok(()),
+    }
+}
 
 /// Whether the question came to one of the console's own names, whole.
 pub fn is_addressed(address: &Address, host: Option<&str>) -> Result<(), Refusal> {

@@ -182,6 +182,7 @@ async fn prepared(
     head: &Parts,
     body: Body,
 ) -> Result<Prepared, Refusal> {
+    guard::is_modest(&head.uri, &head.headers)?;
     let host = host(head);
     guard::is_addressed(&console.address, host)?;
     if is_change(head) {
@@ -387,3 +388,6 @@ impl Read for Incoming {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests;

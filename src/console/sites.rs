@@ -70,8 +70,12 @@ impl Sites {
 }
 
 fn opened(place: Place) -> Result<(PathBuf, Place), Failure> {
-    let root = status::root(&place)?;
     places::is_ours(&place)?;
+    // A site that is broken is shown as that.
+    let known = || -> Result<PathBuf, Failure> {
+        Ok(place.site.clone().unwrap_or(place.state()?.folder().to_owned()))
+    };
+    let root = status::root(&place).or_else(|_| known())?;
     Ok((root, place))
 }
 

@@ -112,6 +112,11 @@ impl Desk {
         self.console.child.id()
     }
 
+    /// Of the link that was used.
+    pub fn link_path(&self) -> String {
+        self.console.link[self.origin.len()..].to_owned()
+    }
+
     pub fn host(&self) -> &str {
         self.origin.split_once("://").unwrap().1
     }

@@ -6,11 +6,16 @@ mod api;
 mod browser;
 mod desk;
 mod door;
-mod look;
-mod states;
+mod every_route;
+mod forged;
 mod forms;
+mod hostile;
 mod live;
+mod look;
 mod pages;
+mod proxies;
+mod states;
 #[path = "../support/mod.rs"]
 mod support;
+mod wire;
 mod wizard;
