@@ -127,7 +127,7 @@ pub fn overview(place: &Place) -> Result<Overview, Failure> {
     let current = Installed(&site.state.installed()).current()?;
     let blocked = Blocklist::load(&site.state.blocklist())?;
     Ok(Overview {
-        url: site.settings.url.as_ref().map(|url| crate::release::network::address::shown(url)),
+        url: site.settings.url.as_ref().map(crate::release::network::address::shown),
         profile: site.profile.name.clone(),
         installed: current.map(|current| InstalledView {
             version: current.version,

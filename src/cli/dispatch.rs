@@ -62,9 +62,11 @@ use crate::cli::work;
 #[derive(Clone, Copy)]
 pub struct Faces {
     pub demo: fn(DemoArgs) -> Exit,
-    /// Hears the link that lets somebody in; comes back when it is over.
-    pub console: fn(ConsoleArgs, &mut dyn FnMut(&str)) -> Result<(), Failure>,
+    pub console: Console,
 }
+
+/// Hears the link that lets somebody in; comes back when it is over.
+pub type Console = fn(ConsoleArgs, &mut dyn FnMut(&str)) -> Result<(), Failure>;
 
 /// Runs one command line and returns how it ended.
 pub fn run(arguments: Vec<OsString>, faces: Faces) -> Exit {

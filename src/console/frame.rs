@@ -23,7 +23,6 @@ pub struct Frame {
     pub site: Option<Site>,
     /// Which part of a site this is: a word of `PARTS`.
     pub part: &'static str,
-    pub has_many_sites: bool,
     pub edition: &'static str,
 }
 
@@ -49,7 +48,6 @@ impl Frame {
             token: ask.session.as_ref().map_or(Secret::new(""), |session| session.token.clone()),
             site: ask.console.sites.find(ask.parts.get("site")).cloned(),
             part,
-            has_many_sites: ask.console.sites.all().len() > 1,
             edition: &assets::EDITION,
         }
     }

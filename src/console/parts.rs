@@ -203,7 +203,10 @@ mod tests {
         }
     }
 
-    fn read(body: &[u8], step: usize) -> io::Result<Vec<(String, Option<String>, Vec<u8>)>> {
+    /// Name, file name and content of a part.
+    type Whole = (String, Option<String>, Vec<u8>);
+
+    fn read(body: &[u8], step: usize) -> io::Result<Vec<Whole>> {
         let mut parts = Parts::new("B", Box::new(Slow(body.to_vec(), step)));
         let mut all = Vec::new();
         while let Some(head) = parts.next()? {

@@ -25,11 +25,14 @@ pub enum Reply {
     Stream(Stream),
 }
 
+/// Writes an answer.
+pub type Writing = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
+
 /// Something long, written while it is read. Writing fails once nobody reads.
 pub struct Stream {
     pub status: StatusCode,
     pub headers: Vec<(&'static str, String)>,
-    pub write: Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>,
+    pub write: Writing,
 }
 
 /// Why there is no answer.

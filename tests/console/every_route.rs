@@ -34,7 +34,7 @@ fn path_of(address: &Address) -> String {
 
 /// A program's doors: they know tokens of their own, and no pages.
 fn is_api(address: &Address) -> bool {
-    address.path.starts_with("/api/")
+    address.api.is_some()
 }
 
 fn asked(visitor: &Visitor, address: &Address, with: &[(&str, &str)], without: &[&str]) -> Answer {
@@ -292,7 +292,7 @@ fn looking_without_reading_is_looking() {
         let head = Answer::of(desk.request(Method::HEAD, path).send().unwrap());
         assert_eq!((head.status, head.text.as_str()), (got.status, ""), "{path}");
         assert_eq!(head.header("content-type"), got.header("content-type"), "{path}");
-        let address = Address { method: "HEAD", path: "", needs: None, is_stream: false };
+        let address = Address { method: "HEAD", path: "", needs: None, is_stream: false, api: None };
         protected(path, &address, &head);
     }
     let stranger = Visitor::stranger(&desk.origin);

@@ -220,7 +220,7 @@ struct Hands {
 impl pack::Taker for Hands {
     type Error = io::Error;
 
-    fn expect(&mut self, _: u64) {}
+    fn expect(&mut self, _: &Manifest, _: u64) {}
 
     fn unnamed(&mut self, content: &mut dyn Read) -> io::Result<Sha256> {
         let mut bytes = Vec::new();

@@ -153,7 +153,7 @@ pub fn change(place: &Place, request: &Request) -> Result<Outcome, Failure> {
         }
     };
     if let Err(wrong) = understood(&state, &new) {
-        return Ok(Outcome::Wrong(Fault { wanted: shown, ..wrong }));
+        return Ok(Outcome::Wrong(Fault { wanted: shown, ..*wrong }));
     }
     let keys = places::differing(&old, &new);
     write(&state, &path, &old, &new, &keys, &place.person())?;
@@ -185,14 +185,15 @@ fn previous(path: &Path) -> PathBuf {
 }
 
 /// Whether the program could work with this text.
-fn understood(state: &State, text: &str) -> Result<(), Fault> {
+fn understood(state: &State, text: &str) -> Result<(), Box<Fault>> {
     let wrong = |failure: Failure| Fault { failure, line: None, key: None, wanted: String::new() };
     let settings = Settings::parse(&state.settings(), text).map_err(|error| {
         let line = match &error {
             SettingsError::Damaged { source, .. } => Some(source.line()),
             _ => None,
         };
-        Fault { line, key: line.and_then(|line| places::key_at(text, line)), ..wrong(error.into()) }
+        let key = line.and_then(|line| places::key_at(text, line));
+        Box::new(Fault { line, key, ..wrong(error.into()) })
     })?;
     let schedule = settings.schedule.clone();
     let opened = || -> Result<(), SiteError> {
@@ -208,13 +209,13 @@ fn understood(state: &State, text: &str) -> Result<(), Fault> {
             SiteError::Profile(_) => Some("profile"),
             _ => None,
         };
-        Fault { key: key.map(str::to_owned), ..wrong(error.into()) }
+        Box::new(Fault { key: key.map(str::to_owned), ..wrong(error.into()) })
     })?;
     let timed = || -> Result<(), Failure> {
         outlook(&schedule, &Record::load(state)?, clock::now(), None)?;
         Ok(())
     };
-    timed().map_err(|failure| Fault { key: Some("schedule".into()), ..wrong(failure) })
+    timed().map_err(|failure| Box::new(Fault { key: Some("schedule".into()), ..wrong(failure) }))
 }
 
 /// Browsers send long line ends whatever they were given.

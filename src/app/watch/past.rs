@@ -221,6 +221,7 @@ mod tests {
             size: None,
             mode: None,
             changed: None,
+            outside: false,
         };
         let news = News { new: vec!["b; 3 missing, x".into()], ..News::default() };
         for (kinds, expected) in [

@@ -71,7 +71,7 @@ impl Growth {
 pub(super) struct Fetching<'g>(pub Option<&'g Growth>);
 
 impl Fetching<'_> {
-    pub fn is_whole(self) {
+    pub fn succeed(self) {
         self.end(End::Whole);
     }
 
@@ -173,7 +173,7 @@ mod tests {
                 growth.reached(&path, bytes);
                 thread::sleep(std::time::Duration::from_millis(5));
             }
-            fetching.is_whole();
+            fetching.succeed();
             assert_eq!(reading.join().unwrap().unwrap(), "one two three");
         });
     }
@@ -194,7 +194,7 @@ mod tests {
             }
             match case {
                 "given up" => drop(fetching),
-                "never begun" => fetching.is_whole(),
+                "never begun" => fetching.succeed(),
                 "begun anew" => growth.begin(&path),
                 _ => growth.reached(&path, 1),
             }

@@ -64,7 +64,7 @@ pub fn file(
     let mut part = Part::new(folder, digest.to_string())?.read_by(growth);
     let known = Wanted { name, digest: Some(digest), length: Some(length), ..Wanted::up_to(length) };
     from_mirrors(session, mirrors, &known, &mut part, watch)?;
-    fetching.is_whole();
+    fetching.succeed();
     Ok(part.whole_path())
 }
 

@@ -91,7 +91,7 @@ impl Work<'_> {
         let old = published.as_ref().unwrap_or(installed);
         let path = match (&self.place, known) {
             (Place::Server(_), None) => match self.unpack_what_comes(&pack, old, watch)? {
-                Came::Unpacked(manifest) => return Ok(Some(manifest)),
+                Came::Unpacked(manifest) => return Ok(Some(*manifest)),
                 Came::Packed(path) => path,
             },
             _ => self.place.target(pack.name, pack.info, &self.staging.downloads(), watch)?,
@@ -118,7 +118,7 @@ impl Work<'_> {
             match unpacked {
                 Ok(Some((manifest, kept))) => {
                     kept.settle()?;
-                    Ok(Came::Unpacked(manifest))
+                    Ok(Came::Unpacked(Box::new(manifest)))
                 }
                 // Why it could not be unpacked is found once more, and told.
                 _ => Ok(Came::Packed(path)),
@@ -129,7 +129,7 @@ impl Work<'_> {
 
 /// What became of a pack while it came.
 enum Came {
-    Unpacked(Manifest),
+    Unpacked(Box<Manifest>),
     Packed(PathBuf),
 }
 
