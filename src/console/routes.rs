@@ -95,6 +95,8 @@ pub struct Address {
     pub api: Option<Option<&'static str>>,
     /// Takes as much as its function reads, not a form.
     pub is_stream: bool,
+    /// Its token stands in a form of several parts.
+    pub is_multipart: bool,
 }
 
 /// All that the console answers, for tests and documents.
@@ -108,7 +110,8 @@ pub fn addresses() -> Vec<Address> {
         path: route.path,
         needs: route.needs.map(Role::name),
         api: route.api.map(|api| api.scope.map(Scope::name)),
-        is_stream: route.takes == Takes::Stream,
+        is_stream: matches!(route.takes, Takes::Stream | Takes::Parts),
+        is_multipart: route.takes == Takes::Parts,
     };
     all().map(address).collect()
 }

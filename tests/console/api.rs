@@ -3,10 +3,13 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::time::Duration;
 
 use entracte::app::console::home::Home;
 use entracte::app::console::tokens;
 use entracte::app::console::tokens::Scope;
+use entracte::console::routes;
+use entracte::console::routes::Address;
 use reqwest::Method;
 use reqwest::blocking::RequestBuilder;
 use serde_json::Value;
@@ -19,6 +22,8 @@ use super::desk::Desk;
 use super::support::process;
 use super::support::run::Entracte;
 use super::support::small::SmallSite;
+use super::support::snapshot::Tree;
+use super::wire;
 
 const SITE: &str = "/api/v1/sites/site";
 
@@ -301,6 +306,66 @@ fn nobody_comes_in_without_a_token_that_may() {
     tokens::revoke(&home, "operate", "ada").unwrap();
     program.act("open", &json!({})).is(401);
     program.assert_as_described();
+}
+
+/// Every address of programs against everybody who may not: whatever is added to
+/// the routes is asked as well.
+#[test]
+fn no_address_opens_to_who_may_not() {
+    let small = SmallSite::new();
+    let entracte = small.adopt();
+    small.stage(&entracte);
+    entracte.json(&["plan"]).code(0);
+    drop(entracte);
+    let program = Program::at(&small, &[Scope::Read]);
+    let planner = program.new_token("planner", &[Scope::Plan]);
+    let all: Vec<Address> =
+        routes::addresses().into_iter().filter(|address| matches!(address.api, Some(Some(_)))).collect();
+    assert!(all.len() > 15, "{all:?}");
+    let full = program.new_token("full", Scope::ALL);
+    let before = Tree::of(&small.folder.path().join("parent"));
+    let (cookie, origin) = (program.desk.cookie.clone(), program.desk.origin.clone());
+    for address in &all {
+        let path = address.path.replace("{site}", "site").replace("{work}", "1-1").replace("{run}", "x");
+        let ask = |method: &str, headers: &[(&str, &str)]| {
+            let client = program.desk.visitor().client;
+            let mut request = client.request(method.parse().unwrap(), format!("{origin}{path}"));
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            Answer::of(request.body(if method == "POST" { "{}" } else { "" }).send().unwrap())
+        };
+        let lesser = if address.api == Some(Some("read")) { &planner } else { &program.token };
+        let (full, lesser) = (format!("Bearer {full}"), format!("Bearer {lesser}"));
+        let (auth, full) = ("authorization", full.as_str());
+        for (what, headers, status) in [
+            ("nobody", vec![], 401),
+            ("a browser", vec![("cookie", cookie.as_str())], 401),
+            ("a guess", vec![(auth, "Bearer 0000")], 401),
+            ("one that may do something else", vec![(auth, lesser.as_str())], 403),
+            ("a page of ours", vec![(auth, full), ("origin", origin.as_str())], 403),
+            ("a page of another", vec![(auth, full), ("origin", "http://evil.example")], 403),
+            ("a page that hides", vec![(auth, full), ("origin", "null")], 403),
+            ("another name", vec![(auth, full), ("host", "evil.example")], 421),
+        ] {
+            let answer = ask(address.method, &headers);
+            assert_eq!(answer.status, status, "{what}: {} {path}: {answer:?}", address.method);
+            assert_eq!(answer.header("content-type"), "application/json", "{what}: {path}");
+            assert_eq!(answer.json()["result"], Value::Null, "{what}: {path}");
+        }
+        let has_look = all.iter().any(|other| other.path == address.path && other.method == "GET");
+        if address.method == "POST" && !has_look {
+            assert_eq!(ask("GET", &[(auth, full)]).status, 405, "{path}");
+        }
+        let huge = format!(
+            "{} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {full}\r\nContent-Length: 10737418240\r\n\r\n",
+            address.method,
+            program.desk.host()
+        );
+        let said = wire::say(program.desk.host(), huge.as_bytes(), Duration::from_millis(1500));
+        assert_eq!(said.statuses(), [413], "{path}: {}", said.text);
+    }
+    before.assert_same(&Tree::of(&small.folder.path().join("parent")), "nobody was let in");
 }
 
 #[test]

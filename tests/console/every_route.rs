@@ -32,9 +32,9 @@ fn path_of(address: &Address) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// A program's doors: they know tokens of their own, and no pages.
-fn is_api(address: &Address) -> bool {
-    address.api.is_some()
+/// Programs' addresses know tokens of their own, and are asked by themselves.
+fn pages() -> Vec<Address> {
+    routes::addresses().into_iter().filter(|address| address.api.is_none()).collect()
 }
 
 fn asked(visitor: &Visitor, address: &Address, with: &[(&str, &str)], without: &[&str]) -> Answer {
@@ -43,10 +43,14 @@ fn asked(visitor: &Visitor, address: &Address, with: &[(&str, &str)], without: &
     let mut request = visitor.request(method, &path).build().unwrap();
     if address.method != "GET" {
         request.headers_mut().insert("x-entracte-token", visitor.token.parse().unwrap());
-        let kind =
-            if address.is_stream { "application/octet-stream" } else { "application/x-www-form-urlencoded" };
+        let token = &visitor.token;
+        let (kind, body) = match (address.is_multipart, address.is_stream) {
+            (true, _) => ("multipart/form-data; boundary=x", one_part(token)),
+            (false, true) => ("application/octet-stream", String::new()),
+            (false, false) => ("application/x-www-form-urlencoded", format!("token={token}")),
+        };
         request.headers_mut().insert("content-type", kind.parse().unwrap());
-        *request.body_mut() = Some(format!("token={}", visitor.token).into());
+        *request.body_mut() = Some(body.into());
     }
     for (name, value) in with {
         request
@@ -57,6 +61,10 @@ fn asked(visitor: &Visitor, address: &Address, with: &[(&str, &str)], without: &
         request.headers_mut().remove(*name);
     }
     Answer::of(visitor.client.execute(request).unwrap())
+}
+
+fn one_part(token: &str) -> String {
+    format!("--x\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\n{token}\r\n--x--\r\n")
 }
 
 #[track_caller]
@@ -106,7 +114,7 @@ fn who_may_not_changes_nothing() {
     let before = state_of(&small);
     let operator = desk.visitor();
     let nobody = Visitor { token: "0".repeat(64), ..Visitor::stranger(&desk.origin) };
-    let all = routes::addresses();
+    let all = pages();
     assert!(all.len() > 10, "{all:?}");
     for address in &all {
         let ask = |visitor: &Visitor, with: &[(&str, &str)], without: &[&str]| {
@@ -142,7 +150,7 @@ fn who_may_not_changes_nothing() {
             assert!((400..500).contains(&answer.status), "{method} {}: {answer:?}", address.path);
         }
         let Some(needs) = address.needs else { continue };
-        let away = if is_change || is_api(address) { 401 } else { 303 };
+        let away = if is_change { 401 } else { 303 };
         check("no cookie", ask(&nobody, &[], &[]), away);
         check("ended session", ask(&ended, &[], &[]), away);
         check("made up", ask(&operator, &[("cookie", "entracte=x; entracte-1=y")], &[]), away);
@@ -173,7 +181,7 @@ fn too_much_is_refused_before_it_comes() {
     let (small, entracte) = waiting_site();
     let desk = Desk::open_with(&entracte, &[]);
     let before = state_of(&small);
-    for address in routes::addresses() {
+    for address in pages() {
         let huge = format!("X-Long: {}\r\n\r\n", "a".repeat(100 << 10));
         let said = wire::say(desk.host(), raw(&desk, &address, &huge).as_bytes(), SOON);
         assert!(
@@ -207,7 +215,7 @@ fn two_requests_in_one_are_none() {
     let form = format!("token={}", desk.token);
     let hidden = format!("GET /people HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\n\r\n", desk.host(), desk.cookie);
     let chunked = format!("{:x}\r\n{form}\r\n0\r\n\r\n", form.len());
-    for address in routes::addresses().iter().filter(|address| address.method != "GET") {
+    for address in pages().iter().filter(|address| address.method != "GET") {
         for (framing, body) in [
             ("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", chunked.as_str()),
             ("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", chunked.as_str()),
@@ -250,7 +258,7 @@ fn who_is_slow_is_hung_up_on() {
     let (small, entracte) = waiting_site();
     let desk = Desk::open_with(&entracte, &[]);
     let before = state_of(&small);
-    let addresses = routes::addresses();
+    let addresses = pages();
     // All at the same time, as each takes its quarter of a minute.
     thread::scope(|scope| {
         for address in &addresses {
@@ -292,7 +300,14 @@ fn looking_without_reading_is_looking() {
         let head = Answer::of(desk.request(Method::HEAD, path).send().unwrap());
         assert_eq!((head.status, head.text.as_str()), (got.status, ""), "{path}");
         assert_eq!(head.header("content-type"), got.header("content-type"), "{path}");
-        let address = Address { method: "HEAD", path: "", needs: None, is_stream: false, api: None };
+        let address = Address {
+            method: "HEAD",
+            path: "",
+            needs: None,
+            is_stream: false,
+            is_multipart: false,
+            api: None,
+        };
         protected(path, &address, &head);
     }
     let stranger = Visitor::stranger(&desk.origin);
