@@ -201,6 +201,7 @@ fn every_field_is_a_setting() {
                 "windows" => "02:00-03:00",
                 "zone" => "Europe/Paris",
                 "pin" => "6.",
+                "locale" => "fr_FR",
                 "versions" => ">=6",
                 "url" | "mirrors" => "https://x.example/",
                 "smtp" => "smtp://127.0.0.1:25",
