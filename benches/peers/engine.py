@@ -4,9 +4,10 @@
 Usage: benches/peers/engine.py ENTRACTE [TREE]
 
 ENTRACTE is a release build (`cargo build --release`). TREE is any tree, copied
-into a temporary folder; without one, a tree of 20,000 files is made. Each row
-is the median of RUNS runs taken in turn; a ratio under 1 means that entracte
-is faster. Peers that are not installed are left out and named.
+into a temporary folder; without one, a tree of BENCH_FILES files (20,000) is
+made. Each row is the median of BENCH_RUNS runs (5) taken in turn; a ratio under
+1 means that entracte is faster. Peers that are not installed are left out and
+named. With BENCH_COLD=1, as root, the kernel forgets all files before each run.
 """
 
 import os
@@ -19,8 +20,9 @@ import sys
 import tempfile
 import time
 
-RUNS = 5
-FILES = 20_000
+RUNS = int(os.environ.get("BENCH_RUNS", 5))
+FILES = int(os.environ.get("BENCH_FILES", 20_000))
+COLD = os.environ.get("BENCH_COLD") == "1"
 
 
 def make_tree(folder):
@@ -32,30 +34,40 @@ def make_tree(folder):
 
 
 def timed(argv, folder, accepted):
+    """Seconds, and the most memory that it took, in MiB."""
+    if COLD:
+        os.sync()
+        pathlib.Path("/proc/sys/vm/drop_caches").write_text("3")
     start = time.monotonic()
-    done = subprocess.run(argv, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    child = subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
     took = time.monotonic() - start
-    if done.returncode not in accepted:
-        sys.exit(f"{argv} ended with {done.returncode}: {done.stderr.decode()[-400:]}")
-    return took
+    if child.returncode not in accepted:
+        sys.exit(f"{argv} ended with {child.returncode}")
+    return took, used.ru_maxrss / 1024
 
 
 def compare(job, ours, peers, folder, goal):
     """Runs all of them in turn and prints a row for each peer."""
     peers = {name: argv for name, argv in peers.items() if shutil.which(argv[0])}
     columns = {"entracte": ours, **peers}
-    times = {name: [] for name in columns}
+    times, memory = {name: [] for name in columns}, 0
     for run in range(RUNS + 1):
         for name, argv in columns.items():
-            took = timed(argv, folder, (0, 7))
+            took, most = timed(argv, folder, (0, 7))
             if run:  # the first warms the caches
                 times[name].append(took)
+            if name == "entracte":
+                memory = max(memory, most)
     mine = statistics.median(times["entracte"])
+    ours = f"| {job} | {mine:.3f} | {memory:.0f}"
     for name in peers:
         theirs = statistics.median(times[name])
-        print(f"| {job} | {mine:.3f} | {name} | {theirs:.3f} | {mine / theirs:.2f} | {goal} |")
+        aim = goal[name] if isinstance(goal, dict) else goal
+        print(f"{ours} | {name} | {theirs:.3f} | {mine / theirs:.2f} | {aim} |", flush=True)
     if not peers:
-        print(f"| {job} | {mine:.3f} | no peer is installed | | | {goal} |")
+        print(f"{ours} | no peer is installed | | | |", flush=True)
 
 
 def adopt(entracte, folder):
@@ -73,6 +85,31 @@ def adopt(entracte, folder):
     return site, release
 
 
+def watch(entracte, folder):
+    """A site that nobody touched, looked at again."""
+    site, quiet = folder / "watched" / "site", dict(check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    site.parent.mkdir()
+    shutil.copytree(folder / "tree", site, symlinks=True)
+    # Others keep what they know in a folder of their own, so that all look at the same files.
+    git = ["git", "-c", "core.untrackedCache=false", "--git-dir", folder / "git", "--work-tree", site]
+    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qm", "x"]):
+        subprocess.run([*git, *words], **quiet)
+    subprocess.run([entracte, "init", site, "--profile", "generic", "--release", folder / "tree"], **quiet)
+    two_walks = f"ls -d {site}/*/ | xargs -P2 -n 64 sh -c 'find \"$@\" -printf \"%s %T@ %C@ %i\\n\" >/dev/null' walk"
+    peers = {
+        "git status": [*map(str, git), "status", "--porcelain"],
+        "walk": ["sh", "-c", two_walks],
+    }
+    goals = {"git status": "0.7", "walk": "1.3", "restic backup": "0.06"}
+    if shutil.which("restic"):
+        (folder / "password").write_text("x")
+        restic = ["restic", "-q", "-r", str(folder / "restic"), "--password-file", str(folder / "password")]
+        subprocess.run([*restic, "init"], **quiet)
+        subprocess.run([*restic, "backup", str(site)], **quiet)
+        peers["restic backup"] = [*restic, "backup", str(site)]
+    compare("watch again, nothing changed", [entracte, "--site", str(site), "watch"], peers, folder, goals)
+
+
 def main():
     entracte = str(pathlib.Path(sys.argv[1]).resolve())
     with tempfile.TemporaryDirectory(prefix="entracte-peers-") as name:
@@ -85,7 +122,8 @@ def main():
         files = [path for path in tree.rglob("*") if path.is_file() and not path.is_symlink()]
         size = sum(path.stat().st_size for path in files)
         print(f"{len(files)} files, {size / 1e6:.0f} MB, {os.cpu_count()} processors, median of {RUNS} runs\n")
-        print("| job | entracte s | peer | peer s | ratio | goal |\n|---|---|---|---|---|---|")
+        cold = ", caches cold" if COLD else ""
+        print(f"| job{cold} | entracte s | MiB | peer | peer s | ratio | goal |\n|---|---|---|---|---|---|---|")
         manifest = folder / "manifest.json"
         build = [entracte, "manifest", "build", str(tree), "--product", "p", "--version", "1", "-o", str(manifest)]
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
@@ -105,6 +143,7 @@ def main():
         plan = [entracte, "--site", str(site), "plan"]
         rsync = {"rsync -anc --delete": ["rsync", "-anc", "--delete", f"{release}/", f"{site}/"]}
         compare("plan a release with 7 changes", plan, rsync, folder, "0.3")
+        watch(entracte, folder)
         git = {"git --version": ["git", "--version"]}
         compare("start-up: --help", [entracte, "--help"], git, folder, "-")
 

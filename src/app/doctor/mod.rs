@@ -62,8 +62,12 @@ pub fn doctor(place: &Place, is_deep: bool) -> Result<Answer<DoctorView>, Failur
         true => Exit::Differs,
         false => Exit::Done,
     };
-    // A state folder that cannot be written is told above; the answer does not hang on it.
-    let _ = stored::save(&path, &LastVisit { at: Some(clock::now()), deep: is_deep, checks: checks.clone() });
+    // Who looks at the keyboard changes nothing; what works in the background is asked for it later.
+    if place.background.is_some() {
+        // A state folder that cannot be written is told above; the answer does not hang on it.
+        let visit = LastVisit { at: Some(clock::now()), deep: is_deep, checks: checks.clone() };
+        let _ = stored::save(&path, &visit);
+    }
     Ok(Answer::ending(exit, DoctorView { checks }))
 }
 

@@ -4,6 +4,7 @@
 //! gets its own name when it is whole.
 
 mod error;
+mod names;
 mod stored;
 
 use std::fs::File;
@@ -23,13 +24,13 @@ use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::stage;
 pub use crate::app::upload::error::UploadError;
+use crate::app::upload::names::archive_name;
+use crate::app::upload::names::inside;
+use crate::app::upload::names::part_name;
 use crate::app::upload::stored::Stored;
 use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
-use crate::base::escape;
-use crate::base::path::SitePath;
 use crate::integrity::scan::hash_reader;
-use crate::release::source;
 use crate::sys::beneath::Rename;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
@@ -45,8 +46,6 @@ const MOST_UNFINISHED: usize = 16;
 /// What nobody went on with for so long is removed.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 const BUFFER_BYTES: usize = 128 << 10;
-/// Long enough for any archive, and for `.bak` and the like behind it.
-const MOST_NAME_BYTES: usize = 180;
 /// What was just written there may still be written by somebody else.
 const QUIET: SignedDuration = SignedDuration::from_secs(60);
 
@@ -365,14 +364,6 @@ impl Uploads {
     }
 }
 
-fn part_name(id: &str) -> String {
-    format!(".upload-{id}.part")
-}
-
-fn inside(name: &str) -> Result<SitePath, UploadError> {
-    SitePath::parse(name).map_err(|error| UploadError::Name { name: shown(name), why: error.to_string() })
-}
-
 fn length(file: &File, path: &Path) -> Result<u64, IoError> {
     file.metadata().map(|found| found.len()).map_err(|source| IoError::new("look at", path, source))
 }
@@ -412,24 +403,6 @@ fn append(
         }
         here += count as u64;
     }
-}
-
-/// A plain name that staging takes for an archive's, and nothing else.
-fn archive_name(name: &str) -> Result<&str, UploadError> {
-    let wrong = |why: &str| Err(UploadError::Name { name: shown(name), why: why.into() });
-    match name {
-        "" => wrong("it is empty"),
-        _ if name.len() > MOST_NAME_BYTES => wrong("it is too long"),
-        _ if name.contains(['/', '\\']) => wrong("it names a folder"),
-        _ if name.chars().any(escape::is_dangerous) => wrong("it holds characters that cannot be seen"),
-        _ if name.starts_with(['.', '~', '-', ' ']) => wrong("it begins as no archive's name does"),
-        _ if !source::has_archive_ending(name) => wrong("it does not end as an archive's name does"),
-        _ => Ok(name),
-    }
-}
-
-fn shown(name: &str) -> String {
-    escape::text(&name.chars().take(80).collect::<String>()).into_owned()
 }
 
 #[cfg(test)]
