@@ -1,13 +1,11 @@
 //! What the reference that a site follows offers now, in the words of `check`.
 //! Its metadata are proved as for staging, and nothing of it is kept.
 
-use crate::app::believe;
 use crate::app::check::CheckView;
 use crate::app::check::OfferView;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
 use crate::app::published::Published;
-use crate::app::published::Wish;
 use crate::app::report::Version;
 use crate::base::exit::Exit;
 use crate::integrity::manifest::version;
@@ -31,19 +29,7 @@ pub(super) fn offered(
     if !may_be_one {
         return Ok(None);
     }
-    let (trust, command) = (site.state.trust(), format!("entracte trust add {}", believe::retyped(from)));
-    let wish = Wish {
-        text: from,
-        version: None,
-        likely: None,
-        product: Some(site.product()),
-        profile: &site.profile,
-        belief: None,
-        trust: Some(&trust),
-        network: network.clone(),
-        command: &command,
-    };
-    match Published::look(&wish, listener) {
+    match Published::followed(site, network.clone(), listener) {
         Ok(None) => Ok(None),
         Ok(Some(published)) => view(site, Some(&published)).map(Some),
         // Nothing is there that the policy takes.

@@ -19,6 +19,7 @@ use crate::release::source::Source;
 use crate::release::stage::Options;
 use crate::release::staging::Signed;
 use crate::release::trust::Store;
+use crate::site::Site;
 use crate::site::profile::Profile;
 use crate::site::settings::Policy;
 use crate::sys::beneath::Root;
@@ -61,6 +62,24 @@ pub(super) struct Published {
 }
 
 impl Published {
+    /// What the reference offers that the site's settings follow, believed as the site believes it.
+    pub fn followed(site: &Site, network: Network, listener: Listener) -> Result<Option<Published>, Failure> {
+        let from = site.settings.policy.from.as_str();
+        let (trust, command) = (site.state.trust(), format!("entracte trust add {}", believe::retyped(from)));
+        let wish = Wish {
+            text: from,
+            version: None,
+            likely: None,
+            product: Some(site.product()),
+            profile: &site.profile,
+            belief: None,
+            trust: Some(&trust),
+            network,
+            command: &command,
+        };
+        Published::look(&wish, listener)
+    }
+
     /// `None` where something else is named than a reference.
     pub fn look(wish: &Wish, listener: Listener) -> Result<Option<Published>, Failure> {
         let scratch = Scratch::new()?;

@@ -108,9 +108,9 @@ fn text(view: &WatchView, manner: &Manner) -> String {
             view.found.rehashed
         ),
     );
-    if view.outside.checked > 0 {
-        let bytes = page::bytes(view.outside.bytes);
-        page.raw_row("outside", &format!("{} files, {bytes}", view.outside.checked));
+    if view.outside.found.checked > 0 {
+        let bytes = page::bytes(view.outside.found.bytes);
+        page.raw_row("outside", &format!("{} files, {bytes}", view.outside.found.checked));
     }
     if !view.accepted.is_empty() {
         page.list("accepted", &view.accepted);

@@ -14,6 +14,7 @@ use crate::app::compared::Kept;
 use crate::app::compared::Request;
 use crate::console::ask::Ask;
 use crate::console::diff;
+use crate::console::diff::LinesPage;
 use crate::console::filters;
 use crate::console::frame::Frame;
 use crate::console::frame::page;
@@ -206,20 +207,13 @@ fn rows(found: &Found, group: &str, here: &str) -> Vec<Row> {
     }
 }
 
-#[derive(Template)]
-#[template(path = "compare_lines.html")]
-struct LinesPage {
-    frame: Frame,
-    path: String,
-    back: String,
-    lines: Option<Vec<diff::Line>>,
-}
-
 fn lines(ask: &mut Ask) -> Result<Reply, Wrong> {
     let (id, path) = (ask.parts.get("id").to_owned(), ask.query.get("path").to_owned());
     let lines = compared::lines(ask.place()?, &id, &path)?;
     page(&LinesPage {
         frame: Frame::new(ask, ask.words.t("compare.lines"), "compare"),
+        missing: ask.words.t("compare.not_readable"),
+        back_to: ask.words.t("compare.back"),
         back: format!("/sites/{}/compare/{id}", ask.site()?.word),
         lines: lines.map(|text| diff::lines(&text)),
         path,

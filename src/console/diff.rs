@@ -1,5 +1,23 @@
 //! A unified diff, line by line, each with what it is.
 
+use askama::Template;
+
+use crate::console::filters;
+use crate::console::frame::Frame;
+
+/// How one file differs, and where the way back leads.
+#[derive(Template)]
+#[template(path = "lines.html")]
+pub struct LinesPage {
+    pub frame: Frame,
+    pub path: String,
+    /// `None`: there is nothing at hand to compare; then `missing` says so.
+    pub lines: Option<Vec<Line>>,
+    pub missing: String,
+    pub back: String,
+    pub back_to: String,
+}
+
 /// One line; `class` is of the style sheet.
 pub struct Line {
     pub class: &'static str,

@@ -12,6 +12,8 @@ use crate::app::watch::past::LastWatch;
 use crate::app::watch::past::PastFinding;
 use crate::base::digest::Sha256;
 use crate::console::ask::Ask;
+use crate::console::diff;
+use crate::console::diff::LinesPage;
 use crate::console::filters;
 use crate::console::frame::Frame;
 use crate::console::frame::page;
@@ -154,24 +156,16 @@ fn groups(words: Words, found: Vec<PastFinding>, path: &str) -> Vec<Group> {
     groups
 }
 
-#[derive(Template)]
-#[template(path = "lines.html")]
-struct LinesPage {
-    frame: Frame,
-    path: String,
-    back: String,
-    /// `None`: there is nothing at hand to compare with.
-    lines: Option<Vec<crate::console::diff::Line>>,
-}
-
 /// How a changed file differs from the release.
 fn lines(ask: &mut Ask) -> Result<Reply, Wrong> {
     let path = ask.query.get("path").to_owned();
     let lines = watch::lines(ask.place()?, &path)?;
     page(&LinesPage {
         frame: Frame::new(ask, ask.words.t("watch.lines"), "watch"),
+        missing: ask.words.t("watch.not_at_hand"),
+        back_to: ask.words.t("watch.back"),
         back: format!("/sites/{}/watch", ask.site()?.word),
-        lines: lines.map(|text| crate::console::diff::lines(&text)),
+        lines: lines.map(|text| diff::lines(&text)),
         path,
     })
 }

@@ -204,6 +204,7 @@ fn tell_next(folder: &Path) {
          \x20 {entracte} demo {folder} --serve\n\
          and in another, in {folder}/site:\n\
          \x20 {entracte} status                     where it stands\n\
+         \x20 {entracte} console                    the same in a browser: prints a link\n\
          \x20 {entracte} watch                      what differs from 2.0: the photo, which nobody released\n\
          \x20 {entracte} rollback                   go back to 1.0: files, database, scripts' marks\n\
          \x20 {entracte} stage --from ../release-2.0 --version 2.0 --complete\n\

@@ -1,11 +1,9 @@
 //! Whether releases can come from where the settings look for them: a reference
 //! is asked, and what it says is proved, but nothing of it is kept.
 
-use crate::app::believe;
 use crate::app::doctor::Patient;
 use crate::app::failure::Failure;
 use crate::app::published::Published;
-use crate::app::published::Wish;
 use crate::app::stage;
 use crate::base::check::Check;
 use crate::base::escape;
@@ -50,19 +48,8 @@ fn vendor(site: &Site) -> Check {
 
 /// What a reference offers now; other places say nothing before they are asked for a release.
 fn reference(site: &Site, from: &str) -> Check {
-    let (trust, command) = (site.state.trust(), format!("entracte trust add {}", believe::retyped(from)));
-    let wish = Wish {
-        text: from,
-        version: None,
-        likely: None,
-        product: Some(site.product()),
-        profile: &site.profile,
-        belief: None,
-        trust: Some(&trust),
-        network: impatient(stage::network(site, &Interrupt::default())),
-        command: &command,
-    };
-    match Published::look(&wish, &mut |_, _, _| ()) {
+    let network = impatient(stage::network(site, &Interrupt::default()));
+    match Published::followed(site, network, &mut |_, _, _| ()) {
         Ok(None) => Check::ok(NAME, shown(from)),
         Ok(Some(published)) => offered(&published),
         Err(failure) => failed(&failure),

@@ -7,7 +7,7 @@ use crate::base::path::SitePath;
 use crate::integrity::list::Digest;
 use crate::integrity::list::Kind;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct FindingsView {
     pub modified: Vec<String>,
     pub missing: Vec<String>,

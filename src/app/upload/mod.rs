@@ -3,6 +3,7 @@
 //! that another browser, or another server, goes on where the line broke; it
 //! gets its own name when it is whole.
 
+mod append;
 mod error;
 mod names;
 mod stored;
@@ -11,8 +12,6 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Seek;
-use std::io::SeekFrom;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -23,6 +22,7 @@ use serde::Serialize;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::stage;
+use crate::app::upload::append::append;
 pub use crate::app::upload::error::UploadError;
 use crate::app::upload::names::archive_name;
 use crate::app::upload::names::inside;
@@ -35,7 +35,6 @@ use crate::sys::beneath::Rename;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
 use crate::sys::disk;
-use crate::sys::fault;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 use crate::sys::random;
@@ -45,7 +44,6 @@ const MARGIN_BYTES: u64 = 64 << 20;
 const MOST_UNFINISHED: usize = 16;
 /// What nobody went on with for so long is removed.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
-const BUFFER_BYTES: usize = 128 << 10;
 /// What was just written there may still be written by somebody else.
 const QUIET: SignedDuration = SignedDuration::from_secs(60);
 
@@ -370,39 +368,6 @@ fn length(file: &File, path: &Path) -> Result<u64, IoError> {
 
 fn is_old(path: &Path) -> Result<bool, IoError> {
     Ok(fs::modified(path)?.is_none_or(|at| clock::now().duration_since(at) > KEPT))
-}
-
-/// Appends all that comes; returns how long the file is then.
-fn append(
-    file: &mut File,
-    path: &Path,
-    offset: u64,
-    size: u64,
-    body: &mut dyn Read,
-) -> Result<u64, UploadError> {
-    let failed = |source| IoError::new("write", path, source);
-    file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut here = offset;
-    loop {
-        let count = match body.read(&mut buffer) {
-            Ok(0) => return Ok(here),
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(source) => return Err(UploadError::Broken { source }),
-        };
-        if here + count as u64 > size {
-            // Whoever says too little of it may mean another file.
-            fs::set_length(file, path, offset)?;
-            return Err(UploadError::TooMuch { size });
-        }
-        fault::point("upload.write").map_err(failed)?;
-        if let Err(source) = file.write_all(&buffer[..count]) {
-            fs::set_length(file, path, here)?;
-            return Err(failed(source).into());
-        }
-        here += count as u64;
-    }
 }
 
 #[cfg(test)]

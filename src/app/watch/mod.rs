@@ -81,13 +81,8 @@ pub struct WatchView {
 /// What differs outside the site; paths are behind `outside:`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct OutsideView {
-    pub modified: Vec<String>,
-    pub missing: Vec<String>,
-    pub unexpected: Vec<String>,
-    pub unreadable: Vec<String>,
-    pub checked: u64,
-    pub bytes: u64,
-    pub rehashed: u64,
+    #[serde(flatten)]
+    pub found: FindingsView,
     pub details: Vec<Detail>,
 }
 
@@ -155,15 +150,7 @@ fn answer(site: &Site, memory: &Memory, looked: Looked, extra: Extra) -> Result<
     });
     let (outside, details): (Vec<Detail>, Vec<Detail>) = details.partition(|detail| detail.finding.outside);
     let view = WatchView {
-        found: FindingsView {
-            modified: paths(&details, Kind::Modified),
-            missing: paths(&details, Kind::Missing),
-            unexpected: paths(&details, Kind::Unexpected),
-            unreadable: paths(&details, Kind::Unreadable),
-            checked: looked.checked,
-            bytes: looked.bytes,
-            rehashed: looked.rehashed,
-        },
+        found: found(&details, (looked.checked, looked.bytes, looked.rehashed)),
         against: looked.against.clone(),
         folders: looked.folders,
         details,
@@ -183,16 +170,20 @@ fn paths(details: &[Detail], kind: Kind) -> Vec<String> {
 
 impl OutsideView {
     fn of(looked: &outside::Looked, details: Vec<Detail>) -> OutsideView {
-        OutsideView {
-            modified: paths(&details, Kind::Modified),
-            missing: paths(&details, Kind::Missing),
-            unexpected: paths(&details, Kind::Unexpected),
-            unreadable: paths(&details, Kind::Unreadable),
-            checked: looked.checked,
-            bytes: looked.bytes,
-            rehashed: looked.rehashed,
-            details,
-        }
+        OutsideView { found: found(&details, (looked.checked, looked.bytes, looked.rehashed)), details }
+    }
+}
+
+/// The paths of each kind; files, bytes and files that were read are counted elsewhere.
+fn found(details: &[Detail], (checked, bytes, rehashed): (u64, u64, u64)) -> FindingsView {
+    FindingsView {
+        modified: paths(details, Kind::Modified),
+        missing: paths(details, Kind::Missing),
+        unexpected: paths(details, Kind::Unexpected),
+        unreadable: paths(details, Kind::Unreadable),
+        checked,
+        bytes,
+        rehashed,
     }
 }
 
