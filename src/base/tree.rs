@@ -84,16 +84,22 @@ pub struct Identity {
     pub inode: u64,
 }
 
+impl Kind {
+    pub fn sha256(&self) -> Option<Sha256> {
+        match self {
+            Kind::File { sha256, .. } => Some(*sha256),
+            _ => None,
+        }
+    }
+}
+
 impl Node {
     pub fn is_folder(&self) -> bool {
         matches!(self.kind, Kind::Folder)
     }
 
     pub fn sha256(&self) -> Option<Sha256> {
-        match self.kind {
-            Kind::File { sha256, .. } => Some(sha256),
-            _ => None,
-        }
+        self.kind.sha256()
     }
 
     pub fn size(&self) -> u64 {

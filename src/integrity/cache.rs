@@ -29,6 +29,7 @@ use crate::base::tree::Kind;
 use crate::base::tree::Meta;
 use crate::integrity::key::Key;
 use crate::integrity::scan::Scan;
+use crate::integrity::shares::Shares;
 use crate::sys::beneath::Stat;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
@@ -57,13 +58,7 @@ pub struct StatCache {
 pub enum Doubt {
     #[default]
     None,
-    /// One share of so many. Who does not know the key cannot foresee which
-    /// files are in it; after as many turns each file was.
-    Share {
-        key: Key,
-        turn: u64,
-        of: u64,
-    },
+    Some(Shares, Key),
     All,
 }
 
@@ -90,7 +85,7 @@ impl StatCache {
             let (meta, mtime) = (node.meta, (node.meta.mtime, node.meta.mtime_nanos));
             let entry =
                 Entry { size, mtime, ctime: *ctime, inode: meta.inode, device: meta.device, sha256, md5 };
-            entry.is_older_than(started).then(|| (path.clone(), entry))
+            is_settled(&meta, *ctime, started).then(|| (path.clone(), entry))
         };
         StatCache { entries: scan.ctimes.iter().filter_map(entry).collect(), ..StatCache::default() }
     }
@@ -207,7 +202,7 @@ impl Doubt {
     fn is_about(&self, path: &TreePath) -> bool {
         match self {
             Doubt::None => false,
-            Doubt::Share { key, turn, of } => key.place(path.as_bytes(), *of) == turn % (*of).max(1),
+            Doubt::Some(shares, key) => shares.hold(Shares::place(key, path.as_bytes())),
             Doubt::All => true,
         }
     }
@@ -220,12 +215,6 @@ impl Entry {
             && self.ctime == ctime
             && self.inode == meta.inode
             && self.device == meta.device
-    }
-
-    fn is_older_than(&self, started: i128) -> bool {
-        let tick = if self.ctime.1 == 0 && self.mtime.1 == 0 { COARSE_TICK } else { TICK };
-        let latest = self.mtime.max(self.ctime);
-        i128::from(latest.0) * NANOS + i128::from(latest.1) + tick < started
     }
 
     fn write(&self, path: &TreePath, bytes: &mut Vec<u8>) {
@@ -262,6 +251,14 @@ impl Entry {
         let md5 = if has_md5 == 1 { Some(Md5::from_bytes(take(rest)?)) } else { None };
         Some((TreePath::from_bytes(name), Entry { size, mtime, ctime, inode, device, sha256, md5 }))
     }
+}
+
+/// Whether a file was older than a scan that began at `started`, in nanoseconds
+/// since 1970, by more than a tick of the clock.
+pub(super) fn is_settled(meta: &Meta, ctime: (i64, u32), started: i128) -> bool {
+    let tick = if ctime.1 == 0 && meta.mtime_nanos == 0 { COARSE_TICK } else { TICK };
+    let latest = ctime.max((meta.mtime, meta.mtime_nanos));
+    i128::from(latest.0) * NANOS + i128::from(latest.1) + tick < started
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

@@ -13,6 +13,7 @@ use crate::sys::fs::IoError;
 use crate::sys::random;
 
 const BYTES: usize = 32;
+const PROOF: usize = 32;
 
 /// The secret; it is never shown.
 #[derive(Clone)]
@@ -51,8 +52,13 @@ impl Key {
 
     /// What was sealed; `None` when it is not as we left it.
     pub fn open<'b>(&self, sealed: &'b [u8]) -> Option<&'b [u8]> {
-        let (body, proof) = sealed.split_at_checked(sealed.len().checked_sub(32)?)?;
+        let (body, proof) = split(sealed)?;
         self.mac(body).verify_slice(proof).is_ok().then_some(body)
+    }
+
+    /// What is said to be sealed; nothing is proved of it.
+    pub fn body(sealed: &[u8]) -> Option<&[u8]> {
+        split(sealed).map(|(body, _)| body)
     }
 
     /// A number below `of` that stays the same for this name, and that nobody can foresee.
@@ -74,6 +80,11 @@ impl Key {
         mac.update(body);
         mac
     }
+}
+
+/// What was sealed, and the proof.
+fn split(sealed: &[u8]) -> Option<(&[u8], &[u8])> {
+    sealed.split_at_checked(sealed.len().checked_sub(PROOF)?)
 }
 
 #[cfg(test)]

@@ -124,7 +124,7 @@ fn work_through<'a>(
 }
 
 impl Scan {
-    /// When the inode of each file last changed: seconds since 1970, and nanoseconds.
+    /// When the inode of each file and link last changed: seconds since 1970, and nanoseconds.
     pub fn changes(&self) -> impl Iterator<Item = (&TreePath, (i64, u32))> {
         self.ctimes.iter().map(|(path, ctime)| (path, *ctime))
     }
@@ -147,7 +147,7 @@ impl Known {
         if self.tree.get(&path).is_some_and(unreadable) {
             return;
         }
-        if matches!(node.kind, Kind::File { .. }) {
+        if matches!(node.kind, Kind::File { .. } | Kind::Link { .. }) {
             self.ctimes.push((path.clone(), ctime));
         }
         self.tree.insert(path, node);

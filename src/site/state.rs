@@ -119,6 +119,11 @@ impl State {
         self.folder.join("cache").join("stat")
     }
 
+    /// What the tree looked like when a watch last found nothing.
+    pub fn picture(&self) -> PathBuf {
+        self.folder.join("cache").join("picture")
+    }
+
     pub fn inbox(&self) -> PathBuf {
         self.folder.join("inbox")
     }

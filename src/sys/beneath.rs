@@ -25,6 +25,7 @@ use rustix::io::Errno;
 
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
+pub use crate::sys::beneath::names::Names;
 pub use crate::sys::beneath::rename::Rename;
 use crate::sys::fs::IoError;
 pub use crate::sys::stat::Stat;
@@ -284,6 +285,7 @@ impl AsFd for Root {
 }
 
 mod looks;
+mod names;
 mod probe;
 mod rename;
 mod resolve;

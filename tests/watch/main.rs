@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
 mod accepted;
+mod calm;
 mod followed;
 mod guarded;
 mod lies;

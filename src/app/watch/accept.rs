@@ -50,13 +50,13 @@ pub fn accept(place: &Place, request: &Request, listener: Listener) -> Result<An
         return Err(Failure::new(Exit::Refused, message).hint("look at what it found, then accept"));
     }
     let manner = Manner { is_locked: true, ..Manner::of(request, &memory) };
-    let looked = live::look(site, &manner, listener)?;
+    let (looked, tree) = live::look_in_full(site, &manner, listener)?;
     let wanted = request.accept.iter().map(|text| Wanted::of(site, text, &looked.outside.spots));
     let chosen = chosen(&wanted.collect::<Result<Vec<_>, _>>()?, &looked, &memory)?;
     let (outside, inside): (Vec<&Finding>, Vec<&Finding>) =
         chosen.into_iter().partition(|finding| finding.outside);
     let chosen: Vec<(SitePath, Found)> =
-        inside.into_iter().map(|finding| judged(finding, &looked.tree)).collect::<Result<_, _>>()?;
+        inside.into_iter().map(|finding| judged(finding, &tree)).collect::<Result<_, _>>()?;
     let expected = expected_outside(site, &looked, &outside)?;
     let mut accepted: Vec<String> = chosen.iter().map(|(path, _)| path.as_str().to_owned()).collect();
     accepted.extend(outside.iter().map(|finding| finding.name()));

@@ -20,6 +20,7 @@ use crate::app::watch::outside::Spot;
 use crate::app::watch::record;
 use crate::base::exit::Exit;
 use crate::base::path::TreePath;
+use crate::base::tree::Tree;
 use crate::site::Site;
 use crate::site::outside::PREFIX;
 use crate::sys::clock;
@@ -127,8 +128,8 @@ impl Follower<'_> {
         if std::mem::take(&mut self.is_lost) {
             tell(Seen::Note(LOST.into()));
         }
-        let looked = match live::look(self.site, &self.manner, &mut |_, _, _| {}) {
-            Ok(looked) => looked,
+        let (looked, tree) = match live::look_in_full(self.site, &self.manner, &mut |_, _, _| {}) {
+            Ok(seen) => seen,
             Err(failure) if matches!(failure.exit, Exit::Locked | Exit::Refused) && self.may_pass() => {
                 if !self.is_away {
                     tell(Seen::Note(format!("{}; it goes on afterwards", failure.message)));
@@ -142,13 +143,13 @@ impl Follower<'_> {
             tell(Seen::Note("the update is over: what it brought is what is expected now".into()));
         }
         self.is_away = false;
-        self.manner.turn = self.manner.turn.wrapping_add(1);
+        self.manner.shares = self.manner.shares.next();
         let changed = self.tell_changes(&looked, tell);
         if self.manner.manifest.is_none() && (changed || self.last.is_none()) {
             // Who works on the site at this moment will not be waited for.
             let _ = record::try_record(self.site, &looked)?;
         }
-        let is_new = self.cover(&looked, tell);
+        let is_new = self.cover(&looked, &tree, tell);
         self.turns = if is_new { self.turns + 1 } else { 0 };
         self.last = Some(looked);
         Ok(is_new)
@@ -178,10 +179,10 @@ impl Follower<'_> {
     }
 
     /// Asks for hints of every folder; whether of one that is new.
-    fn cover(&mut self, looked: &Looked, tell: &mut dyn FnMut(Seen)) -> bool {
+    fn cover(&mut self, looked: &Looked, tree: &Tree, tell: &mut dyn FnMut(Seen)) -> bool {
         let Some(hints) = &mut self.hints else { return false };
         let root = &self.site.root;
-        let folders = looked.tree.iter().filter(|(_, node)| node.is_folder());
+        let folders = tree.iter().filter(|(_, node)| node.is_folder());
         let inside = std::iter::once(TreePath::root()).chain(folders.map(|(path, _)| path.clone()));
         let inside = inside.map(|folder| (root.join(folder.as_path()), folder));
         let outside = looked.outside.spots.iter().flat_map(Spot::folders);

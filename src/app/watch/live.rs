@@ -4,11 +4,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use crate::app::apply::not_over;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
 use crate::app::watch::Against;
 use crate::app::watch::Request;
+use crate::app::watch::grounds::Glanced;
+use crate::app::watch::grounds::Grounds;
 use crate::app::watch::inspect::Inspector;
 use crate::app::watch::outside;
 use crate::app::watch::settled::Expected;
@@ -28,6 +32,7 @@ use crate::integrity::list::Document;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::scan;
 use crate::integrity::scan::Scan;
+use crate::integrity::shares::Shares;
 use crate::site::Site;
 use crate::site::gate;
 use crate::site::installed::Accepted;
@@ -51,8 +56,6 @@ use crate::watch::folders::UnknownFolder;
 use crate::watch::judge::Rules;
 use crate::watch::memory::Memory;
 
-/// Of the files that look unchanged, one in so many is read again each time.
-pub const SHARES: u64 = 32;
 /// How often a look is begun anew because an update came in between.
 const TRIES: u32 = 3;
 
@@ -61,8 +64,8 @@ const TRIES: u32 = 3;
 pub struct Manner {
     pub paranoid: bool,
     pub manifest: Option<PathBuf>,
-    /// Which share of the files is read again.
-    pub turn: u64,
+    /// Which of the files that look unchanged are read again.
+    pub shares: Shares,
     /// Whether the caller holds the site's lock.
     pub is_locked: bool,
 }
@@ -76,7 +79,14 @@ pub(super) enum Alone {
 impl Manner {
     pub fn of(request: &Request, memory: &Memory) -> Manner {
         let (paranoid, manifest) = (request.paranoid, request.manifest.clone());
-        Manner { paranoid, manifest, turn: memory.turns, is_locked: false }
+        Manner { paranoid, manifest, ..Manner::usual(memory) }
+    }
+
+    /// As it is done when nobody asks for more.
+    pub fn usual(memory: &Memory) -> Manner {
+        let since = memory.at.map(|at| clock::now().duration_since(at).try_into().unwrap_or_default());
+        let shares = Shares::due(memory.turns, since);
+        Manner { paranoid: false, manifest: None, shares, is_locked: false }
     }
 
     /// `None`: somebody else works on the site, and what is not remembered now
@@ -97,10 +107,12 @@ pub struct Looked {
     pub bytes: u64,
     pub rehashed: u64,
     pub notes: Vec<String>,
+    /// How many shares of the files were read again, this time and before.
+    pub turns: u64,
     /// Folders that the manifest knows nothing of.
     pub folders: Vec<UnknownFolder>,
-    /// The tree that was judged, without what is volatile.
-    pub tree: Tree,
+    /// What stands in the owner's files, where they are others than were known.
+    pub owners: Option<Owners>,
     /// What belongs to the site and stands elsewhere; its findings are among the others.
     pub outside: outside::Looked,
     pub moment: Moment,
@@ -110,7 +122,8 @@ pub struct Looked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     last_run: Option<String>,
-    installed: Sha256,
+    /// Of `installed/current.json`.
+    pub installed: Sha256,
 }
 
 impl Moment {
@@ -161,6 +174,15 @@ impl Baseline {
         }
     }
 
+    /// What is known of the owner's files from now on, where they name others than
+    /// before: those that no watch saw yet are as they should be now.
+    fn new_owners(&self, site: &Site, tree: &Tree) -> Option<Owners> {
+        let (keep, known) = (site.keep(), self.owners.as_ref());
+        // As long as nobody names others, there are none that are new.
+        let is_known = known.is_some_and(|known| known.patterns == keep);
+        (!is_known).then(|| Owners::renewed(known, &keep, &site.profile.uploads, tree))
+    }
+
     fn of(
         site: &Site,
         manner: &Manner,
@@ -192,13 +214,8 @@ impl Baseline {
             false => layers.over(&manifest, root, tree, ignore)?,
         };
         let earlier = installed.earlier(&current)?;
-        let answered = current.deviations.len() + current.accepted.len();
         Ok(Baseline {
-            against: Against {
-                version: current.version,
-                baseline: current.baseline.name(),
-                accepted: answered as u64,
-            },
+            against: Against::of(&current),
             manifest,
             deviations: current.deviations,
             accepted: current.accepted,
@@ -218,9 +235,28 @@ fn named(path: &std::path::Path) -> Result<Document, Failure> {
 
 /// What differs now.
 pub fn look(site: &Site, manner: &Manner, listener: Listener) -> Result<Looked, Failure> {
+    calmly(site, |moment| {
+        let grounds = Grounds::of(site, moment)?;
+        let closely = match grounds.glance(site, manner, listener)? {
+            Glanced::Calm(looked) => return Ok(*looked),
+            Glanced::Else => manner.clone(),
+            // Where marks of one file lie, those of others may.
+            Glanced::Lies => Manner { paranoid: true, ..manner.clone() },
+        };
+        Ok(look_once(site, &closely, &grounds, listener)?.0)
+    })
+}
+
+/// The same with the tree that was judged, without what is volatile.
+pub fn look_in_full(site: &Site, manner: &Manner, listener: Listener) -> Result<(Looked, Tree), Failure> {
+    calmly(site, |moment| look_once(site, manner, &Grounds::of(site, moment)?, listener))
+}
+
+/// Looks until no run came in between.
+fn calmly<T>(site: &Site, mut look: impl FnMut(&Moment) -> Result<T, Failure>) -> Result<T, Failure> {
     for _ in 0..TRIES {
         let moment = Moment::now(site)?;
-        let looked = look_once(site, manner, &moment, listener)?;
+        let looked = look(&moment)?;
         if Moment::now(site)? == moment {
             return Ok(looked);
         }
@@ -229,44 +265,67 @@ pub fn look(site: &Site, manner: &Manner, listener: Listener) -> Result<Looked, 
         .hint("watch again when they are over"))
 }
 
-fn look_once(site: &Site, manner: &Manner, moment: &Moment, listener: Listener) -> Result<Looked, Failure> {
+fn look_once(
+    site: &Site,
+    manner: &Manner,
+    grounds: &Grounds,
+    listener: Listener,
+) -> Result<(Looked, Tree), Failure> {
     let mut notes = Vec::new();
-    let rules = rules(site);
-    let (mut scan, lies) = scanned(site, manner, &rules, &mut notes, listener)?;
+    let rules = &grounds.rules;
+    let began = disk::file_time(site.state.folder()).ok();
+    let (mut scan, lies) = scanned(site, manner, rules, began, &mut notes, listener)?;
     let gate = site.gate()?;
     gate::as_if_open(&gate, &mut scan.tree)?;
     let held = gate.held()?.map(|held| TreePath::from(&held.path));
     let root = site.tree()?;
     let baseline = Baseline::of(site, manner, &root, &scan.tree, &rules.volatile)?;
     let mut inspector = Inspector::open(&root, &site.state);
-    let expected = Expected { held: held.as_ref(), ..baseline.expected(&rules) };
+    let expected = Expected { held: held.as_ref(), ..baseline.expected(rules) };
     let mut findings = settled(&root, &expected, &mut scan.tree, &mut inspector);
     if inspector.is_new()
         && let Some(_alone) = manner.alone(site)
     {
         inspector.keep(&scan.tree);
     }
-    explain::add_lies(&mut findings, &lies, &scan.tree, &rules);
+    explain::add_lies(&mut findings, &lies, &scan.tree, rules);
     explain::mark_dropped(&mut findings, &baseline.manifest);
     name_releases(&mut findings, &baseline, &mut notes);
     explain::date(&mut findings, scan.changes(), clock::now());
     findings.iter_mut().for_each(|finding| finding.why.sort());
     let folders = folders::unknown(&findings, &baseline.manifest);
-    let outside = outside::look(site, manner, listener)?;
-    findings.extend(outside.findings.iter().cloned());
-    notes.extend(outside.notes.iter().cloned());
-    Ok(Looked {
+    if let Some(began) = began.filter(|_| findings.is_empty() && notes.is_empty()) {
+        grounds.keep(site, manner, &scan, began);
+    }
+    let looked = Looked {
         folders,
-        outside,
         findings,
+        owners: baseline.new_owners(site, &scan.tree),
         against: baseline.against,
         checked: scan.checked,
         bytes: scan.bytes,
         rehashed: scan.rehashed,
         notes,
-        tree: scan.tree,
-        moment: moment.clone(),
-    })
+        turns: manner.shares.next_turn(),
+        outside: outside::Looked::default(),
+        moment: grounds.moment.clone(),
+    };
+    Ok((looked.and_outside(site, manner, listener)?, scan.tree))
+}
+
+impl Looked {
+    /// With what belongs to the site and stands elsewhere.
+    pub(super) fn and_outside(
+        mut self,
+        site: &Site,
+        manner: &Manner,
+        listener: Listener,
+    ) -> Result<Looked, Failure> {
+        self.outside = outside::look(site, manner, listener)?;
+        self.findings.extend(self.outside.findings.iter().cloned());
+        self.notes.extend(self.outside.notes.iter().cloned());
+        Ok(self)
+    }
 }
 
 pub fn rules(site: &Site) -> Rules {
@@ -283,6 +342,7 @@ fn scanned(
     site: &Site,
     manner: &Manner,
     rules: &Rules,
+    began: Option<Timestamp>,
     notes: &mut Vec<String>,
     listener: Listener,
 ) -> Result<(Scan, Vec<TreePath>), Failure> {
@@ -292,11 +352,10 @@ fn scanned(
     let cache = cache.doubting(doubt(manner, &path)?);
     let options =
         scan::Options { algorithms: Algorithms::Sha256, skip: &rules.volatile, cache: Some(&cache) };
-    let began = disk::file_time(site.state.folder());
     let scan = scan::scan(&site.tree()?, &options, &mut |step, event| listener(None, step, event))?;
     let lies = cache.lies(&scan);
     let is_news = !lies.is_empty() || scan.rehashed > cache.doubted();
-    if is_news && let (Ok(began), Some(_alone)) = (began, manner.alone(site)) {
+    if is_news && let (Some(began), Some(_alone)) = (began, manner.alone(site)) {
         // What was left out is known as before; the rest makes room first.
         let left_out = cache.only(|path| rules.volatile.matches_bytes(path.as_bytes()));
         // A cache that cannot be written only costs time.
@@ -309,11 +368,7 @@ pub(super) fn doubt(manner: &Manner, cache: &std::path::Path) -> Result<Doubt, F
     Ok(match manner.paranoid {
         true => Doubt::All,
         // Without a key there is no cache to doubt.
-        false => Key::load(&key_of(cache))?.map_or(Doubt::None, |key| Doubt::Share {
-            key,
-            turn: manner.turn,
-            of: SHARES,
-        }),
+        false => Key::load(&key_of(cache))?.map_or(Doubt::None, |key| Doubt::Some(manner.shares, key)),
     })
 }
 

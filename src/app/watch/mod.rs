@@ -3,6 +3,7 @@
 
 mod accept;
 mod follow;
+mod grounds;
 mod inspect;
 mod lines;
 mod live;
@@ -25,6 +26,7 @@ use crate::app::report::FindingsView;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::site::Site;
+use crate::site::installed::Current;
 use crate::sys::clock;
 use crate::sys::fs;
 pub use crate::watch::Finding;
@@ -104,6 +106,14 @@ pub struct Against {
     pub baseline: &'static str,
     /// Paths that are other than that, with somebody's word for it.
     pub accepted: u64,
+}
+
+impl Against {
+    fn of(current: &Current) -> Against {
+        let accepted = current.deviations.len() + current.accepted.len();
+        let version = current.version.clone();
+        Against { version, baseline: current.baseline.name(), accepted: accepted as u64 }
+    }
 }
 
 pub fn watch(place: &Place, request: &Request, listener: Listener) -> Result<Answer<WatchView>, Failure> {

@@ -10,7 +10,6 @@ use crate::site::Site;
 use crate::site::history;
 use crate::site::history::News as HistoryNews;
 use crate::site::installed::Installed;
-use crate::site::installed::Owners;
 use crate::sys::clock;
 use crate::sys::fs;
 use crate::sys::lock::Lock;
@@ -39,7 +38,7 @@ pub fn record(site: &Site, looked: &Looked) -> Result<Memory, Failure> {
     // Read again: another watch may have come in between.
     let before = Memory::load(&folder)?;
     let news = before.news(&looked.findings);
-    let after = before.after(&looked.findings, now);
+    let after = Memory { turns: looked.turns, ..before.after(&looked.findings, now) };
     if after.key() != before.key() {
         keep(site, &looked.findings)?;
         let by = who();
@@ -55,17 +54,13 @@ pub fn record(site: &Site, looked: &Looked) -> Result<Memory, Failure> {
     Ok(after)
 }
 
-/// The owner's files that no watch saw before are as they should be now.
+/// Remembers what stands in the owner's files, where they name others now.
 fn know_owners(site: &Site, looked: &Looked) -> Result<(), Failure> {
+    let Some(owners) = &looked.owners else { return Ok(()) };
     let folder = site.state.installed();
     let installed = Installed(&folder);
     let Some(mut current) = installed.current()? else { return Ok(()) };
-    let (keep, known) = (site.keep(), current.owners.as_ref());
-    // As long as nobody names others, there are none that are new.
-    if known.is_some_and(|known| known.patterns == keep) {
-        return Ok(());
-    }
-    current.owners = Some(Owners::renewed(known, &keep, &site.profile.uploads, &looked.tree));
+    current.owners = Some(owners.clone());
     Ok(installed.save_current(&current)?)
 }
 

@@ -56,7 +56,7 @@ pub fn scheduled(held: &Held, listener: Listener) -> Watched {
 
 fn watch(site: &Site, listener: Listener) -> Result<Watched, Failure> {
     let before = Memory::load(&site.state.watch())?;
-    let manner = Manner { paranoid: false, manifest: None, turn: before.turns, is_locked: true };
+    let manner = Manner { is_locked: true, ..Manner::usual(&before) };
     let looked = live::look(site, &manner, listener)?;
     let news = before.news(&looked.findings);
     let mut after = record::record(site, &looked)?;

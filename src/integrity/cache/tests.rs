@@ -90,7 +90,9 @@ fn each_file_is_read_once_in_as_many_turns_as_there_are_shares() {
         assert_eq!(cache.lies(&scan), []);
         scan.rehashed
     };
-    let turns: Vec<u64> = (5..9).map(|turn| read(Doubt::Share { key: key.clone(), turn, of: 4 })).collect();
+    let week = Some(std::time::Duration::from_secs(7 * 24 * 60 * 60 + 43_200));
+    let turns = (0..4).map(|turn| Shares::due(5 + turn * 32, week));
+    let turns: Vec<u64> = turns.map(|shares| read(Doubt::Some(shares, key.clone()))).collect();
     assert_eq!(turns.iter().sum::<u64>(), 60, "{turns:?}");
     assert!(turns.iter().all(|read| *read > 0), "{turns:?}");
     assert_eq!((read(Doubt::All), read(Doubt::None)), (60, 0));
