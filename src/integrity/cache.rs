@@ -39,6 +39,8 @@ const MAGIC: &[u8] = b"entracte stat cache 2\n";
 const UNSEALED: &[u8] = b"entracte stat cache 1\n";
 /// The key stands beside the cache.
 const KEY: &str = "key";
+/// About so many bytes has an entry.
+const ENTRY: usize = 128;
 const NANOS: i128 = 1_000_000_000;
 /// Files younger than this against the scan are read again, in nanoseconds.
 const TICK: i128 = 100_000_000;
@@ -78,16 +80,9 @@ impl StatCache {
     /// it began by the clock that sets the times of files, which need not be ours:
     /// a server's on the network, or ours before it was put right.
     pub fn of(scan: &Scan, file_time: Timestamp) -> StatCache {
-        let started = scan.started.min(file_time).as_nanosecond();
-        let entry = |(path, ctime): &(TreePath, (i64, u32))| {
-            let node = scan.tree.get(path)?;
-            let Kind::File { size, sha256, md5 } = node.kind else { return None };
-            let (meta, mtime) = (node.meta, (node.meta.mtime, node.meta.mtime_nanos));
-            let entry =
-                Entry { size, mtime, ctime: *ctime, inode: meta.inode, device: meta.device, sha256, md5 };
-            is_settled(&meta, *ctime, started).then(|| (path.clone(), entry))
-        };
-        StatCache { entries: scan.ctimes.iter().filter_map(entry).collect(), ..StatCache::default() }
+        let mut entries = HashMap::with_capacity(scan.ctimes.len());
+        entries.extend(believable(scan, file_time).map(|(path, entry)| (path.clone(), entry)));
+        StatCache { entries, ..StatCache::default() }
     }
 
     /// What is known of these paths only.
@@ -173,24 +168,47 @@ impl StatCache {
     }
 
     pub fn save(&self, path: &Path) -> Result<(), IoError> {
-        let key = Key::load_or_make(&key_of(path))?;
-        let mut bytes = MAGIC.to_vec();
-        for (path, entry) in &self.entries {
-            entry.write(path, &mut bytes);
-        }
-        fs::write_durable(path, &key.seal(bytes))
+        write(path, self.entries.len(), self.entries.iter().map(|(path, entry)| (path, *entry)))
+    }
+
+    /// The same as [`StatCache::of`] and [`StatCache::save`], without holding it all.
+    pub fn keep(scan: &Scan, file_time: Timestamp, path: &Path) -> Result<(), IoError> {
+        write(path, scan.ctimes.len(), believable(scan, file_time))
     }
 
     fn parse(body: &[u8]) -> Option<StatCache> {
         let mut rest = body.strip_prefix(MAGIC)?;
-        // An entry has about so many bytes.
-        let mut entries = HashMap::with_capacity(body.len() / 128);
+        let mut entries = HashMap::with_capacity(body.len() / ENTRY);
         while !rest.is_empty() {
             let (path, entry) = Entry::read(&mut rest)?;
             entries.insert(path, entry);
         }
         Some(StatCache { entries, ..StatCache::default() })
     }
+}
+
+/// What of a scan can be believed later.
+fn believable(scan: &Scan, file_time: Timestamp) -> impl Iterator<Item = (&TreePath, Entry)> {
+    let started = scan.started.min(file_time).as_nanosecond();
+    scan.ctimes.iter().filter_map(move |(path, ctime)| {
+        let node = scan.tree.get(path)?;
+        let Kind::File { size, sha256, md5 } = node.kind else { return None };
+        let (meta, mtime) = (node.meta, (node.meta.mtime, node.meta.mtime_nanos));
+        let entry = Entry { size, mtime, ctime: *ctime, inode: meta.inode, device: meta.device, sha256, md5 };
+        is_settled(&meta, *ctime, started).then_some((path, entry))
+    })
+}
+
+fn write<'e>(
+    path: &Path,
+    count: usize,
+    entries: impl Iterator<Item = (&'e TreePath, Entry)>,
+) -> Result<(), IoError> {
+    let key = Key::load_or_make(&key_of(path))?;
+    let mut bytes = Vec::with_capacity(count * ENTRY);
+    bytes.extend_from_slice(MAGIC);
+    entries.for_each(|(path, entry)| entry.write(path, &mut bytes));
+    fs::write_durable(path, &key.seal(bytes))
 }
 
 /// Where the key of a cache stands.

@@ -36,6 +36,7 @@ impl Key {
             return Ok(key);
         }
         let text = random::hex(BYTES);
+        path.parent().map_or(Ok(()), |folder| fs::create_folders(folder, 0o700))?;
         fs::write_durable(path, text.as_bytes())?;
         let mut key = [0; BYTES];
         // Random text is of this length by construction.

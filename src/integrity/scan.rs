@@ -4,10 +4,12 @@
 //! never a missing one, and a read that failed never yields a digest.
 
 use std::cell::RefCell;
+use std::ffi::CStr;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
@@ -165,20 +167,21 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     /// Reads the entries of one folder and hands the folders in it on.
     fn folder<'s>(&'s self, scope: &rayon::Scope<'s>, folder: Arc<Root>, path: TreePath) {
-        let entries = match folder.list(&TreePath::root()) {
-            Ok(entries) => entries,
+        let names = match folder.names() {
+            Ok(names) => names,
             Err(error) => return self.cannot_read(&path, &error.source),
         };
-        let entries: Vec<_> = entries
-            .into_iter()
-            .map(|(name, stat)| (path.child(&name), name, stat))
-            .filter(|(path, name, _)| !self.is_skipped(path, name))
+        let entries: Vec<_> = names
+            .iter()
+            .map(|(name, is_file)| (path.child(OsStr::from_bytes(name.to_bytes())), name, is_file))
+            .filter(|(path, name, _)| !self.is_skipped(path, OsStr::from_bytes(name.to_bytes())))
             .collect();
-        let read: Vec<Found> =
-            entries.par_iter().map(|(path, name, stat)| self.entry(&folder, path, name, stat)).collect();
+        let read = entries.par_iter().map(|(path, name, is_file)| self.named(&folder, path, name, *is_file));
+        let read: Vec<Found> = read.collect();
         for ((path, name, _), (_, node, _)) in entries.iter().zip(&read) {
             if node.is_folder() {
-                let (parent, path, name) = (folder.clone(), path.clone(), name.clone());
+                let (parent, path) = (folder.clone(), path.clone());
+                let name = OsStr::from_bytes(name.to_bytes()).to_owned();
                 scope.spawn(move |scope| match parent.child(&name) {
                     Ok(child) => {
                         drop(parent);
@@ -189,6 +192,20 @@ impl<'a> Work<'a> {
             }
         }
         self.keep(read);
+    }
+
+    /// One name of a folder. What is read anyway need not be looked at before.
+    fn named(&self, folder: &Root, path: &TreePath, name: &CStr, is_file: bool) -> Found {
+        let os = OsStr::from_bytes(name.to_bytes());
+        if is_file && self.options.cache.is_none() {
+            let here = TreePath::root().child(os);
+            if let Ok((kind, stat)) = read_whole(folder, &here, self.options.algorithms, &self.bytes) {
+                self.checked.fetch_add(1, Ordering::Relaxed);
+                self.rehashed.fetch_add(1, Ordering::Relaxed);
+                return (path.clone(), Node { kind, meta: stat.meta }, stat.ctime);
+            }
+        }
+        self.entry(folder, path, os, &folder.stat_of_name(name))
     }
 
     fn is_skipped(&self, path: &TreePath, name: &OsStr) -> bool {

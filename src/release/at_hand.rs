@@ -30,6 +30,7 @@ impl AtHand {
     pub fn of(staging: &Staging, manifest: &Manifest, live: &Path) -> AtHand {
         let named = |entry: &FileEntry| Some((entry.sha256()?, entry.path.clone()));
         let mut names: Vec<(Sha256, SitePath)> = manifest.files.iter().filter_map(named).collect();
+        names.shrink_to_fit();
         names.sort_unstable();
         AtHand { staging: staging.clone(), live: Root::open(live).ok(), names }
     }

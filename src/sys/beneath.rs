@@ -6,7 +6,6 @@
 //! last component is never followed.
 
 use std::ffi::OsStr;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -173,32 +172,6 @@ impl Root {
             .and_then(|(parent, name)| rustix::fs::readlinkat(&parent, name, Vec::new()))
             .map(|target| target.into_bytes())
             .map_err(|errno| self.error("read the link", path, errno))
-    }
-
-    /// The names in a folder, in no order, each with what stands there.
-    pub fn list(&self, path: &impl Beneath) -> Result<Vec<(OsString, std::result::Result<Stat, io::Error>)>> {
-        self.try_list(path).map_err(|errno| self.error("list", path, errno))
-    }
-
-    #[allow(clippy::type_complexity, reason = "a name with its own soft error, said by the doc")]
-    fn try_list(
-        &self,
-        path: &impl Beneath,
-    ) -> rustix::io::Result<Vec<(OsString, std::result::Result<Stat, io::Error>)>> {
-        let folder = self.folder(path.bytes(), OFlags::RDONLY)?;
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&folder)? {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                let stat = rustix::fs::statat(&folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
-                names.push((
-                    OsStr::from_bytes(name).to_owned(),
-                    stat.map(|s| to_stat(&s)).map_err(Into::into),
-                ));
-            }
-        }
-        Ok(names)
     }
 
     /// Makes a regular file that must not exist yet.

@@ -152,8 +152,10 @@ struct Desk<'a> {
 
 /// Builds the plan.
 pub fn review(site: &Site, gate: &Gate, reinstall: Reinstall, watch: Watch) -> Result<Plan, ReviewError> {
-    let desk = Desk::open(site, gate, watch)?;
+    let mut desk = Desk::open(site, gate, watch)?;
     let composed = desk.compose(reinstall);
+    // As long as the site's tree, and nobody asks for it any more.
+    desk.installed.files = Vec::new();
     let operations = operations(&composed.changes, &desk.live);
     let planned = Snapshot::of(&desk.live).after(&operations);
     let tables = desk.tables(&planned)?;

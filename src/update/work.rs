@@ -192,7 +192,7 @@ pub fn scan_site(site: &Site, gate: &Gate, watch: Watch) -> Result<Tree, StepErr
     drop(cache);
     // A cache that cannot be written only costs time.
     if let Some(began) = began.ok().filter(|_| scan.rehashed > 0) {
-        let _ = StatCache::of(&scan, began).save(&cache_path);
+        let _ = StatCache::keep(&scan, began, &cache_path);
     }
     gate::as_if_open(gate, &mut scan.tree)?;
     Ok(scan.tree)

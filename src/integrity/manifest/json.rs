@@ -205,7 +205,9 @@ impl Manifest {
             run_once: document.run_once,
             extensions: document.extensions,
         };
-        manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+        // The list was made in the room of a longer one.
+        manifest.files.shrink_to_fit();
+        manifest.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         manifest.deleted.sort();
         manifest.check()?;
         Ok(manifest)
