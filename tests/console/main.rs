@@ -19,3 +19,4 @@ mod states;
 mod support;
 mod wire;
 mod wizard;
+mod worker;
