@@ -10,7 +10,6 @@ use crate::app::report::Version;
 use crate::app::runner;
 use crate::app::runner::Runner;
 use crate::app::status;
-use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::step::Step;
 use crate::site::Site;
@@ -187,11 +186,6 @@ pub(super) fn is_still(site: &Site, asked: &str) -> Result<(), Failure> {
 pub fn moved() -> Failure {
     Failure::new(Exit::Refused, "the site no longer stands where it stood when this was asked for")
         .hint("somebody else did something meanwhile: look where it stands now, and ask again if it is still wanted")
-}
-
-/// One line about who works on the site now, for whoever may not.
-pub fn holder(status: &Status) -> Option<String> {
-    status.holder.as_ref().map(|holder| escape::text(holder).into_owned())
 }
 
 #[cfg(test)]

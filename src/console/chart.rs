@@ -11,8 +11,8 @@ const LEFT: f64 = 96.0;
 const LONGEST: f64 = 190.0;
 const BAR: f64 = 9.0;
 const GAP: f64 = 9.0;
-/// A label is cut there.
-const LABEL_LETTERS: usize = 15;
+/// Of a longer label the end is shown: which release it led to.
+const LABEL_LETTERS: usize = 13;
 
 /// What is drawn.
 pub struct Bars {
@@ -66,7 +66,7 @@ pub fn draw(bars: &Bars) -> String {
     let (mut y, mut labels, mut rectangles) = (GAP, Vec::new(), Vec::new());
     for row in &bars.rows {
         let height = row.values.len() as f64 * BAR;
-        labels.push((y + height / 2.0 + 3.5, row.label.chars().take(LABEL_LETTERS).collect()));
+        labels.push((y + height / 2.0 + 3.5, shortened(&row.label)));
         for value in &row.values {
             let width = rounded((value.value.max(0.0) / most * LONGEST).max(0.5));
             rectangles.push(Rectangle {
@@ -84,6 +84,14 @@ pub fn draw(bars: &Bars) -> String {
         y += GAP;
     }
     Drawing { bars, width: WIDTH, height: y, labels, rectangles }.render().unwrap_or_default()
+}
+
+fn shortened(label: &str) -> String {
+    let letters: Vec<char> = label.chars().collect();
+    match letters.len() > LABEL_LETTERS {
+        true => std::iter::once(&'…').chain(&letters[letters.len() + 1 - LABEL_LETTERS..]).collect(),
+        false => label.to_owned(),
+    }
 }
 
 fn rounded(length: f64) -> f64 {

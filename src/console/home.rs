@@ -12,6 +12,7 @@ use crate::console::frame::Frame;
 use crate::console::frame::page;
 use crate::console::listing::Pager;
 use crate::console::listing::holds;
+use crate::console::live;
 use crate::console::reply::Reply;
 use crate::console::reply::Wrong;
 use crate::console::routes::Route;
@@ -39,6 +40,8 @@ struct SitesPage {
 struct Row {
     word: String,
     name: String,
+    /// Folders of one name are told apart by it.
+    folder: String,
     /// The most pressing thing, and where it is done; how many more there are.
     need: Option<(String, String)>,
     more: String,
@@ -68,7 +71,9 @@ fn sites(ask: &mut Ask) -> Result<Reply, Wrong> {
         .collect();
     let in_need = rows.iter().filter(|row| row.needs_somebody()).count();
     let (query, only) = (ask.query.get("q").to_owned(), ask.query.get("only") == "needs");
-    rows.retain(|row| holds(&row.name, &query) && (!only || row.needs_somebody()));
+    rows.retain(|row| {
+        (holds(&row.name, &query) || holds(&row.folder, &query)) && (!only || row.needs_somebody())
+    });
     rows.sort_by_key(|row| (!row.needs_somebody(), row.name.to_lowercase()));
     let (rows, pager) = Pager::cut(ask, rows, "/", &["q", "only"]);
     let counts =
@@ -83,6 +88,7 @@ impl Row {
         Row {
             word: site.word.clone(),
             name: site.name.clone(),
+            folder: site.folder.display().to_string(),
             need: None,
             more: none(),
             broken: None,
@@ -135,7 +141,10 @@ fn home(ask: &mut Ask) -> Result<Reply, Wrong> {
     page(&Home {
         frame: Frame::new(ask, words.t("home.title"), "home"),
         needs: overview.needs.iter().map(|need| needs::told(words, need)).collect(),
-        facts: Facts::of(words, &overview),
+        facts: Facts {
+            working: live::who_works(ask, overview.status.holder.as_deref())?,
+            ..Facts::of(words, &overview)
+        },
         overview,
     })
 }

@@ -14,6 +14,7 @@ use crate::app::runner;
 use crate::app::runner::Ended;
 use crate::app::runner::Runner;
 use crate::app::runner::RunnerState;
+use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::console::ask::Ask;
 use crate::console::filters;
@@ -52,18 +53,12 @@ struct WorkPage {
     from: u64,
     now: Now,
     log: Vec<String>,
-    stop: Stop,
+    /// It can be, this person may, and nobody did so far.
+    may_stop: bool,
     ended: Option<EndedView>,
     /// What may be done next, where a run stands behind it.
     desk: Option<Desk>,
     desk_html: String,
-}
-
-enum Stop {
-    /// It cannot be, or this person may not.
-    No,
-    Offered,
-    Asked(String),
 }
 
 struct EndedView {
@@ -75,6 +70,18 @@ struct EndedView {
     written: Vec<WrittenView>,
     /// Address below the site and key of its text.
     next: (String, &'static str),
+}
+
+impl EndedView {
+    /// The desk below says why it stands there, and has buttons for what the
+    /// command line would be told.
+    fn leave_to(&mut self, desk: &Desk) {
+        self.hints.retain(|hint| !hint.starts_with("`entracte "));
+        if self.message == desk.reason() {
+            self.message.clear();
+            self.causes.clear();
+        }
+    }
 }
 
 fn runner_of(ask: &Ask) -> Result<Runner, Wrong> {
@@ -91,12 +98,17 @@ fn work(ask: &mut Ask) -> Result<Reply, Wrong> {
         RunnerState::Lives => (None, None),
         RunnerState::Ended(ended) => {
             let desk = OF_RUNS.contains(&runner.verb.as_str()).then(|| Desk::of(ask)).transpose()?;
-            (desk, Some(ended_view(ask, &runner, ended, &watcher.progress)))
+            let mut view = ended_view(ask, &runner, ended, &watcher.progress);
+            if let Some(desk) = &desk {
+                view.leave_to(desk);
+            }
+            (desk, Some(view))
         }
     };
     let frame = Frame::new(ask, title(ask, &runner), "update");
     let desk_html = desk.as_ref().map(|desk| desk.html(&frame)).transpose()?.unwrap_or_default();
-    let stop = stop_of(&frame, &runner, &state);
+    let is_at_work = matches!(state, RunnerState::Lives) && runner.stop_asked().is_none();
+    let may_stop = is_at_work && runner.may_be_stopped() && frame.is_operator();
     page(&WorkPage {
         address: frame.at(&format!("/work/{}", runner.id())),
         asked: asked(ask, &runner),
@@ -104,7 +116,7 @@ fn work(ask: &mut Ask) -> Result<Reply, Wrong> {
         now: watcher.now()?,
         log: watcher.progress.log.iter().cloned().collect(),
         frame,
-        stop,
+        may_stop,
         ended,
         desk,
         desk_html,
@@ -115,20 +127,21 @@ fn title(ask: &Ask, runner: &Runner) -> String {
     words_of(ask.words, "live.verb", &runner.verb)
 }
 
+/// Who works on a site that `holder` has, and at what.
+pub fn who_works(ask: &Ask, holder: Option<&str>) -> Result<Option<String>, Wrong> {
+    let Some(holder) = holder else { return Ok(None) };
+    let runner = runner::last(ask.place()?)?.filter(Runner::lives);
+    Ok(Some(match runner {
+        Some(runner) => format!("{}: {}", title(ask, &runner), asked(ask, &runner)),
+        None => escape::text(holder).into_owned(),
+    }))
+}
+
 fn asked(ask: &Ask, runner: &Runner) -> String {
     let since = runner.since.map(|since| ask.words.moment(&since.to_string())).unwrap_or_default();
     match &runner.by {
-        Some(by) => ask.words.say("live.asked_by", &[by, &since]),
+        Some(by) => ask.words.say("live.asked_by", &[&ask.words.person(by), &since]),
         None => ask.words.say("live.asked_elsewhere", &[&since]),
-    }
-}
-
-fn stop_of(frame: &Frame, runner: &Runner, state: &RunnerState) -> Stop {
-    match (state, runner.stop_asked()) {
-        (RunnerState::Ended(_), _) => Stop::No,
-        (RunnerState::Lives, Some(word)) => Stop::Asked(frame.words.say("live.stop_asked", &[&word.by])),
-        (RunnerState::Lives, None) if runner.may_be_stopped() && frame.is_operator() => Stop::Offered,
-        (RunnerState::Lives, None) => Stop::No,
     }
 }
 
@@ -151,7 +164,10 @@ fn ended_view(ask: &Ask, runner: &Runner, ended: &Ended, progress: &Progress) ->
         causes: failure.as_ref().map(|failure| failure.causes.clone()).unwrap_or_default(),
         hints: failure.map(|failure| failure.hints).unwrap_or_default(),
         written: view.map(|view| view.written_since).unwrap_or_default(),
-        next: next_page(&runner.verb, run.as_deref()),
+        next: match ended.exit {
+            Exit::Locked => ("/update".into(), "run.follow"),
+            _ => next_page(&runner.verb, run.as_deref()),
+        },
     }
 }
 

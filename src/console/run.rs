@@ -14,6 +14,7 @@ use crate::console::ask::Ask;
 use crate::console::filters;
 use crate::console::frame::Frame;
 use crate::console::frame::page;
+use crate::console::live;
 use crate::console::live::StepMark;
 use crate::console::live::of_run;
 use crate::console::live::words_of;
@@ -41,6 +42,8 @@ pub struct Desk {
     pub steps: Vec<StepMark>,
     /// Steps before which one may stop.
     pub ahead: Vec<StepMark>,
+    /// Who works on the site now.
+    at_work: Option<String>,
 }
 
 /// Which block of buttons is shown.
@@ -59,7 +62,7 @@ impl Desk {
         let stand = stand::stand(ask.place()?)?;
         let is_open = block(&stand) != Block::Approved;
         let show = stand.run.as_ref().filter(|_| is_open).map(|run| &run.show);
-        let mut steps = of_run(ask.words, show);
+        let mut steps = of_run(ask.words, show, stand.status.holder.is_some());
         if show.is_none() {
             // The plan is made and approved; nothing of it is begun.
             let word = words_of(ask.words, "live.state", "done");
@@ -68,7 +71,8 @@ impl Desk {
         }
         let is_ahead = |step: &&StepMark| !matches!(step.state.as_str(), "done" | "started" | "failed");
         let ahead = steps.iter().filter(is_ahead).skip(1).cloned().collect();
-        Ok(Desk { stand, words: ask.words, steps, ahead })
+        let at_work = live::who_works(ask, stand.status.holder.as_deref())?;
+        Ok(Desk { stand, words: ask.words, steps, ahead, at_work })
     }
 
     /// What can be done, with its buttons.
@@ -99,9 +103,11 @@ impl Desk {
         self.words.say(key, &[&self.step_name()])
     }
 
-    /// Why it stands there, in the words of what failed.
-    fn reason(&self) -> String {
-        let status = self.stand.status.run.as_ref();
+    /// Why it stands there, in the words of what failed. Where whoever worked is
+    /// gone, nobody said anything.
+    pub fn reason(&self) -> String {
+        let is_left = matches!(self.block(), Block::Open(Way::Left(_)));
+        let status = self.stand.status.run.as_ref().filter(|_| !is_left);
         status.and_then(|run| run.message.clone()).unwrap_or_default()
     }
 
@@ -178,7 +184,7 @@ fn unmoved(ask: &Ask) -> Result<Result<Stand, Reply>, Wrong> {
     };
     let moved = Moved {
         frame: Frame::new(ask, ask.words.t("run.moved_title"), "update"),
-        holder: stand::holder(&stand.status),
+        holder: live::who_works(ask, stand.status.holder.as_deref())?,
         runner: stand.runner.map(|runner| runner.id()),
         now,
     };

@@ -62,7 +62,7 @@ fn show(ask: &mut Ask) -> Result<Reply, Wrong> {
     page(&ShowPage {
         address: frame.at(&format!("/runs/{}", show.run)),
         outcome: words_of(ask.words, "run.state", &show.outcome),
-        steps: of_run(ask.words, Some(&show)),
+        steps: of_run(ask.words, Some(&show), is_last && desk.stand.status.holder.is_some()),
         files: run_files::list(place, &id, Kind::Record)?,
         logs: if frame.is_operator() { run_files::list(place, &id, Kind::Log)? } else { Vec::new() },
         desk_html: if is_last { desk.html(&frame)? } else { String::new() },

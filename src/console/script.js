@@ -195,8 +195,33 @@
     source.close();
     location.reload();
   });
+  // A short break is nobody's concern; a longer one is told, and what is not known is not counted on.
+  const broken = live.querySelector("[data-broken]");
+  const out = live.querySelector("[data-out]");
+  const longest = 3000;
+  let silence = null;
+  const heard = () => {
+    clearTimeout(silence);
+    silence = null;
+    broken.hidden = true;
+  };
+  const missed = () => {
+    silence ??= setTimeout(() => { broken.hidden = false; closed = null; }, longest);
+  };
+  // A stream that was refused is asked for no more by the browser, so that the page looks why.
+  const look = async () => {
+    const answer = await fetch(location.href, { credentials: "same-origin", redirect: "manual" }).catch(() => null);
+    if (answer && answer.type === "opaqueredirect") {
+      heard();
+      closed = null;
+      out.hidden = false;
+    } else {
+      setTimeout(answer && answer.ok ? () => location.reload() : look, 10000);
+    }
+  };
+  source.addEventListener("open", heard);
   source.addEventListener("error", () => {
-    // A console that was ended is asked again by the browser; one that refused is not.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 10000);
+    missed();
+    if (source.readyState === EventSource.CLOSED) look();
   });
 })();

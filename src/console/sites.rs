@@ -20,6 +20,8 @@ pub struct Site {
     pub word: String,
     /// For people.
     pub name: String,
+    /// Where it lies; its state, where it is broken.
+    pub folder: PathBuf,
     pub place: Place,
 }
 
@@ -57,7 +59,7 @@ impl Sites {
         let names: Vec<String> = known.iter().map(|(root, _)| name_of(root)).collect();
         let words = words(&known.iter().map(|(root, _)| root.as_path()).collect::<Vec<_>>());
         let sites = known.into_iter().zip(names).zip(words);
-        Sites(sites.map(|(((_, place), name), word)| Site { word, name, place }).collect())
+        Sites(sites.map(|(((folder, place), name), word)| Site { word, name, folder, place }).collect())
     }
 
     pub fn all(&self) -> &[Site] {

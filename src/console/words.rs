@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::console::STARTER;
+
 /// A language that the console speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Language {
@@ -104,6 +106,11 @@ impl Words {
             said.push_str(piece);
         }
         said
+    }
+
+    /// A name as the record has it, for who reads it: the first link is nobody's by name.
+    pub fn person(self, name: &str) -> String {
+        name.replace(STARTER, &self.t("common.starter"))
     }
 
     /// `KEY.one` or `KEY.many`, with the number for its `{}`.

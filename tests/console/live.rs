@@ -13,7 +13,6 @@ use std::time::Instant;
 use reqwest::Method;
 use reqwest::blocking::Response;
 use rusqlite::Connection;
-use serde_json::Value;
 
 use super::desk::Answer;
 use super::desk::Desk;
@@ -21,13 +20,13 @@ use super::desk::Visitor;
 use super::forms;
 use super::forms::button;
 use super::support::ground::Ground;
-use super::support::process;
 use super::support::run::Entracte;
+use super::worker::PATIENCE;
+use super::worker::goes_on;
+use super::worker::halted;
+use super::worker::killed;
 
 const RUN: &str = "/sites/site/update/run";
-
-/// Longer than anything here takes on a machine that has much to do.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Presses a button and waits for the work that it begins; its page when it has ended.
 #[track_caller]
@@ -76,30 +75,6 @@ fn says_none(page: &Answer, texts: &[&str]) {
     }
 }
 
-/// The process that has the lock, once it stands still at its fault point.
-fn halted(ground: &Ground) -> u32 {
-    let current = ground.parent().join(".entracte-site/runner/current.json");
-    let since = Instant::now();
-    loop {
-        let runner: Option<Value> =
-            fs::read(&current).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        let pid = runner.and_then(|runner| runner["pid"].as_u64()).map(|pid| pid as u32);
-        if let Some(pid) = pid.filter(|pid| process::state(*pid) == Some('T')) {
-            return pid;
-        }
-        assert!(since.elapsed() < PATIENCE, "nothing stands still");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn signal(pid: u32, signal: nix::sys::signal::Signal) {
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), signal).unwrap();
-}
-
-fn goes_on(pid: u32) {
-    signal(pid, nix::sys::signal::Signal::SIGCONT);
-}
-
 /// The console of a site whose work stands still at `fault`.
 fn halting(ground: &Ground, fault: &str) -> (Entracte, Desk) {
     let entracte = ground.faulty(&format!("{fault}=halt"));
@@ -110,7 +85,7 @@ fn halting(ground: &Ground, fault: &str) -> (Entracte, Desk) {
 /// Begins the whole update and waits until it stands still; its page's address.
 fn begun_and_halted(ground: &Ground, who: &Visitor) -> (String, u32) {
     let work = button(&who.get(RUN), "Carry it out").send(who).is(303).header("location").to_owned();
-    (work, halted(ground))
+    (work, halted(&ground.small.root()))
 }
 
 #[test]
@@ -212,14 +187,14 @@ fn a_console_that_was_killed_shows_the_same_when_it_is_started_again() {
         let ground = Ground::new();
         let (_entracte, desk) = halting(&ground, "swap.operation:3");
         let (work, pid) = begun_and_halted(&ground, &desk.visitor());
-        signal(desk.pid(), nix::sys::signal::Signal::SIGKILL);
+        killed(desk.pid());
         drop(desk);
         let desk = Desk::open(&ground.small.root());
         let me = desk.visitor();
         says(&me.get(&work).is(200), &["data-live", "step-started", "the one who started the console"]);
         says(&me.get(RUN), &["Somebody works on this site now", &work]);
 
-        signal(pid, nix::sys::signal::Signal::SIGKILL);
+        killed(pid);
         let page = free(&me, &work);
         says(&page, &["is gone", "a person has to decide", "Resume", "Redo only the step", "Roll back"]);
         let page = me.get(RUN).is(200);
@@ -247,7 +222,7 @@ fn two_desks_see_each_other_and_do_one_thing() {
     let (work, pid) = begun_and_halted(&ground, &ada.0);
     // Ben's page was shown before.
     let late = button(&pages[1], "Carry it out").send(&ben.0).is(409);
-    says(&late, &["Somebody works on this site now", "apply", "asked for by", &work]);
+    says(&late, &["Somebody works on this site now", "Carrying out the update", "asked for this", &work]);
     says(&ben.0.get(RUN), &["Somebody works on this site now", &work]);
     says(&ben.0.get(&work), &["data-live"]);
     let asked = button(&ben.0.get(&work), "Stop in good order").send(&ben.0).is(303);
@@ -259,7 +234,7 @@ fn two_desks_see_each_other_and_do_one_thing() {
     says(&ended(&ada.0, &work), &["Stopped in good order"]);
     // Nobody works any more, and yet it is another.
     let late = button(&pages[1], "Do one step").send(&ben.0).is(409);
-    says(&late, &["Meanwhile it is another", "stopped in good order"]);
+    says(&late, &["Something changed meanwhile", "stopped in good order"]);
     // Under the lock as well, where somebody was faster than the look before it.
     let seen = pages[1].field("seen").unwrap();
     let site = Entracte::new(&ground.small.root());

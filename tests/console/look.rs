@@ -50,7 +50,7 @@ fn every_page_is_fit_for_everybody() {
     let desk = Desk::open_with(&home, &roots);
     let words = words(&desk);
     assert_eq!(words.len(), states.len(), "{words:?}");
-    let pictures = browser::pictures();
+    let pictures = browser::pictures("pages");
     let _ = fs::remove_dir_all(&pictures);
     let mut visits = vec![visit("all", "/", &LOOKS, true), visit("all", "/nowhere", &LOOKS, false)];
     visits.push(visit("all", "/enter", &LOOKS, true));

@@ -43,11 +43,22 @@ impl Ground {
         Ground::of(small, after)
     }
 
+    /// Adopted, and nothing more.
+    pub fn fresh() -> Ground {
+        Ground::as_it_is(SmallSite::new(), |_, _| ())
+    }
+
     fn of(small: SmallSite, after: impl FnOnce(&SmallSite)) -> Ground {
+        Ground::as_it_is(small, |small, entracte| {
+            after(small);
+            small.stage(entracte);
+            update::plan_and_approve(entracte);
+        })
+    }
+
+    fn as_it_is(small: SmallSite, after: impl FnOnce(&SmallSite, &Entracte)) -> Ground {
         let entracte = small.adopt();
-        after(&small);
-        small.stage(&entracte);
-        update::plan_and_approve(&entracte);
+        after(&small, &entracte);
         let old = small.look();
         let version = entracte.json(&["status"]).result["installed"]["version"].clone();
         Ground { small, entracte, old, version }

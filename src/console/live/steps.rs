@@ -12,7 +12,7 @@ pub struct StepMark {
     pub id: &'static str,
     pub name: String,
     pub what: String,
-    /// `waiting`, `started`, `done`, `failed`, `undoing`, `undone`.
+    /// `waiting`, `started`, `done`, `failed`, `undoing`, `undone`; `cut`: begun, and nobody works on it.
     pub state: String,
     /// The same in words.
     pub word: String,
@@ -28,6 +28,7 @@ impl StepMark {
             "failed" => "✘",
             "undone" => "↶",
             "started" | "undoing" => "…",
+            "cut" => "◐",
             _ => "·",
         }
     }
@@ -48,13 +49,14 @@ pub fn words_of(words: Words, prefix: &str, name: &str) -> String {
 }
 
 /// The steps of a run; without one, of work that has not come so far.
-pub fn of_run(words: Words, show: Option<&Show>) -> Vec<StepMark> {
-    Step::ALL.into_iter().map(|step| mark(words, step, show)).collect()
+pub fn of_run(words: Words, show: Option<&Show>, is_at_work: bool) -> Vec<StepMark> {
+    Step::ALL.into_iter().map(|step| mark(words, step, show, is_at_work)).collect()
 }
 
-fn mark(words: Words, step: Step, show: Option<&Show>) -> StepMark {
+fn mark(words: Words, step: Step, show: Option<&Show>, is_at_work: bool) -> StepMark {
     let view = show.and_then(|show| show.steps.iter().find(|view| view.step == step.name()));
     let state = match (view, show.is_some(), step) {
+        (Some(view), ..) if !is_at_work && matches!(view.state.as_str(), "started" | "undoing") => "cut",
         (Some(view), ..) => view.state.as_str(),
         // A run begins with a plan that was made and approved.
         (None, true, _) | (None, false, Step::Stage) => "done",

@@ -45,6 +45,8 @@ const MOST_OF_ALL: usize = 64;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Not more often than this is something shown anew.
 const REST: Duration = Duration::from_millis(250);
+/// As long is waited for a site that nobody works on any more.
+const LETTING_GO: SignedDuration = SignedDuration::from_secs(3);
 /// Then the browser asks again, and has to be signed in still.
 const LONGEST: SignedDuration = SignedDuration::from_mins(5);
 
@@ -69,6 +71,8 @@ pub struct Now {
     closed: Option<f64>,
     is_closed: bool,
     said: String,
+    /// Who asked it to stop.
+    stop_asked: Option<String>,
 }
 
 impl Watcher {
@@ -102,22 +106,26 @@ impl Watcher {
     }
 
     pub fn now(&self) -> Result<Now, Failure> {
+        let lives = self.runner.lives();
         let is_of_run = OF_RUNS.contains(&self.runner.verb.as_str());
         let is_begun = self.show.is_some() || self.runner.verb == "apply";
         let steps = match is_of_run && is_begun {
-            true => steps::of_run(self.words, self.show.as_ref()),
+            true => steps::of_run(self.words, self.show.as_ref(), lives),
             false => Vec::new(),
         };
         let now = steps.iter().find(|step| step.is_now());
         let said = now.map(|step| self.words.say("live.said", &[&step.number, &step.name]));
+        let stopper = self.runner.stop_asked().filter(|_| lives);
         Ok(Now {
             words: self.words,
             said: said.unwrap_or_default(),
             steps,
-            bar: self.progress.bar.clone(),
+            bar: self.progress.bar.clone().filter(|_| lives),
             warnings: self.progress.warnings.clone(),
             closed: self.show.as_ref().map(|show| show.closed_seconds).filter(|seconds| *seconds > 0.0),
             is_closed: self.show.as_ref().is_some_and(|show| show.is_closed),
+            stop_asked: stopper
+                .map(|stop| self.words.say("live.stop_asked", &[&self.words.person(&stop.by)])),
         })
     }
 
@@ -127,17 +135,31 @@ impl Watcher {
         let from = Tail::open(&self.runner, from).map_err(wrong)?.at();
         out.write_all(b"retry: 1000\n\n")?;
         while !self.tell_lines(from, Duration::ZERO, out)?.is_empty() {}
+        let mut is_asked = self.runner.stop_asked().is_some();
         self.tell_now(&[], out)?;
         while !self.tail.is_over() && desk::now() < since + LONGEST {
-            match self.tell_lines(from, HEARTBEAT, out)? {
-                heard if heard.is_empty() => out.write_all(b":\n\n")?,
-                heard => self.tell_now(&heard, out)?,
+            let heard = self.tell_lines(from, HEARTBEAT, out)?;
+            let was_asked = std::mem::replace(&mut is_asked, self.runner.stop_asked().is_some());
+            match heard.is_empty() && is_asked == was_asked {
+                true => out.write_all(b":\n\n")?,
+                false => self.tell_now(&heard, out)?,
             }
         }
-        match self.tail.is_over() {
-            true => send(out, "end", self.at(), ""),
-            false => Ok(()),
+        if !self.tail.is_over() {
+            return Ok(());
         }
+        self.wait_for_the_lock().map_err(wrong)?;
+        send(out, "end", self.at(), "")
+    }
+
+    /// What guards a process that was killed holds the site a moment longer;
+    /// whoever looks then shall see what can be done, and not that somebody works.
+    fn wait_for_the_lock(&self) -> Result<(), Failure> {
+        let until = desk::now() + LETTING_GO;
+        while desk::now() < until && status::status(&self.place)?.result.holder.is_some() {
+            desk::rest(REST);
+        }
+        Ok(())
     }
 
     fn tell_lines(&mut self, from: u64, patience: Duration, out: &mut dyn Write) -> io::Result<Vec<Heard>> {

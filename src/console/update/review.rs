@@ -24,6 +24,7 @@ use crate::console::ask::Ask;
 use crate::console::filters;
 use crate::console::frame::Frame;
 use crate::console::frame::page;
+use crate::console::live;
 use crate::console::reply::Reply;
 use crate::console::reply::Wrong;
 use crate::console::session::Role;
@@ -203,7 +204,7 @@ pub fn page_of(ask: &mut Ask) -> Result<Reply, Wrong> {
     page(&ReviewPage {
         frame: Frame::new(ask, ask.words.t("update.review_title"), "update"),
         steps: steps(ask.words, Step::Review),
-        holder: review.holder.clone(),
+        holder: live::who_works(ask, review.holder.as_deref())?,
         lines: review.lines(&filter),
         statements,
         filter,
@@ -365,6 +366,20 @@ struct Refused {
     hints: Vec<String>,
 }
 
+/// What somebody else did since the page of the plan was shown.
+fn overtaken(ask: &Ask) -> Result<Option<(String, Vec<String>)>, Wrong> {
+    let Some(review) = plans::review(ask.place()?)? else { return Ok(None) };
+    let words = ask.words;
+    if review.view.id != ask.form.get("plan") {
+        return Ok(Some((words.t("update.refused_anew"), vec![words.t("update.refused_anew_how")])));
+    }
+    Ok(review.approval.map(|approval| {
+        let when = words.moment(&approval.at.to_string());
+        let message = words.say("update.refused_second", &[&words.person(&approval.by), &when]);
+        (message, vec![words.t("update.refused_second_how")])
+    }))
+}
+
 /// Approves exactly the plan whose id the form carries.
 pub fn approve(ask: &mut Ask) -> Result<Reply, Wrong> {
     let word = Word { plan: ask.form.get("plan"), typed: ask.form.get("typed") };
@@ -374,7 +389,9 @@ pub fn approve(ask: &mut Ask) -> Result<Reply, Wrong> {
         return Ok(see(ask, "/update"));
     };
     let frame = Frame::new(ask, ask.words.t("update.not_approved"), "update");
-    let refused = Refused { frame, message: failure.message.clone(), hints: failure.hints.clone() };
+    let (message, hints) =
+        overtaken(ask)?.unwrap_or_else(|| (failure.message.clone(), failure.hints.clone()));
+    let refused = Refused { frame, message, hints };
     let text = refused.render().map_err(|error| Wrong::Question(error.to_string()))?;
     Ok(Reply::PageWith(Wrong::from(failure).status(), text))
 }

@@ -21,6 +21,7 @@ use crate::console::ask::Ask;
 use crate::console::filters;
 use crate::console::frame::Frame;
 use crate::console::frame::page;
+use crate::console::live;
 use crate::console::reply::Reply;
 use crate::console::reply::Wrong;
 use crate::console::update::WizardStep;
@@ -81,7 +82,7 @@ pub fn page_of(ask: &mut Ask) -> Result<Reply, Wrong> {
     page(&SourcePage {
         frame: Frame::new(ask, ask.words.t("update.source_title"), "update"),
         steps: steps(ask.words, Step::Stage),
-        holder: stand::holder(&stand.status),
+        holder: live::who_works(ask, stand.status.holder.as_deref())?,
         has_plan: stand.plan.is_some(),
         sources: sources::sources(place)?,
         incoming: inbox::incoming(place)?,
