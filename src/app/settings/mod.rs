@@ -22,6 +22,7 @@ use crate::schedule::outlook::outlook;
 use crate::site::Site;
 use crate::site::SiteError;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::history::News;
 use crate::site::settings::Settings;
 use crate::site::settings::SettingsError;
@@ -175,7 +176,7 @@ fn write(state: &State, path: &Path, old: &str, new: &str, keys: &[String], by: 
         true => "comments alone".to_owned(),
         false => keys.join(", "),
     };
-    history::append(&state.history(), News { event: "settings", run: None, by: Some(by), detail })?;
+    history::append(&state.history(), News { event: Deed::Settings, run: None, by: Some(by), detail })?;
     Ok(fs::write_durable_with(path, new.as_bytes(), mode)?)
 }
 
