@@ -20,6 +20,7 @@ pub mod mounts;
 pub mod pages;
 pub mod process;
 pub mod proxy;
+pub mod relay;
 pub mod releases;
 pub mod run;
 pub mod servers;
