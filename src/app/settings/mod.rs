@@ -17,6 +17,7 @@ use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::base::diff;
 use crate::base::digest::Sha256;
+use crate::base::exit::Exit;
 use crate::schedule::Record;
 use crate::schedule::outlook::outlook;
 use crate::site::Site;
@@ -153,6 +154,11 @@ pub fn change(place: &Place, request: &Request) -> Result<Outcome, Failure> {
             return Ok(Outcome::Wrong(Fault { failure, line: None, key, wanted: shown }));
         }
     };
+    if new.len() as u64 > MAX_BYTES {
+        let told = format!("that has {} bytes, and no more than {MAX_BYTES} of settings are read", new.len());
+        let failure = Failure::new(Exit::Usage, told);
+        return Ok(Outcome::Wrong(Fault { failure, line: None, key: None, wanted: shown }));
+    }
     if let Err(wrong) = understood(&state, &new) {
         return Ok(Outcome::Wrong(Fault { wanted: shown, ..*wrong }));
     }
