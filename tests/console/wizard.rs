@@ -1,6 +1,7 @@
 //! The update from a source to an approved plan, by a browser without a script
 //! and as the script of the page does it.
 
+mod left;
 mod script;
 mod uploads;
 
