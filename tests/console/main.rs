@@ -10,6 +10,7 @@ mod every_route;
 mod forged;
 mod forms;
 mod hostile;
+mod keyboard;
 mod live;
 mod look;
 mod pages;

@@ -30,6 +30,7 @@ pub mod small;
 pub mod smtp;
 pub mod snapshot;
 pub mod template;
+pub mod terminal;
 pub mod tls;
 pub mod tracer;
 pub mod update;
