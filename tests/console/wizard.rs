@@ -2,6 +2,7 @@
 //! and as the script of the page does it.
 
 mod left;
+mod offered;
 mod script;
 mod uploads;
 
