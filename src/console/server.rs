@@ -188,7 +188,7 @@ async fn prepared(
         guard::is_from_here(&console.address, &head.headers, host.unwrap_or_default())?;
     }
     let route = route?;
-    let body = body::framed(&route, &head.headers, body).await?;
+    let body = body::framed(&route, &head.headers, body, asker.session.is_some()).await?;
     let session = asker.session.as_ref();
     guard::is_allowed(&route, session)?;
     if route.takes == Takes::Stream {

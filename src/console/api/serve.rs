@@ -71,7 +71,7 @@ async fn prepared(
     guard::is_from_no_page(&head.headers)?;
     let route = route?;
     let api = route.api.ok_or(server::NOWHERE)?;
-    let body = body::framed(&route, &head.headers, body).await?;
+    let body = body::framed(&route, &head.headers, body, false).await?;
     let token = bearer(console, &api, head).await?;
     let bytes = body::whole(&route, body).await?;
     if !bytes.is_empty() {

@@ -25,11 +25,12 @@ const STREAM_PATIENCE: Duration = Duration::from_secs(60);
 /// they have said all.
 const MOST_HEARD_OUT: u64 = 32 << 20;
 
-/// The body, where its announcement is one that the route takes.
-pub async fn framed(route: &Route, headers: &HeaderMap, body: Body) -> Result<Body, Refusal> {
+/// The body, where its announcement is one that the route takes. Strangers are
+/// not heard out.
+pub async fn framed(route: &Route, headers: &HeaderMap, body: Body, is_known: bool) -> Result<Body, Refusal> {
     let Err(refusal) = guard::is_framed(route, headers) else { return Ok(body) };
     let is_bearable = guard::announced(headers).is_some_and(|length| length <= MOST_HEARD_OUT);
-    if route.takes == Takes::LongForm && is_bearable {
+    if route.takes == Takes::LongForm && is_known && is_bearable {
         let all = body.into_data_stream().for_each(|_| async {});
         // Who takes too long is answered all the same.
         let _ = timeout(FORM_PATIENCE, all).await;
