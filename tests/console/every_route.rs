@@ -296,7 +296,7 @@ fn who_is_slow_is_hung_up_on() {
                 let is_refused = said.statuses().iter().all(|status| *status == 408);
                 assert!(said.is_closed && is_refused, "{address:?}: {}", said.text);
             });
-            if address.method != "GET" && !address.most.is_none() {
+            if address.method != "GET" && address.most.is_some() {
                 scope.spawn(move || {
                     let begun = raw(desk, address, "Content-Length: 1000\r\n\r\ntoken=");
                     let said = wire::say(desk.host(), begun.as_bytes(), LATE);

@@ -12,6 +12,10 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::thread;
+use std::time::Duration;
+
+/// Longer than any browser takes on a machine that has much to do.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Serves until the test ends.
 pub struct Relay {
@@ -64,7 +68,8 @@ impl Relay {
 
     pub fn wait_until_still(&self) {
         let is_moving = |state: &mut State| state.sent < state.stop;
-        drop(self.line.moved.wait_while(self.line.state(), is_moving).unwrap());
+        let waited = self.line.moved.wait_timeout_while(self.line.state(), PATIENCE, is_moving).unwrap();
+        assert!(!waited.1.timed_out(), "{} of {} bytes went up", waited.0.sent, waited.0.stop);
     }
 
     /// Ends every connection; whoever comes is turned away.
