@@ -18,6 +18,7 @@ use crate::release::at_hand::AtHand;
 use crate::release::staging::Staging;
 use crate::site::SiteError;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::history::News;
 use crate::sys::clock;
 use crate::sys::signal::Interrupt;
@@ -113,7 +114,7 @@ pub(super) fn begin(
     let detail =
         format!("plan {}: {} -> {}", run.plan.id, run.plan.sealed.from.version, run.plan.sealed.to.version);
     let by = Some(held.by.as_str());
-    history::append(&site.state.history(), News { event: "opened", run: Some(&run.id), by, detail })?;
+    history::append(&site.state.history(), News { event: Deed::Opened, run: Some(&run.id), by, detail })?;
     Ok(run)
 }
 
@@ -176,8 +177,12 @@ pub fn resume(
     if let Some(word) = word {
         vouch(&mut run, word)?;
     }
-    let news =
-        News { event: "resumed", run: Some(&run.id), by: Some(&held.by), detail: stands(&run).to_owned() };
+    let news = News {
+        event: Deed::Resumed,
+        run: Some(&run.id),
+        by: Some(&held.by),
+        detail: stands(&run).to_owned(),
+    };
     // That nobody can note it keeps no site closed.
     let untold = history::append(&held.site.state.history(), news).err();
     let mut answer = go_on(&held, run, &Request { until, budget: None }, interrupt, listener)?;
@@ -224,7 +229,7 @@ pub(super) fn go_on(
     match advance::run(&mut work, request.until, watch) {
         Ok(Outcome::Finished) => {
             let kept = forget_plan(&held.site).err();
-            Ok(Answer::done(told(&work, "finished", &held.by).with_warning(kept)))
+            Ok(Answer::done(told(&work, Deed::Finished, &held.by).with_warning(kept)))
         }
         Ok(Outcome::Stopped { .. }) => Ok(Answer::done(view(&work.run))),
         Err(error) if is_before_swap(&work, &error) => {
@@ -233,7 +238,7 @@ pub(super) fn go_on(
                 Ok(()) => {
                     let exit = if cause.exit == Exit::Locked { Exit::Locked } else { Exit::Failed };
                     let failure = cause.ending(exit).hint("nothing has changed and the site is open");
-                    Ok(Answer::failing(failure, told(&work, "rolled-back", &held.by)))
+                    Ok(Answer::failing(failure, told(&work, Deed::RolledBack, &held.by)))
                 }
                 Err(second) => Ok(Answer::failing(stuck(Failure::from(second)), view(&work.run))),
             }
@@ -269,7 +274,7 @@ pub(super) fn stuck_exit(exit: Exit) -> Exit {
 
 /// What a run came to, which the history is told. That this fails changes
 /// nothing about the run.
-pub(super) fn told(work: &Work, event: &str, by: &str) -> RunView {
+pub(super) fn told(work: &Work, event: Deed, by: &str) -> RunView {
     let plan = &work.run.plan.sealed;
     let detail = format!("{} -> {}", plan.from.version, plan.to.version);
     let news = News { event, run: Some(&work.run.id), by: Some(by), detail };

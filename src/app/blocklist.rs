@@ -11,6 +11,7 @@ use crate::base::exit::Exit;
 use crate::site::blocklist::Blocked;
 use crate::site::blocklist::Blocklist;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::history::News;
 
 #[derive(Clone, Debug, Serialize)]
@@ -45,7 +46,10 @@ pub fn clear(place: &Place, digest: &str) -> Result<Answer<BlocklistView>, Failu
     })?;
     let detail = format!("{} may be tried again: {}", cleared.version, cleared.manifest);
     let by = held.by.clone();
-    history::append(&site.state.history(), News { event: "unblocked", run: None, by: Some(&by), detail })?;
+    history::append(
+        &site.state.history(),
+        News { event: Deed::Unblocked, run: None, by: Some(&by), detail },
+    )?;
     Ok(Answer::done(BlocklistView { releases: vec![view(&cleared)] }))
 }
 

@@ -16,6 +16,7 @@ use crate::app::report::Version;
 use crate::app::stage;
 use crate::app::vendor::Customer;
 use crate::base::exit::Exit;
+use crate::integrity::manifest::version;
 use crate::release::network::address::shown;
 use crate::release::vendor::ask::Asking;
 use crate::release::vendor::ask::Heard;
@@ -25,6 +26,11 @@ use crate::site::Site;
 use crate::site::settings::Channel;
 use crate::site::stored;
 use crate::sys::clock;
+
+/// As many are remembered.
+const MOST_OFFERINGS: usize = 50;
+/// Of the notes of one, in letters.
+const MOST_NOTES: usize = 8000;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckView {
@@ -40,6 +46,12 @@ pub struct CheckView {
     pub held_back: Vec<HeldBackView>,
     /// Until when the vendor looks after what it offers, where it says that.
     pub end_of_life: Option<String>,
+    /// Whatever is published, the newest first; kept for the console's pages.
+    #[serde(skip)]
+    pub offerings: Vec<Offering>,
+    /// Whether the reference was asked that the site follows, and not a vendor.
+    #[serde(skip)]
+    pub is_reference: bool,
     pub requests: u64,
     /// The command that brings it.
     #[serde(skip)]
@@ -95,6 +107,33 @@ pub struct Checked {
     pub notes: Option<String>,
     pub held_back: u64,
     pub end_of_life: Option<String>,
+    /// Whatever is published, the newest first.
+    pub offerings: Vec<Offering>,
+    pub is_reference: bool,
+}
+
+/// One version that is published, whether the site takes it or not.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Offering {
+    pub version: String,
+    /// `stable` or `testing`.
+    pub channel: String,
+    /// What its publisher says of it.
+    pub notes: String,
+    /// The page that says it.
+    pub notes_url: Option<String>,
+}
+
+impl Offering {
+    pub fn new(version: &str, channel: Channel, notes: &str, notes_url: Option<String>) -> Offering {
+        Offering {
+            version: version.to_owned(),
+            channel: channel.name().to_owned(),
+            notes: notes.trim_end().chars().take(MOST_NOTES).collect(),
+            notes_url,
+        }
+    }
 }
 
 impl Checked {
@@ -108,6 +147,8 @@ impl Checked {
             notes: newest.and_then(|offer| offer.notes.clone()),
             held_back: view.held_back.len() as u64,
             end_of_life: view.end_of_life.clone(),
+            offerings: view.offerings.iter().take(MOST_OFFERINGS).cloned().collect(),
+            is_reference: view.is_reference,
         }
     }
 
@@ -126,19 +167,26 @@ fn view(asking: &Asking, heard: &Heard, choice: Choice) -> Result<CheckView, Fai
         vendor: asking.rule()?.name.clone(),
         feed: heard.feed.clone(),
         installed: (asking.installed != "0").then(|| Version { version: asking.installed.to_owned() }),
-        channel: match asking.channel {
-            Channel::Stable => "stable",
-            Channel::Testing => "testing",
-        },
+        channel: asking.channel.name(),
         php: asking.php.map(str::to_owned),
         end_of_life: of_life.and_then(|offer| offer.end_of_life.clone()),
         newest: choice.offer.as_ref().map(|offer| offer_view(asking, offer)),
         held_back: held_back
             .map(|held| HeldBackView { version: held.version.clone(), why: held.why.clone() })
             .collect(),
+        offerings: offerings(asking, &heard.offers),
+        is_reference: false,
         requests: heard.requests,
         next: "entracte update --from vendor",
     })
+}
+
+fn offerings(asking: &Asking, offers: &[Offer]) -> Vec<Offering> {
+    let offering = |offer: &Offer| Offering::new(&offer.version, offer.channel, "", asking.notes(offer));
+    let mut offerings: Vec<Offering> = offers.iter().map(offering).collect();
+    offerings.sort_by(|a, b| version::compare(&b.version, &a.version));
+    offerings.dedup_by(|a, b| a.version == b.version);
+    offerings
 }
 
 fn offer_view(asking: &Asking, offer: &Offer) -> OfferView {

@@ -1,6 +1,7 @@
 //! Comparisons of a site that a console began: they run as work of their own,
 //! what they found is kept in the state folder, and the last ones stay.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -194,6 +195,19 @@ fn make_room(folder: &std::path::Path) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The files of each comparison, of one whose begin or end was cut off as well.
+pub(super) fn files(folder: &std::path::Path) -> Result<Vec<Vec<PathBuf>>, Failure> {
+    if !fs::is_real_folder(folder) {
+        return Ok(Vec::new());
+    }
+    let mut of_each: BTreeMap<OsString, Vec<PathBuf>> = BTreeMap::new();
+    for path in fs::list(folder)?.into_iter().filter(|path| fs::is_file(path)) {
+        let id = path.file_stem().unwrap_or_default().to_owned();
+        of_each.entry(id).or_default().push(path);
+    }
+    Ok(of_each.into_values().collect())
 }
 
 /// The newest first.

@@ -13,6 +13,7 @@ use crate::site::gate::GateState;
 use crate::site::gate::Kind;
 use crate::site::gate_proof;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::history::News;
 use crate::sys::clock;
 use crate::update::owners::Witness;
@@ -38,12 +39,12 @@ pub fn close(place: &Place, reason: Option<&str>) -> Result<Answer<GateStatus>, 
         return Err(failure.ending(Exit::Failed));
     }
     witness.settle(&held.site, &held.gate)?;
-    note(&held, place, "closed", &closing.reason)?;
+    note(&held, place, Deed::Closed, &closing.reason)?;
     Ok(Answer::done(view(held.gate.state()?)))
 }
 
 /// Who did it from afar stands in the log of the site.
-fn note(held: &Held, place: &Place, event: &str, detail: &str) -> Result<(), Failure> {
+fn note(held: &Held, place: &Place, event: Deed, detail: &str) -> Result<(), Failure> {
     let Some(by) = place.by.as_deref() else { return Ok(()) };
     let news = News { event, run: None, by: Some(by), detail: detail.to_owned() };
     Ok(history::append(&held.site.state.history(), news)?)
@@ -68,7 +69,7 @@ pub fn open(place: &Place) -> Result<Answer<GateStatus>, Failure> {
     let witness = Witness::take(&held.site, &held.gate)?;
     held.gate.open()?;
     witness.settle(&held.site, &held.gate)?;
-    note(&held, place, "reopened", was.reason.as_deref().unwrap_or_default())?;
+    note(&held, place, Deed::Reopened, was.reason.as_deref().unwrap_or_default())?;
     Ok(Answer::done(view(held.gate.state()?)))
 }
 

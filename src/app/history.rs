@@ -16,6 +16,7 @@ use crate::base::exit::Exit;
 use crate::base::path::SitePath;
 use crate::site::Site;
 use crate::site::history;
+pub use crate::site::history::Deed;
 use crate::site::history::Line;
 pub use crate::site::history::Proof;
 use crate::sys::clock;
@@ -103,9 +104,9 @@ fn last_of<T>(mut all: Vec<T>, most: Option<usize>) -> Vec<T> {
 
 fn name_people(row: &mut HistoryRow, lines: &[Line]) {
     let plan = row.plan.map(|plan| plan.to_string());
-    let opened = lines.iter().find(|line| line.event == "opened" && line.run.as_ref() == Some(&row.run));
+    let opened = lines.iter().find(|line| line.is(Deed::Opened) && line.run.as_ref() == Some(&row.run));
     let approved = lines.iter().rev().find(|line| {
-        line.event == "approved" && plan.is_some() && plan_named(&line.detail) == plan.as_deref()
+        line.is(Deed::Approved) && plan.is_some() && plan_named(&line.detail) == plan.as_deref()
     });
     row.opened_by = opened.and_then(|line| line.by.clone());
     row.approved_by = approved.and_then(|line| line.by.clone());

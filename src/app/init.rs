@@ -33,6 +33,7 @@ use crate::site::exposure;
 use crate::site::exposure::Canary;
 use crate::site::extension;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::history::News;
 use crate::site::installed::Baseline;
 use crate::site::installed::Current;
@@ -212,7 +213,7 @@ fn adopt(survey: &Survey, state: &State, request: &Request, gate: &str) -> Resul
         published.keep_trust(&state.trust())?;
         let detail = format!("{} by the root {}", published.signed.reference, published.signed.root);
         let by = who();
-        history::append(&state.history(), News { event: "trusted", run: None, by: Some(&by), detail })?;
+        history::append(&state.history(), News { event: Deed::Trusted, run: None, by: Some(&by), detail })?;
     }
     let folder = state.installed();
     let installed = Installed(&folder);
@@ -231,7 +232,7 @@ fn adopt(survey: &Survey, state: &State, request: &Request, gate: &str) -> Resul
     };
     installed.save(&current, &survey.manifest)?;
     let detail = format!("{} {}", survey.profile.name, survey.manifest.version);
-    history::append(&state.history(), News { event: "adopted", run: None, by: None, detail })?;
+    history::append(&state.history(), News { event: Deed::Adopted, run: None, by: None, detail })?;
     crate::site::gate::token::load_or_make(&state.gate_pass())?;
     // Last: with this file the site is known.
     fs::write_durable(&state.settings(), settings::render(&new).as_bytes())?;

@@ -3,6 +3,7 @@
 
 use crate::app::check::CheckView;
 use crate::app::check::OfferView;
+use crate::app::check::Offering;
 use crate::app::desk::Listener;
 use crate::app::failure::Failure;
 use crate::app::published::Published;
@@ -10,10 +11,11 @@ use crate::app::report::Version;
 use crate::base::exit::Exit;
 use crate::integrity::manifest::version;
 use crate::release::network::Network;
+use crate::release::reference::custom::ManifestTarget;
 use crate::release::source::Source;
+use crate::release::vendor::offer::channel_of;
 use crate::site::Site;
 use crate::site::installed::Installed;
-use crate::site::settings::Channel;
 
 /// `None` where the settings follow something else than a reference.
 pub(super) fn offered(
@@ -52,10 +54,7 @@ fn view(site: &Site, published: Option<&Published>) -> Result<CheckView, Failure
         vendor: source.clone(),
         feed: source,
         installed: installed.map(|version| Version { version }),
-        channel: match site.settings.policy.channel {
-            Channel::Stable => "stable",
-            Channel::Testing => "testing",
-        },
+        channel: site.settings.policy.channel.name(),
         php: None,
         newest: newest.map(|version| OfferView {
             version,
@@ -66,7 +65,16 @@ fn view(site: &Site, published: Option<&Published>) -> Result<CheckView, Failure
         }),
         held_back: Vec::new(),
         end_of_life: None,
+        offerings: published.map(offerings).unwrap_or_default(),
+        is_reference: true,
         requests: 0,
         next: "entracte update",
     })
+}
+
+fn offerings(published: &Published) -> Vec<Offering> {
+    let offering = |about: &ManifestTarget| {
+        Offering::new(&about.version, channel_of(&about.version), &about.notes, None)
+    };
+    published.offered.iter().map(offering).collect()
 }

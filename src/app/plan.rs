@@ -22,6 +22,7 @@ use crate::release::staging::Staging;
 use crate::site::Site;
 use crate::site::gate::Gate;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::history::News;
 use crate::sys::env;
 use crate::sys::fs;
@@ -227,7 +228,7 @@ pub fn approve(place: &Place, id: &str) -> Result<Answer<Approved>, Failure> {
 pub(super) fn approve_here(site: &Site, plan: &Plan, id: &str, by: &str) -> Result<Approval, Failure> {
     let approval = Approval::give(&site.state.approval(), id, &plan.id, by)?;
     let detail = format!("plan {}: {} -> {}", plan.id, plan.sealed.from.version, plan.sealed.to.version);
-    history::append(&site.state.history(), News { event: "approved", run: None, by: Some(by), detail })?;
+    history::append(&site.state.history(), News { event: Deed::Approved, run: None, by: Some(by), detail })?;
     Ok(approval)
 }
 

@@ -15,6 +15,7 @@ use crate::release::obtain::Home;
 use crate::release::obtain::Look;
 use crate::release::obtain::ObtainError;
 use crate::release::obtain::Where;
+use crate::release::reference::custom::ManifestTarget;
 use crate::release::source::Source;
 use crate::release::stage::Options;
 use crate::release::staging::Signed;
@@ -54,6 +55,8 @@ pub(super) struct Published {
     pub manifest: Manifest,
     pub signed: Signed,
     pub warnings: Vec<String>,
+    /// Whatever is offered there of the product, the newest first.
+    pub offered: Vec<ManifestTarget>,
     /// For people, and to be asked again; without user and password.
     pub source: String,
     /// Whether there may be something newer another time.
@@ -98,14 +101,14 @@ impl Published {
         };
         let Some(place) = place else { return Ok(None) };
         let look = wish.asked(&place, &scratch, listener);
-        let Look { manifest, signed, warnings, .. } =
+        let Look { manifest, signed, warnings, offered, .. } =
             look.map_err(|error| believe::untrusted(error, wish.command))?;
         let is_followed = !matches!(place, Where::Bundle(_));
         let source = match &source {
             Source::Folder(path) => fs::shown(&fs::canonical(path)?),
             source => source.text(),
         };
-        Ok(Some(Published { manifest, signed, warnings, source, is_followed, scratch }))
+        Ok(Some(Published { manifest, signed, warnings, offered, source, is_followed, scratch }))
     }
 
     /// The manifest as a file, as long as this lives.

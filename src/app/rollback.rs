@@ -15,6 +15,7 @@ use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::site::SiteError;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::history::News;
 use crate::sys::fs;
 use crate::sys::signal::Interrupt;
@@ -58,7 +59,7 @@ pub(super) fn take_back(
     let watch = &mut |step, event| listener(Some(id), step, event);
     let began = work.run.standing().direction == Direction::Back;
     match roll_back(&mut work, why, newer, watch) {
-        Ok(()) => Ok(Answer::done(told(&work, "rolled-back", &held.by))),
+        Ok(()) => Ok(Answer::done(told(&work, Deed::RolledBack, &held.by))),
         Err(StepError::WrittenSince { tables }) => {
             let mut view = view(&work.run);
             view.written_since = tables.iter().map(WrittenView::of).collect();
@@ -146,7 +147,7 @@ pub fn commit(place: &Place, id: Option<&str>) -> Result<Answer<RunView>, Failur
     }
     run.journal.write(Entry::Committed)?;
     let news = News {
-        event: "committed",
+        event: Deed::Committed,
         run: Some(&id),
         by: Some(&held.by),
         detail: run.plan.sealed.to.version.clone(),

@@ -3,15 +3,20 @@
 use serde::Serialize;
 
 use crate::app::check::Checked;
+pub use crate::app::check::Offering;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::app::report::SourceView;
 use crate::base::escape;
 use crate::integrity::manifest::Extent;
+use crate::integrity::manifest::version;
 use crate::release::source::Source;
 use crate::release::staging::Staging;
 use crate::site::Site;
 use crate::site::installed::Installed;
+
+/// Of so many it is shown what is new.
+const MOST_NEWS: usize = 5;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Sources {
@@ -24,6 +29,8 @@ pub struct Sources {
     pub staged: Option<StagedView>,
     /// What was heard last of what is new; `None`: nobody asked.
     pub checked: Option<Checked>,
+    /// Newer releases that say what is new in them, the newest first.
+    pub news: Vec<Offering>,
 }
 
 /// What `policy.from` names.
@@ -61,14 +68,24 @@ pub fn sources(place: &Place) -> Result<Sources, Failure> {
             (escape::text(from.split(['?', '@']).next_back().unwrap_or_default()).into(), SourceKind::Place)
         }
     };
+    let installed = Installed(&site.state.installed()).current()?.map(|current| current.version);
+    let checked = Checked::of_site(&site)?;
     Ok(Sources {
         from: text,
         kind,
         vendor: site.profile.vendor.as_ref().map(|vendor| vendor.name.clone()),
-        installed: Installed(&site.state.installed()).current()?.map(|current| current.version),
         staged: staged(&site)?,
-        checked: Checked::of_site(&site)?,
+        news: checked.as_ref().map(|checked| news(checked, installed.as_deref())).unwrap_or_default(),
+        installed,
+        checked,
     })
+}
+
+fn news(checked: &Checked, installed: Option<&str>) -> Vec<Offering> {
+    let known = installed.filter(|installed| version::is_known(installed));
+    let is_newer = |one: &&Offering| known.is_none_or(|known| version::compare(&one.version, known).is_gt());
+    let says = |one: &&Offering| !one.notes.is_empty() || one.notes_url.is_some();
+    checked.offerings.iter().filter(is_newer).filter(says).take(MOST_NEWS).cloned().collect()
 }
 
 fn staged(site: &Site) -> Result<Option<StagedView>, Failure> {

@@ -218,7 +218,7 @@ fn people(site: &Site, run: &str, plan: &str) -> Result<Vec<DeedView>, Failure> 
     let lines = site_history::lines(&site.state.history())?;
     let is_about = |line: &site_history::Line| match line.run.as_deref() {
         Some(named) => named == run,
-        None => line.event == "approved" && history::plan_named(&line.detail) == Some(plan),
+        None => line.is(site_history::Deed::Approved) && history::plan_named(&line.detail) == Some(plan),
     };
     let deed = |line: site_history::Line| DeedView {
         at: line.at.to_string(),

@@ -18,6 +18,7 @@ use crate::release::trust::Store;
 use crate::release::trust::last_seen;
 use crate::site::Site;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::history::News;
 use crate::sys::signal::Interrupt;
 
@@ -66,7 +67,7 @@ pub fn add(place: &Place, url: &str, belief: &Belief) -> Result<Answer<PinnedVie
         }
         _ => believe::believe(&store, url, belief, &network(site))?,
     };
-    note(site, "trusted", format!("{} by the root {}", pinned.url(), pinned.digest()))?;
+    note(site, Deed::Trusted, format!("{} by the root {}", pinned.url(), pinned.digest()))?;
     Ok(Answer::done(view(&pinned)?))
 }
 
@@ -76,7 +77,7 @@ pub fn remove(place: &Place, url: &str) -> Result<Answer<TrustView>, Failure> {
     let pinned = store.find(url)?;
     store.remove(url)?;
     let Some(pinned) = pinned else { return list(place) };
-    note(&held.site, "distrusted", pinned.url().to_owned())?;
+    note(&held.site, Deed::Distrusted, pinned.url().to_owned())?;
     drop(held);
     list(place)
 }
@@ -86,7 +87,7 @@ fn network(site: &Site) -> Network {
     Network { settings: site.settings.network.clone(), max_bytes: believe::MOST_BYTES, interrupt }
 }
 
-fn note(site: &Site, event: &'static str, detail: String) -> Result<(), Failure> {
+fn note(site: &Site, event: Deed, detail: String) -> Result<(), Failure> {
     let by = who();
     history::append(&site.state.history(), News { event, run: None, by: Some(&by), detail })?;
     Ok(())

@@ -181,7 +181,11 @@ fn rows(found: &Found, group: &str, here: &str) -> Vec<Row> {
             let row = |detail: &compared::Detail| Row {
                 path: detail.path.clone(),
                 what: detail.what.join("; "),
-                lines: lines(&detail.path),
+                lines: detail
+                    .what
+                    .iter()
+                    .find(|what| what.starts_with("content"))
+                    .and_then(|_| lines(&detail.path)),
             };
             files.details.iter().map(row).collect()
         }

@@ -80,9 +80,9 @@ fn sign_in(ask: &mut Ask) -> Result<Reply, Wrong> {
             ask.console.note("", Act::Refused, "", &from(ask));
             refused(ask, StatusCode::UNAUTHORIZED, ask.words.t("door.unknown"))
         }
-        Tried::TooMany(wait) => {
-            let seconds = u64::try_from(wait.as_secs()).unwrap_or_default() + 1;
-            refused(ask, StatusCode::TOO_MANY_REQUESTS, ask.words.count("door.wait", seconds))
+        Tried::TooMany(seconds) => {
+            let why = ask.words.count("door.wait", seconds);
+            Ok(refused(ask, StatusCode::TOO_MANY_REQUESTS, why)?.later(seconds))
         }
     }
 }

@@ -20,7 +20,6 @@ use crate::console::routes::Route;
 use crate::console::routes::Takes;
 use crate::console::session::Session;
 
-pub const MAX_FORM_BYTES: usize = 64 << 10;
 const MAX_HEAD_BYTES: usize = 32 << 10;
 
 /// Under which addresses people reach the console.
@@ -99,15 +98,24 @@ pub fn is_from_here(address: &Address, headers: &HeaderMap, host: &str) -> Resul
 pub fn is_framed(route: &Route, headers: &HeaderMap) -> Result<(), Refusal> {
     let is_chunked = headers.contains_key(header::TRANSFER_ENCODING);
     let length = headers.get(header::CONTENT_LENGTH);
-    let is_small = matches!(route.takes, Takes::Form | Takes::Json);
-    if is_chunked && (length.is_some() || is_small) {
+    let most = route.takes.most();
+    if is_chunked && (length.is_some() || most.is_some()) {
         return Err((StatusCode::BAD_REQUEST, "common.refused_framing"));
     }
-    let length = length.and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<u64>().ok());
-    match is_small && length.is_some_and(|length| length > MAX_FORM_BYTES as u64) {
-        true => Err((StatusCode::PAYLOAD_TOO_LARGE, "common.refused_size")),
-        false => Ok(()),
+    match (most, announced(headers)) {
+        (Some(most), Some(length)) if length > most as u64 => Err(too_much(route)),
+        _ => Ok(()),
     }
+}
+
+/// How many bytes are to come, where that is said.
+pub fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+pub fn too_much(route: &Route) -> Refusal {
+    let key = if route.takes == Takes::LongForm { "common.refused_long" } else { "common.refused_size" };
+    (StatusCode::PAYLOAD_TOO_LARGE, key)
 }
 
 /// Who may not even look is sent to the door.

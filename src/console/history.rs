@@ -45,7 +45,8 @@ struct HistoryPage {
     events: Vec<EventRow>,
     /// How many there are of the kind that is asked for.
     found: String,
-    kinds: Vec<String>,
+    /// Each kind that there is, with its name.
+    kinds: Vec<(String, String)>,
     kind: String,
     path: String,
     file: Option<FileHistory>,
@@ -96,7 +97,7 @@ fn show(ask: &mut Ask) -> Result<Reply, Wrong> {
         found: ask.words.count("history.found", events.len()),
         older: (end < events.len()).then(|| older(&kind, end)),
         events: events.into_iter().skip(skipped).take(LISTED).collect(),
-        kinds: kinds.into_iter().collect(),
+        kinds: kinds.into_iter().map(|kind| (kind.clone(), deed(ask.words, &kind))).collect(),
         proof: known.proof.map(|proof| told(ask.words, &proof)),
         file_is: known
             .file
@@ -109,6 +110,21 @@ fn show(ask: &mut Ask) -> Result<Reply, Wrong> {
         path,
         frame: Frame::new(ask, ask.words.t("history.title"), "history"),
     })
+}
+
+impl HistoryPage {
+    fn deed(&self, event: &str) -> String {
+        deed(self.frame.words, event)
+    }
+
+    fn happened(&self, what: &str) -> String {
+        words_of(self.frame.words, "history.what", what)
+    }
+}
+
+/// What the log calls an event, in the reader's language.
+pub fn deed(words: Words, event: &str) -> String {
+    words_of(words, "history.deed", event)
 }
 
 fn older(kind: &str, from: usize) -> String {
@@ -164,5 +180,50 @@ fn sizes(words: Words, runs: &[RunRow]) -> Bars {
         title: words.t("history.sizes"),
         description: words.say("history.sizes_told", &[&words.bytes(all)]),
         rows: kept.iter().map(row).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::history::Deed;
+    use crate::console::words::Language;
+
+    #[test]
+    fn every_deed_has_a_name_in_every_language() {
+        let runs = ["stopped", "failed"];
+        let names = Deed::ALL.iter().map(|deed| deed.name()).chain(runs);
+        for (name, language) in names.flat_map(|name| Language::ALL.iter().map(move |one| (name, *one))) {
+            let key = format!("history.deed_{}", name.replace('-', "_"));
+            assert_ne!(Words(language).t(&key), key, "{language:?}");
+            assert_eq!(deed(Words(language), name), Words(language).t(&key));
+        }
+        assert_eq!(deed(Words(Language::French), "from-the-future"), "from-the-future");
+    }
+
+    #[test]
+    fn what_happened_to_a_file_has_a_name_in_every_language() {
+        for what in [
+            "listed",
+            "not listed",
+            "add",
+            "replace",
+            "remove",
+            "keep",
+            "conflict",
+            "same",
+            "unexpected",
+            "modified",
+            "missing",
+            "unreadable",
+            "as it should be",
+            "accepted",
+        ] {
+            for language in Language::ALL {
+                let key = format!("history.what_{}", what.replace([' ', '-'], "_"));
+                assert_ne!(Words(*language).t(&key), key);
+                assert_eq!(words_of(Words(*language), "history.what", what), Words(*language).t(&key));
+            }
+        }
     }
 }

@@ -34,6 +34,7 @@ mod session;
 mod settings;
 mod signing;
 mod sites;
+mod sweep;
 mod tries;
 mod update;
 mod upkeep;
@@ -139,6 +140,7 @@ pub fn run(request: &Request, said: &mut dyn FnMut(&str)) -> Result<(), Failure>
     is_safe_to_listen(request)?;
     let (sites, left_out) = sites(&request.shown)?;
     let server = Server::bind(request.listen, request.certificate.as_ref())?;
+    sweep::begin(&sites);
     let address = Address::new(server.address, request.certificate.is_some(), request.public.as_ref());
     let home = Home::find(request.home.as_deref());
     // What is kept there is looked at now, not by the first who signs in.

@@ -191,10 +191,9 @@ fn change_password(ask: &mut Ask) -> Result<Reply, Wrong> {
         match ask.console.signing.try_in(home, ask.person(), &current, ask.address)? {
             Tried::Known(account) => accounts::change(home, &account.name, None, Some(&new), ask.person())?,
             Tried::Unknown => return refused(own, StatusCode::FORBIDDEN, ask.words.t("people.not_current")),
-            Tried::TooMany(wait) => {
-                let seconds = u64::try_from(wait.as_secs()).unwrap_or_default() + 1;
+            Tried::TooMany(seconds) => {
                 let why = ask.words.count("door.wait", seconds);
-                return refused(own, StatusCode::TOO_MANY_REQUESTS, why);
+                return Ok(refused(own, StatusCode::TOO_MANY_REQUESTS, why)?.later(seconds));
             }
         }
     } else {

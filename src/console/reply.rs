@@ -12,6 +12,11 @@ use crate::base::exit::Exit;
 pub enum Reply {
     Page(String),
     PageWith(StatusCode, String),
+    /// Not now: asked again after so many seconds (429).
+    Later {
+        seconds: u64,
+        page: String,
+    },
     /// Go and look there (303).
     See(String),
     /// The same with a cookie that lets the browser in, or with none (`""`) to send it away.
@@ -23,6 +28,16 @@ pub enum Reply {
     /// Never changes under this address.
     Asset(&'static str, &'static [u8]),
     Stream(Stream),
+}
+
+impl Reply {
+    /// The same page, to be asked for again after so many seconds.
+    pub fn later(self, seconds: u64) -> Reply {
+        match self {
+            Reply::Page(page) | Reply::PageWith(_, page) => Reply::Later { seconds, page },
+            other => other,
+        }
+    }
 }
 
 /// Writes an answer.

@@ -35,6 +35,9 @@ pub(super) enum Method {
 pub(super) enum Takes {
     /// A form of at most 64 KiB.
     Form,
+    /// A form that holds a whole file of settings, of at most 4 MiB: a byte of
+    /// it may be three in a form, and the file has at most one.
+    LongForm,
     /// As much as the function itself reads.
     Stream,
     /// A form with a file in it: its fields first, and then as much as the
@@ -42,6 +45,17 @@ pub(super) enum Takes {
     Parts,
     /// One JSON object of at most 64 KiB, or nothing.
     Json,
+}
+
+impl Takes {
+    /// So many bytes at most; `None`: as many as the function itself reads.
+    pub fn most(self) -> Option<usize> {
+        match self {
+            Takes::Form | Takes::Json => Some(64 << 10),
+            Takes::LongForm => Some(4 << 20),
+            Takes::Stream | Takes::Parts => None,
+        }
+    }
 }
 
 /// What makes a route one for programs: a bearer token opens it, and no cookie does.
@@ -79,6 +93,10 @@ pub(super) const fn act(path: &'static str, answer: Answer) -> Route {
 }
 
 impl Route {
+    pub const fn takes(self, takes: Takes) -> Route {
+        Route { takes, ..self }
+    }
+
     pub const fn needs(self, needs: Option<Role>) -> Route {
         Route { needs, ..self }
     }
@@ -93,8 +111,8 @@ pub struct Address {
     pub needs: Option<&'static str>,
     /// Of the API: the scope that a token must have, if any.
     pub api: Option<Option<&'static str>>,
-    /// Takes as much as its function reads, not a form.
-    pub is_stream: bool,
+    /// No more bytes may come; `None`: as many as its function reads, not a form.
+    pub most: Option<usize>,
     /// Its token stands in a form of several parts.
     pub is_multipart: bool,
 }
@@ -110,7 +128,7 @@ pub fn addresses() -> Vec<Address> {
         path: route.path,
         needs: route.needs.map(Role::name),
         api: route.api.map(|api| api.scope.map(Scope::name)),
-        is_stream: matches!(route.takes, Takes::Stream | Takes::Parts),
+        most: route.takes.most(),
         is_multipart: route.takes == Takes::Parts,
     };
     all().map(address).collect()

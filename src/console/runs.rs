@@ -19,6 +19,7 @@ use crate::console::ask::Ask;
 use crate::console::filters;
 use crate::console::frame::Frame;
 use crate::console::frame::page;
+use crate::console::history::deed;
 use crate::console::live::StepMark;
 use crate::console::live::of_run;
 use crate::console::live::words_of;
@@ -51,6 +52,12 @@ struct ShowPage {
     logs: Vec<RunFile>,
     /// Of the last run alone: others can no longer be changed.
     desk_html: String,
+}
+
+impl ShowPage {
+    fn deed(&self, event: &str) -> String {
+        deed(self.frame.words, event)
+    }
 }
 
 fn show(ask: &mut Ask) -> Result<Reply, Wrong> {

@@ -7,7 +7,9 @@
   const texts = form.dataset;
   const token = form.elements.token.value;
   const input = form.elements.file;
-  const bar = form.querySelector("progress");
+  const meter = form.querySelector(".meter");
+  const bar = meter.querySelector("progress");
+  const number = meter.querySelector(".percent");
   const state = form.querySelector(".state");
   const pause = form.querySelector("[data-pause]");
   const send = form.querySelector("button:not([type])");
@@ -23,13 +25,16 @@
   const say = (text) => { if (state.textContent !== text) state.textContent = text; };
   const wait = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
+  const fill = (percent) => {
+    bar.value = percent;
+    number.textContent = percent + "\u00a0%";
+  };
   let said = 0;
   const show = (work) => {
     const percent = Math.floor((work.offset * 100) / work.file.size);
-    bar.value = percent;
+    fill(percent);
     // Whoever listens instead of looking hears every tenth part.
     if (percent >= said + 10 || percent < said) said = percent - (percent % 10);
-    bar.title = percent + " %";
     say(texts.sending.replace("{done}", size((said / 100) * work.file.size)).replace("{all}", size(work.file.size)));
   };
 
@@ -52,7 +57,7 @@
 
   const end = (text) => {
     say(text);
-    bar.hidden = true;
+    meter.hidden = true;
     pause.hidden = true;
     send.disabled = false;
     current = null;
@@ -106,7 +111,7 @@
         return complain(answer);
       }
     }
-    bar.value = 100;
+    fill(100);
     say(texts.finishing);
     const finished = await patiently(work, () => post(work.address + "/finish", {}));
     if (!finished) return;
@@ -118,7 +123,8 @@
   const start = (file) => {
     if (!file || current) return;
     current = { file, offset: 0, piece: largest, isPaused: false };
-    bar.hidden = false;
+    fill(0);
+    meter.hidden = false;
     pause.hidden = false;
     pause.textContent = pauseTexts[0];
     send.disabled = true;

@@ -1,13 +1,14 @@
 //! Between HTTP and the pages' functions. `async` ends here: every function
 //! runs on a thread that may wait.
 
+pub(super) mod body;
+
 use std::io;
 use std::io::Read;
 use std::io::Write;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -27,11 +28,9 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::MethodFilter;
 use axum::routing::on;
-use futures_util::StreamExt;
 use futures_util::stream;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use crate::base::secret::Secret;
 use crate::console::Console;
@@ -39,7 +38,6 @@ use crate::console::api;
 use crate::console::ask::Ask;
 use crate::console::ask::Fields;
 use crate::console::guard;
-use crate::console::guard::MAX_FORM_BYTES;
 use crate::console::guard::Refusal;
 use crate::console::parts;
 use crate::console::reply::Reply;
@@ -48,15 +46,15 @@ use crate::console::routes;
 use crate::console::routes::Method;
 use crate::console::routes::Route;
 use crate::console::routes::Takes;
+use crate::console::server::body::Incoming;
 use crate::console::session::Session;
 use crate::console::words::Language;
 use crate::console::words::Words;
 use crate::console::wrong;
 
-/// Who sends a form slower than this is hung up on.
-const FORM_PATIENCE: Duration = Duration::from_secs(15);
-/// An upload that says nothing for so long has ended.
-const STREAM_PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const NOWHERE: Refusal = (StatusCode::NOT_FOUND, "common.refused_nowhere");
+/// There is something here, for other methods: the router names them.
+const OTHERWISE: Refusal = (StatusCode::METHOD_NOT_ALLOWED, "common.refused_method");
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
      connect-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -71,20 +69,16 @@ pub fn router(console: Console) -> Router {
         };
         let serve = move |State(console): State<Arc<Console>>, parts: Parsed, request: Request| {
             // An address that is no text is none of ours.
-            let known = parts.as_ref().ok().map(|_| route);
+            let known = parts.as_ref().map(|_| route).map_err(|_| NOWHERE);
             answer(console, known, parts.map(|parts| fields(&parts)).unwrap_or_default(), request)
         };
         router = router.route(route.path, on(filter, serve));
     }
     let nowhere = |State(console): State<Arc<Console>>, request: Request| {
-        answer(console, None, Fields::default(), request)
+        answer(console, Err(NOWHERE), Fields::default(), request)
     };
-    let otherwise = |State(console): State<Arc<Console>>, request: Request| async move {
-        let mut response = answer(console, None, Fields::default(), request).await;
-        if response.status() == StatusCode::NOT_FOUND {
-            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-        }
-        response
+    let otherwise = |State(console): State<Arc<Console>>, request: Request| {
+        answer(console, Err(OTHERWISE), Fields::default(), request)
     };
     router.fallback(nowhere).method_not_allowed_fallback(otherwise).with_state(Arc::new(console))
 }
@@ -96,7 +90,12 @@ fn fields(parts: &RawPathParams) -> Fields {
 }
 
 /// Guards, reads, asks the page's function, and dresses what it says.
-async fn answer(console: Arc<Console>, route: Option<Route>, parts: Fields, request: Request) -> Response {
+async fn answer(
+    console: Arc<Console>,
+    route: Result<Route, Refusal>,
+    parts: Fields,
+    request: Request,
+) -> Response {
     let (head, body) = request.into_parts();
     if api::is_api(head.uri.path()) {
         let mut response = api::serve(console, route, parts, head, body).await;
@@ -177,7 +176,7 @@ type Prepared = (Route, Fields, Box<dyn Read + Send>);
 
 async fn prepared(
     console: &Console,
-    route: Option<Route>,
+    route: Result<Route, Refusal>,
     asker: &Asker,
     head: &Parts,
     body: Body,
@@ -188,8 +187,8 @@ async fn prepared(
     if is_change(head) {
         guard::is_from_here(&console.address, &head.headers, host.unwrap_or_default())?;
     }
-    let route = route.ok_or((StatusCode::NOT_FOUND, "common.refused_nowhere"))?;
-    guard::is_framed(&route, &head.headers)?;
+    let route = route?;
+    let body = body::framed(&route, &head.headers, body, asker.session.is_some()).await?;
     let session = asker.session.as_ref();
     guard::is_allowed(&route, session)?;
     if route.takes == Takes::Stream {
@@ -201,7 +200,7 @@ async fn prepared(
         // Its token stands in its first fields, and is looked at when they are read.
         return Ok((route, Fields::default(), Box::new(Incoming::of(body))));
     }
-    let form = form(body).await?;
+    let form = Fields::parse(&body::whole(&route, body).await?);
     guard::carries_token(&route, session, form.get("token"))?;
     Ok((route, form, Box::new(io::empty())))
 }
@@ -216,17 +215,6 @@ pub(super) fn host(head: &Parts) -> Option<&str> {
         (None, Some(header), Some(authority)) if header != authority => None,
         (None, header, authority) => header.or(authority),
     }
-}
-
-async fn form(body: Body) -> Result<Fields, Refusal> {
-    Ok(Fields::parse(&bounded(body).await?))
-}
-
-/// All of a small body.
-pub(super) async fn bounded(body: Body) -> Result<Bytes, Refusal> {
-    let read = timeout(FORM_PATIENCE, axum::body::to_bytes(body, MAX_FORM_BYTES)).await;
-    let late = (StatusCode::REQUEST_TIMEOUT, "common.refused_slow");
-    read.map_err(|_| late)?.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, "common.refused_size"))
 }
 
 pub(super) fn query(head: &Parts) -> Fields {
@@ -268,6 +256,10 @@ pub(super) fn dressed(reply: Reply) -> Response {
     match reply {
         Reply::Page(page) => (html, page).into_response(),
         Reply::PageWith(status, page) => (status, html, page).into_response(),
+        Reply::Later { seconds, page } => {
+            let later = [(header::RETRY_AFTER, seconds.to_string())];
+            (StatusCode::TOO_MANY_REQUESTS, html, later, page).into_response()
+        }
         Reply::See(to) => see(&to, None),
         Reply::SeeWith { to, cookie } => see(&to, Some(&cookie)),
         Reply::Json(status, text) => {
@@ -345,47 +337,6 @@ impl Write for Outgoing {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// A body read by a thread that waits.
-struct Incoming {
-    chunks: mpsc::Receiver<io::Result<Bytes>>,
-    rest: Bytes,
-}
-
-impl Incoming {
-    fn of(body: Body) -> Incoming {
-        let (sender, chunks) = mpsc::channel(4);
-        tokio::spawn(async move {
-            let mut body = body.into_data_stream();
-            loop {
-                let chunk = match timeout(STREAM_PATIENCE, body.next()).await {
-                    Ok(None) => return,
-                    Ok(Some(chunk)) => chunk.map_err(io::Error::other),
-                    Err(_) => Err(io::ErrorKind::TimedOut.into()),
-                };
-                let is_last = chunk.is_err();
-                if sender.send(chunk).await.is_err() || is_last {
-                    return;
-                }
-            }
-        });
-        Incoming { chunks, rest: Bytes::new() }
-    }
-}
-
-impl Read for Incoming {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while self.rest.is_empty() {
-            match self.chunks.blocking_recv() {
-                None => return Ok(0),
-                Some(chunk) => self.rest = chunk?,
-            }
-        }
-        let count = into.len().min(self.rest.len());
-        into[..count].copy_from_slice(&self.rest.split_to(count));
-        Ok(count)
     }
 }
 

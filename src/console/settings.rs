@@ -23,14 +23,15 @@ use crate::console::frame::page;
 use crate::console::reply::Reply;
 use crate::console::reply::Wrong;
 use crate::console::routes::Route;
+use crate::console::routes::Takes;
 use crate::console::routes::act;
 use crate::console::routes::look;
 use crate::console::words::Words;
 
 pub const ROUTES: &[Route] = &[
     look("/sites/{site}/settings", show),
-    act("/sites/{site}/settings", save_fields),
-    act("/sites/{site}/settings/text", save_text),
+    act("/sites/{site}/settings", save_fields).takes(Takes::LongForm),
+    act("/sites/{site}/settings/text", save_text).takes(Takes::LongForm),
 ];
 
 /// So long is nothing that a person types into one field.

@@ -8,7 +8,6 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-use jiff::SignedDuration;
 use sha2::Digest as _;
 use sha2::Sha256;
 
@@ -39,8 +38,8 @@ pub enum Tried {
     Known(Account),
     /// The name or the password: nobody is told which.
     Unknown,
-    /// Not tried at all.
-    TooMany(SignedDuration),
+    /// Not tried at all; after so many seconds it would be.
+    TooMany(u64),
 }
 
 impl Signing {
@@ -52,12 +51,12 @@ impl Signing {
         from: Option<IpAddr>,
     ) -> Result<Tried, Failure> {
         let Some(_place) = Place::take(&self.waiting) else {
-            return Ok(Tried::TooMany(SignedDuration::from_secs(1)));
+            return Ok(Tried::TooMany(1));
         };
         let name_of = Of::Account(Sha256::digest(name.to_ascii_lowercase()).into());
         let of: Vec<Of> = [name_of].into_iter().chain(from.map(Of::address)).collect();
         if let Err(wait) = self.tries().begin(&of, desk::now()) {
-            return Ok(Tried::TooMany(wait));
+            return Ok(Tried::TooMany(u64::try_from(wait.as_secs()).unwrap_or_default() + 1));
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if password.reveal().len() > MAX_PASSWORD_BYTES {

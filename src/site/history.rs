@@ -1,6 +1,8 @@
 //! The log of runs and findings of a site. Each line names the digest of the
 //! one before it, so that a line changed or taken away is noticed.
 
+mod deed;
+
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -11,6 +13,7 @@ use serde::Serialize;
 use crate::base::count;
 use crate::base::digest::Sha256;
 use crate::base::json;
+pub use crate::site::history::deed::Deed;
 use crate::sys::clock;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
@@ -20,7 +23,7 @@ use crate::sys::fs::IoError;
 pub struct Line {
     pub format: u32,
     pub at: Timestamp,
-    /// `adopted`, `approved`, `opened`, `finished`, `rolled-back`, `committed`, …
+    /// The name of a deed; another version may know others.
     pub event: String,
     pub run: Option<String>,
     pub by: Option<String>,
@@ -29,9 +32,15 @@ pub struct Line {
     pub previous: Sha256,
 }
 
+impl Line {
+    pub fn is(&self, deed: Deed) -> bool {
+        self.event == deed.name()
+    }
+}
+
 /// What happened; time and chain are added.
 pub struct News<'a> {
-    pub event: &'a str,
+    pub event: Deed,
     pub run: Option<&'a str>,
     pub by: Option<&'a str>,
     pub detail: String,
@@ -45,7 +54,7 @@ pub fn append(path: &Path, news: News) -> Result<(), IoError> {
     let line = Line {
         format: 1,
         at: clock::now(),
-        event: news.event.to_owned(),
+        event: news.event.name().to_owned(),
         run: news.run.map(str::to_owned),
         by: news.by.map(str::to_owned),
         detail: news.detail,
@@ -180,10 +189,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.jsonl");
         let news = |event| News { event, run: None, by: None, detail: String::new() };
-        append(&path, news("adopted")).unwrap();
+        append(&path, news(Deed::Adopted)).unwrap();
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, [&whole[..], b"{\"format\":1,\0\0\0"].concat()).unwrap();
-        append(&path, news("opened")).unwrap();
+        append(&path, news(Deed::Opened)).unwrap();
         assert!(verify(&path).unwrap().is_whole());
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
     }
@@ -192,7 +201,7 @@ mod tests {
     fn log(folder: &Path) -> (PathBuf, String) {
         let path = folder.join("history.jsonl");
         std::fs::create_dir(folder.join("installed")).unwrap();
-        for event in ["adopted", "opened", "finished"] {
+        for event in [Deed::Adopted, Deed::Opened, Deed::Finished] {
             append(&path, News { event, run: None, by: Some("me"), detail: String::new() }).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
@@ -233,7 +242,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, _) = log(folder.path());
         let head = std::fs::read(head_path(&path)).unwrap();
-        append(&path, News { event: "found", run: None, by: None, detail: String::new() }).unwrap();
+        append(&path, News { event: Deed::Found, run: None, by: None, detail: String::new() }).unwrap();
         std::fs::write(head_path(&path), head).unwrap();
         assert_eq!(verify(&path).unwrap().lines, 4);
         assert!(verify(&path).unwrap().is_whole());

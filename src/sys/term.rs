@@ -3,11 +3,19 @@
 use std::io;
 use std::io::BufRead;
 use std::io::IsTerminal;
+use std::thread;
 
 use rustix::termios;
 use rustix::termios::LocalModes;
 use rustix::termios::OptionalActions;
 use rustix::termios::Termios;
+use signal_hook::consts::SIGHUP;
+use signal_hook::consts::SIGINT;
+use signal_hook::consts::SIGQUIT;
+use signal_hook::consts::SIGTERM;
+use signal_hook::iterator::Handle;
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
@@ -38,23 +46,40 @@ pub fn read_hidden(question: &str) -> io::Result<Option<String>> {
 }
 
 /// Shows again what is typed, whatever happened.
-struct Hidden(Termios);
+struct Hidden {
+    before: Termios,
+    signals: Handle,
+}
 
 impl Hidden {
     fn begin() -> io::Result<Hidden> {
         let before = termios::tcgetattr(io::stdin())?;
-        let mut hidden = before.clone();
+        let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+        let hiding = Hidden { before: before.clone(), signals: signals.handle() };
+        // Who is ended by a signal drops nothing.
+        thread::spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                show_again(&before);
+                let _ = emulate_default_handler(signal);
+            }
+        });
+        let mut hidden = hiding.before.clone();
         hidden.local_modes.remove(LocalModes::ECHO);
         termios::tcsetattr(io::stdin(), OptionalActions::Flush, &hidden)?;
-        Ok(Hidden(before))
+        Ok(hiding)
     }
 }
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        // The terminal may be gone.
-        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
+        show_again(&self.before);
+        self.signals.close();
     }
+}
+
+fn show_again(before: &Termios) {
+    // The terminal may be gone.
+    let _ = termios::tcsetattr(io::stdin(), OptionalActions::Flush, before);
 }
 
 /// One line from standard input without its line break; `None` at its end.

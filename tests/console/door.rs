@@ -22,9 +22,13 @@ pub fn add_account(entracte: &Entracte, name: &str, role: &str) {
 
 /// Makes a link on the page of people, and lets somebody in with it.
 pub fn invited(desk: &Desk, name: &str, role: &str) -> Visitor {
+    desk.another(&invitation(desk, name, role)[desk.origin.len()..])
+}
+
+/// The link by which somebody gets in.
+pub fn invitation(desk: &Desk, name: &str, role: &str) -> String {
     let page = desk.post("/people/invite", &[("name", name), ("role", role)]).is(200);
-    let link = between(&page.text, "<code>", "</code>");
-    desk.another(&link[desk.origin.len()..])
+    between(&page.text, "<code>", "</code>").to_owned()
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
@@ -126,6 +130,8 @@ fn who_guesses_waits() {
     // Five wrong ones: the right one is not even tried.
     let waits = sign_in(&desk.origin, "ada", PASSWORD).is(429);
     assert!(waits.header("set-cookie").is_empty());
+    let seconds: u64 = waits.header("retry-after").parse().unwrap();
+    assert!((1..=60).contains(&seconds) && waits.text.contains(&format!("{seconds} second")), "{waits:?}");
     let log = desk.get("/people").is(200).text;
     assert_eq!(log.matches("was not let in").count(), 5, "{log}");
     assert!(!log.contains("zebedee"), "what was typed as a name may be a password");

@@ -1,6 +1,7 @@
 //! Every address of the console against everybody who may not: whatever is
 //! added to the routes is asked as well.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -44,7 +45,7 @@ fn asked(visitor: &Visitor, address: &Address, with: &[(&str, &str)], without: &
     if address.method != "GET" {
         request.headers_mut().insert("x-entracte-token", visitor.token.parse().unwrap());
         let token = &visitor.token;
-        let (kind, body) = match (address.is_multipart, address.is_stream) {
+        let (kind, body) = match (address.is_multipart, address.most.is_none()) {
             (true, _) => ("multipart/form-data; boundary=x", one_part(token)),
             (false, true) => ("application/octet-stream", String::new()),
             (false, false) => ("application/x-www-form-urlencoded", format!("token={token}")),
@@ -167,6 +168,33 @@ fn who_may_not_changes_nothing() {
     before.assert_same(&state_of(&small), "nobody was let in");
 }
 
+#[test]
+fn who_asks_in_the_wrong_way_is_told_the_right_ones() {
+    let (_small, entracte) = waiting_site();
+    let desk = Desk::open_with(&entracte, &[]);
+    let all = routes::addresses();
+    for address in &all {
+        let same = all.iter().filter(|other| other.path == address.path);
+        let mut right: BTreeSet<&str> = same.map(|other| other.method).collect();
+        right.extend(right.contains("GET").then_some("HEAD"));
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+            if right.contains(method) {
+                continue;
+            }
+            let (method, path) = (method.parse().unwrap(), path_of(address));
+            // Programs come without an origin.
+            let request = match address.api {
+                None => desk.request(method, &path),
+                Some(_) => desk.visitor().client.request(method, format!("{}{path}", desk.origin)),
+            };
+            let answer = Answer::of(request.send().unwrap()).is(405);
+            let told: BTreeSet<&str> = answer.header("allow").split(',').map(str::trim).collect();
+            assert_eq!(told, right, "{address:?}: {answer:?}");
+            assert!(answer.text.contains("not the way to ask for it"), "{address:?}: {answer:?}");
+        }
+    }
+}
+
 /// Head and body of one request, as an operator's browser would begin it.
 fn raw(desk: &Desk, address: &Address, more: &str) -> String {
     let (path, host) = (path_of(address), desk.host());
@@ -201,7 +229,7 @@ fn too_much_is_refused_before_it_comes() {
             raw(&desk, &address, "Content-Length: 10737418240\r\n\r\n").replace(&desk.cookie, "a=b");
         let said = wire::say(desk.host(), stranger.as_bytes(), SOON);
         let status = said.statuses().first().copied();
-        let expected = if address.is_stream { 401 } else { 413 };
+        let expected = if address.most.is_none() { 401 } else { 413 };
         assert_eq!(status, Some(expected), "{address:?}: {}", said.text);
     }
     before.assert_same(&state_of(&small), "nothing of that was done");
@@ -227,7 +255,7 @@ fn two_requests_in_one_are_none() {
             ("Content-Length: +4\r\n", "toke"),
             ("Content-Length: -1\r\n", ""),
         ] {
-            if address.is_stream && framing.starts_with("Transfer-Encoding: chunked\r\nContent") {
+            if address.most.is_none() && framing.starts_with("Transfer-Encoding: chunked\r\nContent") {
                 // The length is not looked at then, and nothing follows on this connection.
                 continue;
             }
@@ -268,7 +296,7 @@ fn who_is_slow_is_hung_up_on() {
                 let is_refused = said.statuses().iter().all(|status| *status == 408);
                 assert!(said.is_closed && is_refused, "{address:?}: {}", said.text);
             });
-            if address.method != "GET" && !address.is_stream {
+            if address.method != "GET" && address.most.is_some() {
                 scope.spawn(move || {
                     let begun = raw(desk, address, "Content-Length: 1000\r\n\r\ntoken=");
                     let said = wire::say(desk.host(), begun.as_bytes(), LATE);
@@ -300,14 +328,8 @@ fn looking_without_reading_is_looking() {
         let head = Answer::of(desk.request(Method::HEAD, path).send().unwrap());
         assert_eq!((head.status, head.text.as_str()), (got.status, ""), "{path}");
         assert_eq!(head.header("content-type"), got.header("content-type"), "{path}");
-        let address = Address {
-            method: "HEAD",
-            path: "",
-            needs: None,
-            is_stream: false,
-            is_multipart: false,
-            api: None,
-        };
+        let address =
+            Address { method: "HEAD", path: "", needs: None, most: None, is_multipart: false, api: None };
         protected(path, &address, &head);
     }
     let stranger = Visitor::stranger(&desk.origin);

@@ -16,16 +16,12 @@ use super::states::State;
 use super::support::effort;
 use super::support::run::Entracte;
 
-/// What is no page (a file, a stream, a way to another page), or comes from work
-/// that no site here has done: a comparison.
+/// What is no page: a file, a stream, a way to another page.
 const NO_PAGES: &[&str] = &[
     "/assets/{name}",
     "/enter/{link}",
     "/favicon.ico",
     "/robots.txt",
-    "/sites/{site}/compare/{id}",
-    "/sites/{site}/compare/{id}/lines",
-    "/sites/{site}/compare/{id}/report",
     "/sites/{site}/gate/preview",
     "/sites/{site}/runs/{run}/files/{name}",
     "/sites/{site}/runs/{run}/logs/{name}",
@@ -38,7 +34,8 @@ const NO_PAGES: &[&str] = &[
 /// Of pages that differ in their names alone so many are looked at in one state.
 const ALIKE: usize = 2;
 /// Pages that are others where the site stands elsewhere.
-const CHANGING: &[&str] = &["/sites/{site}/update", "/sites/{site}/runs/", "/sites/{site}/work/"];
+const CHANGING: &[&str] =
+    &["/sites/{site}/compare/", "/sites/{site}/update", "/sites/{site}/runs/", "/sites/{site}/work/"];
 const LOOKS: [&str; 4] = ["desktop", "phone-dark", "dark", "phone"];
 
 #[test]
@@ -57,8 +54,11 @@ fn every_page_is_fit_for_everybody() {
     let mut known = BTreeSet::new();
     for word in &words {
         let name = state_of(&desk, word, &states);
+        let state = states.iter().find(|state| state.name == name);
+        state.into_iter().for_each(|state| state.compare(&desk, word));
         let mut paths = pages(&desk, &format!("/sites/{word}"), word);
-        paths.extend(works(word, states.iter().find(|state| state.name == name)));
+        paths.extend(works(word, state));
+        paths.extend(groups(&paths));
         for path in paths {
             // A new kind of page is looked at in every way, one that changes with the state in one.
             let kind = kind(&path, &words);
@@ -86,6 +86,15 @@ fn every_page_is_fit_for_everybody() {
     assert_routes_are_seen(&visits, &words);
 }
 
+/// Each kind of difference of a comparison.
+fn groups(paths: &[String]) -> Vec<String> {
+    let whole = paths
+        .iter()
+        .find(|path| path.contains("/compare/") && !path.contains('?') && !path.ends_with("/report"));
+    let kinds = ["only_a", "only_b", "moved"];
+    whole.map(|path| kinds.map(|kind| format!("{path}?group={kind}")).into()).unwrap_or_default()
+}
+
 /// Where that site stands, as far as its page says which it is.
 fn state_of(desk: &Desk, word: &str, states: &[State]) -> String {
     let page = desk.get(&format!("/sites/{word}")).is(200).text;
@@ -103,7 +112,9 @@ fn works(word: &str, state: Option<&State>) -> Vec<String> {
 }
 
 fn visit(state: &str, path: &str, looks: &[&str], keyboard: bool) -> Value {
-    json!({"state": state, "path": path, "looks": looks, "keyboard": keyboard})
+    // A document that stands for itself speaks its own language, and has nothing to skip.
+    let alone = path.ends_with("/report");
+    json!({"state": state, "path": path, "looks": looks, "keyboard": keyboard, "alone": alone})
 }
 
 /// What stands for each site in addresses, in their order.

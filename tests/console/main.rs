@@ -11,6 +11,7 @@ mod forged;
 mod forms;
 mod hostile;
 mod in_browser;
+mod keyboard;
 mod live;
 mod look;
 mod pages;

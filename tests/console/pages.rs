@@ -2,6 +2,7 @@
 
 mod compare;
 mod gate;
+mod history;
 mod many;
 mod settings;
 mod upkeep;

@@ -1,6 +1,9 @@
 //! The update from a source to an approved plan, by a browser without a script
 //! and as the script of the page does it.
 
+mod left;
+mod offered;
+mod script;
 mod uploads;
 
 use std::fs;
@@ -20,9 +23,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::desk::Answer;
-use super::desk::Console;
 use super::desk::Desk;
-use super::support::browser::Browser;
 use super::support::run::Entracte;
 use super::support::small::SmallSite;
 
@@ -61,15 +62,18 @@ impl Bed {
 
     /// Release 2 as an archive with so many bytes more.
     fn archive(&self, name: &str, more: usize) -> Vec<u8> {
-        let path = self.small.folder.path().join(name);
         if more > 0 {
             let noise: Vec<u8> = (0..more).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
             fs::write(self.small.release(2).join("noise.bin"), noise).unwrap();
         }
+        self.pack(name);
+        fs::read(self.small.folder.path().join(name)).unwrap()
+    }
+
+    fn pack(&self, name: &str) {
         let mut tar = Command::new("tar");
-        tar.arg("-cf").arg(&path).arg("-C").arg(self.small.release(2)).arg(".");
+        tar.arg("-cf").arg(self.small.folder.path().join(name)).arg("-C").arg(self.small.release(2)).arg(".");
         assert!(tar.status().unwrap().success());
-        fs::read(path).unwrap()
     }
 
     fn get(&self, rest: &str) -> Answer {
@@ -352,43 +356,4 @@ fn ten_thousand_changes_are_a_small_page() {
     assert!(found("page=51").contains("page 51 of 51") && found("page=99999").contains("page 51 of 51"));
     assert!(found("kind=%3Cscript%3E&text=%3Cscript%3E&folder=%22%3E%3Cscript%3E").contains("0 paths"));
     assert!(!found("text=%22%3E%3Cscript%3Ex").contains("<script>x"));
-}
-
-/// The script of the page in a real browser: chosen, sent in pieces, gone on
-/// with after the server was killed and another one stands at its address.
-#[test]
-fn a_browser_sends_an_archive_in_pieces() {
-    let mut bed = Bed::new();
-    let archive = bed.archive("small-2.tar", 9 << 20);
-    let faulty = Entracte::with_fault(&bed.small.root(), "upload.write:40=kill");
-    let console = Console::start(&faulty, &[]);
-    let (origin, link) = (console.origin(), console.link.clone());
-    let mut browser = Browser::start();
-    let enter = |browser: &mut Browser, link: &str| {
-        browser.visit(link);
-        browser.click("form[action^='/enter/'] button");
-        browser.wait_until("location.pathname === '/sites/site'");
-    };
-    enter(&mut browser, &link);
-    browser.visit(&format!("{origin}{SITE}/update/source"));
-    let path = bed.small.folder.path().join("small-2.tar");
-    browser.choose("input[type=file]", &path);
-    browser.wait_until("document.querySelector('.drop .state').textContent.startsWith('The line broke')");
-    drop(console);
-
-    // The same address with another server: who was signed in is not any more.
-    let listen = format!("--listen={}", origin.strip_prefix("http://").unwrap());
-    let console = Console::start(&Entracte::new(&bed.small.root()), &[&listen]);
-    browser.wait_until("document.querySelector('.drop .state').textContent.startsWith('You are no longer')");
-    enter(&mut browser, &console.link);
-    browser.visit(&format!("{origin}{SITE}/update/source"));
-    let shown = browser.ask("document.querySelector('#upload').parentElement.textContent");
-    assert!(shown.as_str().unwrap().contains("small-2.tar: "), "{shown}");
-    browser.choose("input[type=file]", &path);
-    browser.wait_until("location.search === '?arrived=small-2.tar'");
-    assert_eq!(fs::read(bed.state().join("inbox/small-2.tar")).unwrap(), archive);
-    let ours: Vec<&String> =
-        browser.complaints.iter().filter(|text| !text.contains("Failed to load")).collect();
-    assert!(ours.is_empty(), "{ours:?}");
-    bed.desk = Desk::open(&bed.small.root());
 }

@@ -21,6 +21,7 @@ pub struct Browser {
     process: u32,
     orders: File,
     answers: mpsc::Receiver<Value>,
+    page: String,
     session: Option<String>,
     number: u64,
     /// Errors, refusals by the page's policy, and whatever was written to the console.
@@ -61,20 +62,33 @@ impl Browser {
             process,
             orders,
             answers: listen(answers),
+            page: String::new(),
             session: None,
             number: 0,
             complaints: Vec::new(),
             events: Vec::new(),
             _folder: folder,
         };
-        let page = browser.call("Target.createTarget", json!({"url": "about:blank"}));
-        let attached =
-            browser.call("Target.attachToTarget", json!({"targetId": page["targetId"], "flatten": true}));
-        browser.session = Some(attached["sessionId"].as_str().unwrap().to_owned());
-        for part in ["Page.enable", "Runtime.enable", "Log.enable"] {
-            browser.call(part, json!({}));
-        }
+        browser.turn_to_new_page();
         browser
+    }
+
+    /// Closes the page in the middle of whatever it does, and begins with an empty one.
+    pub fn close_page(&mut self) {
+        let closed = json!({"targetId": self.page});
+        self.call("Target.closeTarget", closed);
+        self.turn_to_new_page();
+    }
+
+    fn turn_to_new_page(&mut self) {
+        self.session = None;
+        let page = self.call("Target.createTarget", json!({"url": "about:blank"}));
+        self.page = page["targetId"].as_str().unwrap().to_owned();
+        let attached = self.call("Target.attachToTarget", json!({"targetId": self.page, "flatten": true}));
+        self.session = Some(attached["sessionId"].as_str().unwrap().to_owned());
+        for part in ["Page.enable", "Runtime.enable", "Log.enable"] {
+            self.call(part, json!({}));
+        }
     }
 
     /// Opens a file and waits until all of it is there.
@@ -120,15 +134,28 @@ impl Browser {
     }
 
     pub fn click(&mut self, selector: &str) {
-        let place = format!(
-            "(() => {{ const e = document.querySelector({selector:?}); e.scrollIntoView(); const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] }})()"
-        );
-        let place = self.ask(&place);
+        let place = self.middle_of(selector);
         for kind in ["mousePressed", "mouseReleased"] {
             let event =
                 json!({"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1});
             self.call("Input.dispatchMouseEvent", event);
         }
+    }
+
+    /// Drags a file from outside over something, as a person does, and lets it fall there if told to.
+    pub fn drag(&mut self, selector: &str, file: &Path, falls: bool) {
+        let place = self.middle_of(selector);
+        let data = json!({"items": [], "files": [file.to_str().unwrap()], "dragOperationsMask": 1});
+        for kind in &["dragEnter", "dragOver", "drop"][..if falls { 3 } else { 2 }] {
+            let event = json!({"type": kind, "x": place[0], "y": place[1], "data": data});
+            self.call("Input.dispatchDragEvent", event);
+        }
+    }
+
+    fn middle_of(&mut self, selector: &str) -> Value {
+        self.ask(&format!(
+            "(() => {{ const e = document.querySelector({selector:?}); e.scrollIntoView(); const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] }})()"
+        ))
     }
 
     /// Types into what is focused.

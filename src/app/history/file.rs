@@ -16,6 +16,7 @@ use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::version;
 use crate::integrity::scan;
 use crate::site::Site;
+use crate::site::history::Deed;
 use crate::site::history::Line;
 use crate::site::installed::Installed;
 use crate::sys::beneath::Root;
@@ -93,7 +94,7 @@ fn dated((at, row): Dated) -> FileRow {
 
 /// What the release that was there first says of the path.
 fn adopted(site: &Site, path: &SitePath, lines: &[Line]) -> Result<Option<Dated>, Failure> {
-    let Some(line) = lines.iter().find(|line| line.event == "adopted") else { return Ok(None) };
+    let Some(line) = lines.iter().find(|line| line.is(Deed::Adopted)) else { return Ok(None) };
     let manifests = manifests(site)?;
     let named = line.detail.split_once(' ').map_or("", |(_, version)| version);
     let Some(manifest) = manifests.iter().find(|manifest| manifest.version == named) else {
@@ -178,7 +179,7 @@ fn found(site: &Site, path: &SitePath) -> Result<Vec<Dated>, Failure> {
 
 fn accepted(path: &SitePath, lines: &[Line]) -> Vec<Dated> {
     let names = |line: &&Line| {
-        line.event == "accepted" && line.detail.split([',', ':', ' ']).any(|word| word == path.as_str())
+        line.is(Deed::Accepted) && line.detail.split([',', ':', ' ']).any(|word| word == path.as_str())
     };
     let row = |line: &Line| (line.at, found_row("accepted", "accepted".into(), line.detail.clone()));
     lines.iter().filter(names).map(row).collect()

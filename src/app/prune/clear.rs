@@ -16,6 +16,7 @@ use crate::app::prune::decide::What;
 use crate::app::prune::decide::decide;
 use crate::app::prune::facts;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::history::News;
 use crate::sys::disk;
 use crate::sys::fault;
@@ -175,7 +176,7 @@ fn give_up_way_back(facts: &RunFacts, folder: &RunFolder) -> Result<(), Failure>
 }
 
 fn note(held: &Held, pruned: &Pruned, detail: String) -> Result<(), Failure> {
-    let news = News { event: "pruned", run: Some(&pruned.run), by: None, detail };
+    let news = News { event: Deed::Pruned, run: Some(&pruned.run), by: None, detail };
     Ok(history::append(&held.site.state.history(), news)?)
 }
 

@@ -3,6 +3,7 @@
 //! and what cannot be removed is told and tried again the next time.
 
 mod clear;
+mod console;
 mod decide;
 mod facts;
 mod staging;
@@ -45,7 +46,8 @@ pub struct PruneView {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct RemovedView {
-    /// `run`, `backup set`, `logs`, `edit`, `leftover`, `staged content`, `downloads`, `copy`, `runner files`, `findings`.
+    /// `run`, `backup set`, `logs`, `edit`, `leftover`, `staged content`, `downloads`, `copy`, `runner files`, `findings`, `upload`,
+    /// `comparison`.
     pub what: String,
     pub path: String,
     pub bytes: u64,
@@ -100,6 +102,8 @@ fn prune_by(held: &Held, manner: Manner) -> PruneView {
     staging::scratch(held, clock::now(), &mut broom);
     staging::runner_files(held, clock::now(), &mut broom);
     staging::found(held, clock::now(), &mut broom);
+    console::uploads(held, &mut broom);
+    console::comparisons(held, clock::now(), &mut broom);
     if manner == Manner::Real {
         space::remember(&held.site.state, clock::now());
     }

@@ -135,7 +135,7 @@ pub fn found(held: &Held, now: Timestamp, broom: &mut Broom) {
     remove_all("findings", &folder, old, &format!("older than {days} days"), broom);
 }
 
-fn remove_all(what: &str, folder: &Path, files: Vec<PathBuf>, why: &str, broom: &mut Broom) {
+pub(super) fn remove_all(what: &str, folder: &Path, files: Vec<PathBuf>, why: &str, broom: &mut Broom) {
     if files.is_empty() {
         return;
     }
@@ -145,7 +145,7 @@ fn remove_all(what: &str, folder: &Path, files: Vec<PathBuf>, why: &str, broom: 
     broom.sweep(removed, || Ok(files.iter().try_for_each(|file| fs::remove_file_if_present(file))?));
 }
 
-fn is_old(path: &Path, now: Timestamp, days: u32) -> Result<bool, IoError> {
+pub(super) fn is_old(path: &Path, now: Timestamp, days: u32) -> Result<bool, IoError> {
     let age = fs::modified(path)?.map(|then| now.duration_since(then).as_secs());
     Ok(age.is_some_and(|age| age >= i64::from(days) * 86_400))
 }

@@ -97,10 +97,13 @@ fn follows_telling_word(before: &[Leaf], leaf: &Leaf) -> bool {
 
 /// What stands behind each `#` that is in no value.
 fn comments(text: &str, leaves: &[Leaf]) -> Vec<Range<usize>> {
+    let mut values: Vec<&Range<usize>> = leaves.iter().map(|leaf| &leaf.range).collect();
+    values.sort_by_key(|range| range.start);
     let mut found: Vec<Range<usize>> = Vec::new();
     for (at, _) in text.match_indices('#') {
-        let is_inside = |range: &Range<usize>| range.contains(&at);
-        if leaves.iter().any(|leaf| is_inside(&leaf.range)) || found.iter().any(is_inside) {
+        let begun = values.partition_point(|range| range.start <= at);
+        let is_in_value = begun > 0 && values[begun - 1].contains(&at);
+        if is_in_value || found.last().is_some_and(|comment| at < comment.end) {
             continue;
         }
         let end = text[at..].find(['\r', '\n']).map_or(text.len(), |end| at + end);

@@ -17,11 +17,13 @@ use crate::app::desk::Place;
 use crate::app::failure::Failure;
 use crate::base::diff;
 use crate::base::digest::Sha256;
+use crate::base::exit::Exit;
 use crate::schedule::Record;
 use crate::schedule::outlook::outlook;
 use crate::site::Site;
 use crate::site::SiteError;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::history::News;
 use crate::site::settings::Settings;
 use crate::site::settings::SettingsError;
@@ -152,6 +154,11 @@ pub fn change(place: &Place, request: &Request) -> Result<Outcome, Failure> {
             return Ok(Outcome::Wrong(Fault { failure, line: None, key, wanted: shown }));
         }
     };
+    if new.len() as u64 > MAX_BYTES {
+        let told = format!("that has {} bytes, and no more than {MAX_BYTES} of settings are read", new.len());
+        let failure = Failure::new(Exit::Usage, told);
+        return Ok(Outcome::Wrong(Fault { failure, line: None, key: None, wanted: shown }));
+    }
     if let Err(wrong) = understood(&state, &new) {
         return Ok(Outcome::Wrong(Fault { wanted: shown, ..*wrong }));
     }
@@ -175,7 +182,7 @@ fn write(state: &State, path: &Path, old: &str, new: &str, keys: &[String], by: 
         true => "comments alone".to_owned(),
         false => keys.join(", "),
     };
-    history::append(&state.history(), News { event: "settings", run: None, by: Some(by), detail })?;
+    history::append(&state.history(), News { event: Deed::Settings, run: None, by: Some(by), detail })?;
     Ok(fs::write_durable_with(path, new.as_bytes(), mode)?)
 }
 

@@ -5,6 +5,7 @@
 
 mod append;
 mod error;
+mod left;
 mod names;
 mod stored;
 
@@ -24,6 +25,7 @@ use crate::app::failure::Failure;
 use crate::app::stage;
 use crate::app::upload::append::append;
 pub use crate::app::upload::error::UploadError;
+pub use crate::app::upload::left::Left;
 use crate::app::upload::names::archive_name;
 use crate::app::upload::names::inside;
 use crate::app::upload::names::part_name;
@@ -31,6 +33,7 @@ use crate::app::upload::stored::Stored;
 use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
 use crate::integrity::scan::hash_reader;
+use crate::site::Site;
 use crate::sys::beneath::Rename;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
@@ -42,8 +45,6 @@ use crate::sys::random;
 /// As much stays free on the disk, whatever is uploaded.
 const MARGIN_BYTES: u64 = 64 << 20;
 const MOST_UNFINISHED: usize = 16;
-/// What nobody went on with for so long is removed.
-const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// What was just written there may still be written by somebody else.
 const QUIET: SignedDuration = SignedDuration::from_secs(60);
 
@@ -87,8 +88,11 @@ pub struct Arrived {
 
 impl Uploads {
     pub fn of(place: &Place) -> Result<Uploads, Failure> {
-        let site = place.open()?;
-        Ok(Uploads { folder: site.inbox(), limit: stage::limits(&site).total_bytes })
+        Ok(Uploads::of_site(&place.open()?))
+    }
+
+    pub fn of_site(site: &Site) -> Uploads {
+        Uploads { folder: site.inbox(), limit: stage::limits(site).total_bytes }
     }
 
     /// Begins one, or goes on with the one that was begun of the same file.
@@ -332,22 +336,6 @@ impl Uploads {
         Ok(ids)
     }
 
-    /// Removes what nobody goes on with, and records of what is no longer there.
-    fn sweep(&self) -> Result<(), UploadError> {
-        for id in self.ids()? {
-            let (part, record) = (self.part(&id), self.record(&id));
-            let stored = Stored::load(&record).ok().flatten();
-            let is_gone = match &stored {
-                Some(stored) if stored.sha256.is_some() => !fs::exists(&self.folder.join(&stored.name)),
-                _ => is_old(&part)? && is_old(&record)?,
-            };
-            if is_gone {
-                self.remove(&id)?;
-            }
-        }
-        Ok(())
-    }
-
     fn remove(&self, id: &str) -> Result<(), UploadError> {
         fs::remove_file_if_present(&self.part(id))?;
         Ok(fs::remove_file_if_present(&self.record(id))?)
@@ -364,10 +352,6 @@ impl Uploads {
 
 fn length(file: &File, path: &Path) -> Result<u64, IoError> {
     file.metadata().map(|found| found.len()).map_err(|source| IoError::new("look at", path, source))
-}
-
-fn is_old(path: &Path) -> Result<bool, IoError> {
-    Ok(fs::modified(path)?.is_none_or(|at| clock::now().duration_since(at) > KEPT))
 }
 
 #[cfg(test)]

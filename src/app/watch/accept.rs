@@ -22,6 +22,7 @@ use crate::base::path::TreePath;
 use crate::base::tree::Tree;
 use crate::site::Site;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::history::News;
 use crate::site::installed::Accepted;
 use crate::site::installed::Found;
@@ -215,6 +216,6 @@ fn save(
     let more = names.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let detail = format!("{note}: {}{more}", named.join(", "));
-    history::append(&site.state.history(), News { event: "accepted", run: None, by: Some(&by), detail })?;
+    history::append(&site.state.history(), News { event: Deed::Accepted, run: None, by: Some(&by), detail })?;
     Ok(installed.save_current(&current)?)
 }

@@ -13,6 +13,7 @@ use crate::base::digest::Sha256;
 use crate::base::json;
 use crate::site::Site;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::installed::Installed;
 use crate::sys::fs;
 use crate::watch::Kind;
@@ -164,7 +165,7 @@ pub fn last(place: &Place) -> Result<Option<LastWatch>, Failure> {
 pub fn over_time(place: &Place) -> Result<Vec<Point>, Failure> {
     let site = place.open()?;
     let lines = history::lines(&site.state.history())?;
-    let found = lines.into_iter().filter(|line| line.event == "found");
+    let found = lines.into_iter().filter(|line| line.is(Deed::Found));
     let mut points: Vec<Point> = found
         .filter_map(|line| Some(Point { at: line.at, counts: Counts::of_line(&line.detail)? }))
         .collect();

@@ -8,6 +8,7 @@ use crate::app::watch::live::Moment;
 use crate::base::json;
 use crate::site::Site;
 use crate::site::history;
+use crate::site::history::Deed;
 use crate::site::history::News as HistoryNews;
 use crate::site::installed::Installed;
 use crate::sys::clock;
@@ -45,7 +46,7 @@ pub fn record(site: &Site, looked: &Looked) -> Result<Memory, Failure> {
         let detail = memory::told(&looked.findings, &news);
         history::append(
             &site.state.history(),
-            HistoryNews { event: "found", run: None, by: Some(&by), detail },
+            HistoryNews { event: Deed::Found, run: None, by: Some(&by), detail },
         )?;
     }
     looked.outside.record(site)?;

@@ -19,7 +19,7 @@ use crate::app::console::tokens::Token;
 use crate::base::secret::Secret;
 use crate::console::Console;
 use crate::console::api::answer;
-use crate::console::api::body;
+use crate::console::api::body as json;
 use crate::console::ask::Ask;
 use crate::console::ask::Fields;
 use crate::console::guard;
@@ -27,19 +27,18 @@ use crate::console::guard::Refusal;
 use crate::console::routes::Api;
 use crate::console::routes::Route;
 use crate::console::server;
+use crate::console::server::body;
 use crate::console::words::Words;
 
-const NOWHERE: Refusal = (StatusCode::NOT_FOUND, "common.refused_nowhere");
-
-/// Guards, reads, and asks; `route` is `None` where there is nothing.
+/// Guards, reads, and asks.
 pub async fn serve(
     console: Arc<Console>,
-    route: Option<Route>,
+    route: Result<Route, Refusal>,
     parts: Fields,
     head: Parts,
     body: Body,
 ) -> Response {
-    let verb = route.and_then(|route| route.api).map_or("", |api| api.verb);
+    let verb = route.ok().and_then(|route| route.api).map_or("", |api| api.verb);
     let mut response = match prepared(&console, route, &head, body).await {
         Ok((route, token, body)) => {
             let question = Question {
@@ -64,18 +63,19 @@ type Prepared = (Route, Option<Token>, Vec<u8>);
 
 async fn prepared(
     console: &Arc<Console>,
-    route: Option<Route>,
+    route: Result<Route, Refusal>,
     head: &Parts,
     body: Body,
 ) -> Result<Prepared, Refusal> {
     guard::is_addressed(&console.address, server::host(head))?;
     guard::is_from_no_page(&head.headers)?;
-    let (route, api) = route.and_then(|route| Some((route, route.api?))).ok_or(NOWHERE)?;
-    guard::is_framed(&route, &head.headers)?;
+    let route = route?;
+    let api = route.api.ok_or(server::NOWHERE)?;
+    let body = body::framed(&route, &head.headers, body, false).await?;
     let token = bearer(console, &api, head).await?;
-    let bytes = server::bounded(body).await?;
+    let bytes = body::whole(&route, body).await?;
     if !bytes.is_empty() {
-        body::is_json(head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()))?;
+        json::is_json(head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()))?;
     }
     Ok((route, token, bytes.to_vec()))
 }

@@ -41,7 +41,7 @@ impl StepMark {
 /// `PREFIX_NAME`, with `_` for what no key may have; the name itself where
 /// nobody wrote a text for it.
 pub fn words_of(words: Words, prefix: &str, name: &str) -> String {
-    let key = format!("{prefix}_{}", name.replace('-', "_"));
+    let key = format!("{prefix}_{}", name.replace(['-', ' '], "_"));
     match words.t(&key) {
         text if text == key => name.to_owned(),
         text => text,

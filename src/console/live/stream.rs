@@ -213,7 +213,8 @@ fn send(out: &mut dyn Write, event: &str, id: u64, text: &str) -> io::Result<()>
 pub fn answer(ask: &Ask, mut watcher: Watcher, from: u64) -> Result<Reply, Wrong> {
     let cookie = ask.cookie.as_ref().map(|cookie| cookie.reveal().to_owned()).unwrap_or_default();
     let Some(ticket) = Ticket::take(Sha256::digest(cookie.as_bytes()).into()) else {
-        return Ok(Reply::PageWith(StatusCode::TOO_MANY_REQUESTS, ask.words.t("live.too_many")));
+        // As long as a stream goes on after nobody hears it any more.
+        return Ok(Reply::Later { seconds: HEARTBEAT.as_secs(), page: ask.words.t("live.too_many") });
     };
     Ok(Reply::Stream(Stream {
         status: StatusCode::OK,

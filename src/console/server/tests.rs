@@ -23,7 +23,7 @@ fn a_page_that_breaks_breaks_alone() {
         for _ in 0..2 {
             let request = Request::builder().uri("/x").header("host", "127.0.0.1:8080");
             let request = request.body(Body::empty()).unwrap();
-            let route = Some(look("/x", broken).needs(None));
+            let route = Ok(look("/x", broken).needs(None));
             let answer = answer(Arc::clone(&console), route, Fields::default(), request).await;
             assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
             assert_eq!(answer.headers()["content-security-policy"], POLICY);

@@ -11,6 +11,7 @@ use crate::app::inbox::InboxView;
 use crate::app::inbox::Incoming;
 use crate::app::inbox::Item;
 use crate::app::sources;
+use crate::app::sources::Offering;
 use crate::app::sources::SourceKind;
 use crate::app::sources::Sources;
 use crate::app::stand;
@@ -67,6 +68,16 @@ impl SourcePage {
 
     fn size(&self, bytes: &u64) -> String {
         self.frame.words.bytes(*bytes)
+    }
+
+    /// What can be had from the source that was asked last, if it is this one.
+    fn offerings(&self, is_vendor: &bool) -> &[Offering] {
+        let checked = self.sources.checked.as_ref().filter(|checked| checked.is_reference != *is_vendor);
+        checked.map_or(&[], |checked| &checked.offerings)
+    }
+
+    fn channel(&self, offering: &Offering) -> String {
+        self.frame.words.t(&format!("update.channel_{}", offering.channel))
     }
 
     fn follows_place(&self) -> bool {

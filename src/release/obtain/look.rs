@@ -1,6 +1,7 @@
 //! A release that is looked at: what is signed of it, its manifest, and those
 //! of its files that somebody asks for.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use crate::base::event::Watch;
 use crate::base::path::SitePath;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Manifest;
+use crate::integrity::manifest::version;
 use crate::release::network;
 use crate::release::obtain::Home;
 use crate::release::obtain::ObtainError;
@@ -17,9 +19,11 @@ use crate::release::obtain::Where;
 use crate::release::obtain::ask;
 use crate::release::obtain::installed;
 use crate::release::obtain::pick::Release;
+use crate::release::obtain::pick::releases_of;
 use crate::release::obtain::place::Far;
 use crate::release::obtain::place::Place;
 use crate::release::reference::content::unpacked;
+use crate::release::reference::custom::ManifestTarget;
 use crate::release::stage::Options;
 use crate::release::staging::FORMAT;
 use crate::release::staging::Origin;
@@ -27,6 +31,7 @@ use crate::release::staging::Signed;
 use crate::release::staging::Staging;
 use crate::release::staging::Trust;
 use crate::release::trust::Pinned;
+use crate::release::trust::TargetInfo;
 use crate::sys::clock;
 use crate::sys::fs;
 
@@ -36,6 +41,8 @@ pub struct Look {
     release: Release,
     /// What people should know of its signatures.
     pub warnings: Vec<String>,
+    /// Whatever the reference offers of the product, the newest first.
+    pub offered: Vec<ManifestTarget>,
     pub manifest: Manifest,
     pub pinned: Pinned,
     pub signed: Signed,
@@ -65,7 +72,8 @@ impl Look {
             root_version: verified.root_version,
             expires: verified.expires,
         };
-        Ok(Look { place, release, warnings: verified.warnings, manifest, pinned, signed })
+        let offered = offered(&verified.targets, options.product)?;
+        Ok(Look { place, release, warnings: verified.warnings, offered, manifest, pinned, signed })
     }
 
     /// For people.
@@ -112,6 +120,17 @@ impl Look {
             full_bytes: Some(self.release.about.objects_bytes.saturating_add(self.release.info.length)),
         })
     }
+}
+
+fn offered(
+    targets: &BTreeMap<String, TargetInfo>,
+    product: &str,
+) -> Result<Vec<ManifestTarget>, ObtainError> {
+    let mut offered: Vec<ManifestTarget> =
+        releases_of(targets)?.into_iter().map(|release| release.about).collect();
+    offered.retain(|about| about.product == product);
+    offered.sort_by(|a, b| version::compare(&b.version, &a.version).then(b.time.cmp(&a.time)));
+    Ok(offered)
 }
 
 fn size(entry: &&FileEntry) -> u64 {

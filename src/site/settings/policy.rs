@@ -78,6 +78,15 @@ pub enum Channel {
     Testing,
 }
 
+impl Channel {
+    pub fn name(self) -> &'static str {
+        match self {
+            Channel::Stable => "stable",
+            Channel::Testing => "testing",
+        }
+    }
+}
+
 /// What a person is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -95,7 +95,7 @@ fn one_session_has_few_streams() {
     let (work, pid) = begun_and_halted(&ground, &me);
     let path = format!("{work}/events?from=0");
     let mut open: Vec<Events> = (0..4).map(|_| Events::of(&me, &path, None)).collect();
-    me.get(&path).is(429);
+    assert_eq!(me.get(&path).is(429).header("retry-after"), "5");
     me.get(RUN).is(200);
     open.pop();
     let since = Instant::now();

@@ -24,6 +24,10 @@ fn a_folder_is_compared_and_its_lines_are_shown() {
             says(&page, &[path.as_str().unwrap()]);
         }
     }
+    // What differs in its permissions alone has no lines to show.
+    let page = pages.get(&format!("{here}?group=different")).is(200).text;
+    assert!(page.contains("app/tool.sh") && !page.contains("lines?path=app%2Ftool.sh"), "{page}");
+    assert!(page.contains("lines?path=app%2Fchanged.txt"), "{page}");
     let lines = pages.get(&format!("{here}/lines?path=app%2Fchanged.txt")).is(200);
     says(&lines, &["-as in 1", "+as in 2, and longer"]);
     // What was not found to differ is not read, wherever it is.

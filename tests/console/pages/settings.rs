@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use super::super::door::invitation;
+use super::super::support::browser::Browser;
 use super::Pages;
 use super::says;
 use super::told;
@@ -185,4 +187,34 @@ fn broken_settings_are_told_and_mended() {
     pages.post("/settings/text", &[("digest", &digest), ("text", &mended)]).is(303);
     pages.entracte.json(&["status"]).code(0);
     assert!(pages.settings().contains("hush"), "{}", pages.settings());
+}
+
+/// Longer than any other form of the console may be.
+#[test]
+fn a_long_file_is_changed_and_one_too_long_is_told() {
+    let pages = Pages::open();
+    let path = pages.state().join("entracte.toml");
+    let long = pages.settings() + &"# what we decided, and why: \"this\" & that\n".repeat(10_000);
+    assert!((400_000..1 << 20).contains(&long.len()), "{}", long.len());
+    fs::write(&path, &long).unwrap();
+    let typed = long.clone() + "# and this\n";
+    pages.post("/settings/text", &[("digest", &pages.digest()), ("text", &typed)]).is(303);
+    assert_eq!(pages.settings(), typed);
+
+    // What no program would read comes back as it was typed.
+    let longer = typed.clone() + &"# more\n".repeat(100_000);
+    let page = pages.post("/settings/text", &[("digest", &pages.digest()), ("text", &longer)]).is(422);
+    says(&page, &["1048576 of settings are read"]);
+    assert!(page.text.matches("# more").count() == 100_000);
+
+    // What is longer still is heard out, so that a browser shows why not.
+    let mut browser = Browser::start();
+    browser.visit(&invitation(&pages.desk, "olga", "operator"));
+    browser.click("form[action^='/enter/'] button");
+    browser.wait_until("location.pathname === '/sites/site'");
+    browser.visit(&format!("{}/sites/site/settings", pages.desk.origin));
+    browser.ask("document.querySelector('textarea[name=text]').value = '# no end '.repeat(600000)");
+    browser.click("form[action$='/settings/text'] button");
+    browser.wait_until("document.querySelector('[role=alert]')?.textContent.includes('1 MiB')");
+    assert_eq!(pages.settings(), typed);
 }

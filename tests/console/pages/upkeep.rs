@@ -61,6 +61,54 @@ fn what_would_go_is_shown_before_it_goes() {
 }
 
 #[test]
+fn what_a_console_left_is_named_and_goes() {
+    let pages = Pages::open();
+    let then = filetime::FileTime::from_unix_time(1_700_000_000, 0);
+    let files = |folder: &str| {
+        let entries = fs::read_dir(pages.state().join(folder)).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        names.sort();
+        names
+    };
+    pages.post("/update/upload", &[("name", "left.zip"), ("size", "10")]).is(200);
+    files("inbox").iter().for_each(|path| filetime::set_file_mtime(path, then).unwrap());
+    pages
+        .post("/compare", &[("folder", pages.small.release(2).to_str().unwrap()), ("part", "files")])
+        .is(303);
+    let compared = || files("compare").iter().any(|path| path.extension().unwrap() == "html");
+    while !compared() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let old = pages.state().join("compare/20231114-221320-aaaa");
+    for end in ["about", "json", "html"] {
+        let path = old.with_extension(end);
+        fs::write(&path, "{}").unwrap();
+        filetime::set_file_mtime(path, then).unwrap();
+    }
+    let before = (files("inbox"), files("compare"));
+    assert_eq!((before.0.len(), before.1.len()), (2, 6), "{before:?}");
+    let dry = pages.entracte.json(&["prune", "--dry-run"]).code(0);
+    let told: Vec<(&str, &str)> = dry["removed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|removed| (removed["what"].as_str().unwrap(), removed["why"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("upload", "nobody went on with left.zip for 7 days"),
+        ("comparison", "3 files: older than 90 days"),
+    ];
+    assert_eq!(told, expected, "{dry:#}");
+    let page = pages.get("/upkeep/prune").is(200);
+    says(&page, &[expected[0].1, expected[1].1]);
+    assert_eq!((files("inbox"), files("compare")), before, "a look removes nothing");
+    pages.entracte.json(&["prune"]).code(0);
+    assert!(files("inbox").is_empty());
+    let newest: Vec<_> = before.1.into_iter().filter(|path| path.with_extension("") != old).collect();
+    assert_eq!(files("compare"), newest);
+}
+
+#[test]
 fn nobody_is_told_and_that_is_said() {
     let pages = Pages::open();
     let answer = pages.work("/upkeep/notify", &[]);
