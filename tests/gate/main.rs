@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
 mod apache;
+mod away;
 mod bed;
 mod held;
 mod kill;
