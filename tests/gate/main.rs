@@ -13,6 +13,7 @@ mod look;
 mod nginx;
 #[path = "../support/mod.rs"]
 mod support;
+mod told;
 mod update;
 
 /// Every program is started behind a guard, which is this very program; here it
