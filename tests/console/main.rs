@@ -14,6 +14,7 @@ mod live;
 mod look;
 mod pages;
 mod proxies;
+mod said;
 mod states;
 #[path = "../support/mod.rs"]
 mod support;
