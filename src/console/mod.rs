@@ -60,6 +60,7 @@ use crate::app::console::said::Said;
 use crate::app::desk::Interrupt;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
+use crate::app::runner::Works;
 use crate::app::serve::Certificate;
 use crate::app::serve::Server;
 use crate::base::exit::Exit;
@@ -102,6 +103,7 @@ struct Console {
     home: Home,
     sessions: Mutex<Sessions>,
     signing: Signing,
+    works: Works,
 }
 
 impl Console {
@@ -147,8 +149,8 @@ pub fn run(request: &Request, say: &mut dyn FnMut(Said)) -> Result<(), Failure> 
     let link = sessions.invite(Role::Operator, STARTER);
     let own = address.own();
     let link = Secret::new(format!("{own}enter/{}", link.reveal()));
-    let console =
-        Console { sites, address, home, sessions: Mutex::new(sessions), signing: Signing::default() };
+    let (sessions, signing, works) = (Mutex::new(sessions), Signing::default(), Works::default());
+    let console = Console { sites, address, home, sessions, signing, works };
     say(Said::Open { address: &own, link: &link });
     left_out.iter().for_each(|failure| say(Said::Note(&failure.message)));
     let _signpost = request.open.then(|| browser::open(&link)).map(|opened| {

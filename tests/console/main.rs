@@ -20,3 +20,4 @@ mod states;
 mod support;
 mod wire;
 mod wizard;
+mod works;

@@ -2,7 +2,7 @@
 
 mod compare;
 mod gate;
-mod many;
+pub mod many;
 mod settings;
 mod upkeep;
 mod watch;
