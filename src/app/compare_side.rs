@@ -41,7 +41,7 @@ pub(super) enum Side {
     File(PathBuf),
     Database(Found),
     Dump(Dump),
-    Reference(ReferenceSide),
+    Reference(Box<ReferenceSide>),
     Archive(ArchiveSide),
 }
 
@@ -55,7 +55,7 @@ impl Side {
     pub fn find(subject: &Subject) -> Result<Side, Failure> {
         let text = subject.text.as_str();
         if let Some(side) = ReferenceSide::find(text)? {
-            return Ok(Side::Reference(side));
+            return Ok(Side::Reference(Box::new(side)));
         }
         let scheme = text.split_once(':').map(|(scheme, _)| scheme);
         match scheme {

@@ -66,7 +66,7 @@ fn view(site: &Site, published: Option<&Published>) -> Result<CheckView, Failure
         }),
         held_back: Vec::new(),
         end_of_life: None,
-        requests: 0,
+        requests: published.map_or(0, |published| published.requests),
         next: "entracte update",
     })
 }
