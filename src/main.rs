@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use entracte::app::console::said::Said;
 use entracte::app::desk;
 use entracte::app::serve::Certificate;
 use entracte::cli::args::DemoArgs;
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
     }
     let demo =
         |args: DemoArgs| demo::run(&demo::Request { folder: args.dir, serve: args.serve, port: args.port });
-    let console = |args: ConsoleArgs, started: &mut dyn FnMut(&str)| {
+    let console = |args: ConsoleArgs, say: &mut dyn FnMut(Said)| {
         let ConsoleArgs {
             sites, list, all, listen, public_url: public, certificate, key, open, home, ..
         } = args;
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
         };
         let certificate = certificate.zip(key).map(|(chain, key)| Certificate { chain, key });
         let request = console::Request { shown, listen, certificate, public, home: home.home, open };
-        console::run(&request, started)
+        console::run(&request, say)
     };
     ExitCode::from(dispatch::run(arguments, Faces { demo, console }).code())
 }

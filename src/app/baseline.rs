@@ -36,6 +36,7 @@ use crate::integrity::verify::Findings;
 use crate::release::network::Network;
 use crate::site::installed::Baseline;
 use crate::site::profile::Profile;
+use crate::site::settings::Policy;
 use crate::sys::beneath::Root;
 use crate::sys::clock;
 use crate::sys::fs;
@@ -120,6 +121,7 @@ fn published(
     let folder = request.dir.as_ref().map(|dir| format!(" {}", escape::word(&dir.to_string_lossy())));
     let (folder, options) = (folder.unwrap_or_default(), request.network.retyped());
     let command = format!("entracte init{folder} --release {}{options}", believe::retyped(&text));
+    let policy = Policy::default();
     let wish = Wish {
         text: &text,
         version: request.version.as_deref(),
@@ -128,6 +130,7 @@ fn published(
         product: Some(profile.name.as_str()).filter(|name| *name != NAMELESS),
         profile,
         belief: request.belief.as_ref(),
+        policy: &policy,
         trust: None,
         network: network.clone(),
         command: &command,

@@ -39,15 +39,18 @@ pub fn close(place: &Place, reason: Option<&str>) -> Result<Answer<GateStatus>, 
         return Err(failure.ending(Exit::Failed));
     }
     witness.settle(&held.site, &held.gate)?;
-    note(&held, place, Deed::Closed, &closing.reason)?;
-    Ok(Answer::done(view(held.gate.state()?)))
+    let untold = note(&held, Deed::Closed, &closing.reason);
+    Ok(Answer::done(GateStatus { warnings: untold, ..view(held.gate.state()?) }))
 }
 
-/// Who did it from afar stands in the log of the site.
-fn note(held: &Held, place: &Place, event: Deed, detail: &str) -> Result<(), Failure> {
-    let Some(by) = place.by.as_deref() else { return Ok(()) };
-    let news = News { event, run: None, by: Some(by), detail: detail.to_owned() };
-    Ok(history::append(&held.site.state.history(), news)?)
+/// Who did it stands in the log of the site. That it cannot be written there
+/// keeps nobody out and lets nobody in.
+fn note(held: &Held, event: Deed, detail: &str) -> Vec<String> {
+    let news = News { event, run: None, by: Some(&held.by), detail: detail.to_owned() };
+    match history::append(&held.site.state.history(), news) {
+        Ok(()) => Vec::new(),
+        Err(error) => vec![format!("the history could not be told: {error}: {}", error.source)],
+    }
 }
 
 fn prove(held: &Held) -> Result<(), Failure> {
@@ -69,8 +72,8 @@ pub fn open(place: &Place) -> Result<Answer<GateStatus>, Failure> {
     let witness = Witness::take(&held.site, &held.gate)?;
     held.gate.open()?;
     witness.settle(&held.site, &held.gate)?;
-    note(&held, place, Deed::Reopened, was.reason.as_deref().unwrap_or_default())?;
-    Ok(Answer::done(view(held.gate.state()?)))
+    let untold = note(&held, Deed::Reopened, was.reason.as_deref().unwrap_or_default());
+    Ok(Answer::done(GateStatus { warnings: untold, ..view(held.gate.state()?) }))
 }
 
 pub fn show(place: &Place) -> Result<Answer<GateView>, Failure> {
@@ -130,5 +133,6 @@ fn view(state: GateState) -> GateStatus {
         by: state.by,
         since: state.since.map(|since| since.to_string()),
         reason: state.reason,
+        warnings: Vec::new(),
     }
 }

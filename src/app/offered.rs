@@ -67,7 +67,7 @@ fn view(site: &Site, published: Option<&Published>) -> Result<CheckView, Failure
         end_of_life: None,
         offerings: published.map(offerings).unwrap_or_default(),
         is_reference: true,
-        requests: 0,
+        requests: published.map_or(0, |published| published.requests),
         next: "entracte update",
     })
 }

@@ -230,7 +230,7 @@ mod tests {
         Status {
             site: "/srv/site".into(),
             installed: None,
-            gate: GateStatus { closed, by: None, since: None, reason: None },
+            gate: GateStatus { closed, by: None, since: None, reason: None, warnings: Vec::new() },
             plan: plan.map(|state| PlanStatus { id: "p".into(), state: state.into() }),
             run: run.map(|(state, closed)| RunStatus {
                 id: "r".into(),

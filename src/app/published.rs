@@ -43,6 +43,8 @@ pub(super) struct Wish<'a> {
     pub product: Option<&'a str>,
     pub profile: &'a Profile,
     pub belief: Option<&'a Belief>,
+    /// Which versions are wanted, where none is named.
+    pub policy: &'a Policy,
     /// What somebody believes already; it is not touched.
     pub trust: Option<&'a Path>,
     pub network: Network,
@@ -61,6 +63,8 @@ pub(super) struct Published {
     pub source: String,
     /// Whether there may be something newer another time.
     pub is_followed: bool,
+    /// What was asked of servers for it.
+    pub requests: u64,
     scratch: Scratch,
 }
 
@@ -76,6 +80,7 @@ impl Published {
             product: Some(site.product()),
             profile: &site.profile,
             belief: None,
+            policy: &site.settings.policy,
             trust: Some(&trust),
             network,
             command: &command,
@@ -101,14 +106,15 @@ impl Published {
         };
         let Some(place) = place else { return Ok(None) };
         let look = wish.asked(&place, &scratch, listener);
-        let Look { manifest, signed, warnings, offered, .. } =
-            look.map_err(|error| believe::untrusted(error, wish.command))?;
+        let look = look.map_err(|error| believe::untrusted(error, wish.command))?;
+        let requests = look.requests();
+        let Look { manifest, signed, warnings, offered, .. } = look;
         let is_followed = !matches!(place, Where::Bundle(_));
         let source = match &source {
             Source::Folder(path) => fs::shown(&fs::canonical(path)?),
             source => source.text(),
         };
-        Ok(Some(Published { manifest, signed, warnings, offered, source, is_followed, scratch }))
+        Ok(Some(Published { manifest, signed, warnings, offered, source, is_followed, requests, scratch }))
     }
 
     /// The manifest as a file, as long as this lives.
@@ -148,9 +154,8 @@ impl Wish<'_> {
         version: Option<&str>,
         listener: Listener,
     ) -> Result<Look, ObtainError> {
-        let policy = Policy::default();
         let (trust, nothing) = (trust(scratch), scratch.path().join("nothing"));
-        let home = Home { trust: &trust, installed: &nothing, root: &nothing, policy: &policy };
+        let home = Home { trust: &trust, installed: &nothing, root: &nothing, policy: self.policy };
         let options = Options {
             profile: self.profile,
             product,

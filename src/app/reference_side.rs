@@ -28,6 +28,7 @@ use crate::release::obtain::is_reference;
 use crate::site::Site;
 use crate::site::profile::Profile;
 use crate::site::settings::NetworkOptions;
+use crate::site::settings::Policy;
 use crate::sys::fs;
 
 const DIGEST: &str = "sha256=";
@@ -107,6 +108,7 @@ impl ReferenceSide {
     ) -> Result<Option<ArchiveSide>, Failure> {
         let trust: Option<PathBuf> = site.map(|site| site.state.trust());
         let (generic, network) = (Profile::named("generic")?, network(site, by.network)?);
+        let policy = Policy::default();
         let wish = Wish {
             text: &self.text,
             version: self.version.as_deref(),
@@ -114,6 +116,7 @@ impl ReferenceSide {
             product: site.map(Site::product),
             profile: site.map_or(&generic, |site| &site.profile),
             belief: by.belief,
+            policy: &policy,
             trust: trust.as_deref(),
             network: network.clone(),
             command: by.command,

@@ -276,6 +276,9 @@ pub struct GateStatus {
     pub by: Option<String>,
     pub since: Option<String>,
     pub reason: Option<String>,
+    /// What did not go as it should when it was closed or opened just now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -57,7 +57,6 @@ pub(super) fn take_back(
     let databases = held.site.databases().map_err(SiteError::from)?;
     let mut work = Work { site: &held.site, gate: &held.gate, databases: &databases, stop: &stop, run };
     let watch = &mut |step, event| listener(Some(id), step, event);
-    let began = work.run.standing().direction == Direction::Back;
     match roll_back(&mut work, why, newer, watch) {
         Ok(()) => Ok(Answer::done(told(&work, Deed::RolledBack, &held.by))),
         Err(StepError::WrittenSince { tables }) => {
@@ -65,7 +64,7 @@ pub(super) fn take_back(
             view.written_since = tables.iter().map(WrittenView::of).collect();
             Ok(Answer::failing(StepError::WrittenSince { tables }.into(), view))
         }
-        Err(error) if !began && work.run.standing().direction == Direction::Forward => {
+        Err(error) if work.run.standing().direction == Direction::Forward => {
             Err(refused_to_begin(&work, error))
         }
         Err(error) => {
@@ -84,6 +83,9 @@ fn refused_to_begin(work: &Work, error: StepError) -> Failure {
         let exit = stuck_exit(source.exit());
         return Failure::from(error).ending(exit);
     }
+    if let StepError::Unproved { .. } | StepError::NotClosed(_) = &error {
+        return not_shut_out(work, error);
+    }
     let harmed = matches!(error, StepError::Dump(_) | StepError::Swap(_) | StepError::Saved(_));
     if !harmed && error.exit() == Exit::Refused {
         return error.into();
@@ -97,6 +99,18 @@ fn refused_to_begin(work: &Work, error: StepError) -> Failure {
         .ending(Exit::Stuck)
         .hint(forward)
         .hint(format!("{by_hand} says how to put back by hand what is unharmed, or copy it from a backup of your own and roll back again"))
+}
+
+/// Visitors would have seen what is being taken back: it stands as it stood.
+fn not_shut_out(work: &Work, error: StepError) -> Failure {
+    let (exit, stands) = match work.run.standing().end {
+        Some(End::Finished) => (Exit::Failed, "the new release stands and the site is open"),
+        _ => (Exit::Stuck, "the run stands where it stood, and `entracte resume` goes on with it"),
+    };
+    Failure::from(error)
+        .ending(exit)
+        .hint("then `entracte rollback` again: nothing is taken back before visitors are out")
+        .hint(format!("nothing was taken back: {stands}"))
 }
 
 /// Only the last run can be taken back, and only until it is committed.

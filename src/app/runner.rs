@@ -5,6 +5,7 @@
 mod ended;
 mod files;
 mod tail;
+mod works;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -22,6 +23,7 @@ use crate::app::failure::Failure;
 pub use crate::app::runner::ended::Ended;
 pub use crate::app::runner::tail::Heard;
 pub use crate::app::runner::tail::Tail;
+pub use crate::app::runner::works::Works;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::json;

@@ -63,6 +63,7 @@ pub fn status(place: &Place) -> Result<Answer<Status>, Failure> {
             by: gate.by,
             since: gate.since.map(|since| since.to_string()),
             reason: gate.reason,
+            warnings: Vec::new(),
         },
         plan,
         run,

@@ -15,6 +15,7 @@ use crate::app::console::home::Home;
 use crate::app::console::places;
 use crate::app::console::role::Role;
 use crate::app::console::role::Scope;
+use crate::app::console::said::Said;
 use crate::app::console::tokens;
 use crate::app::console::tokens::Token;
 use crate::app::console::typed;
@@ -202,6 +203,13 @@ impl From<ScopeArg> for Scope {
 }
 
 #[derive(Serialize)]
+struct Opened<'a> {
+    address: &'a str,
+    /// Lets one person in, once.
+    link: &'a str,
+}
+
+#[derive(Serialize)]
 struct AccountsView {
     accounts: Vec<Account>,
 }
@@ -228,17 +236,31 @@ pub(super) fn console(session: &mut Session, mut args: ConsoleArgs) -> Exit {
     if args.sites.is_empty() && args.list.is_none() && !args.all {
         args.sites.push(session.place.site.clone().unwrap_or_else(|| ".".into()));
     }
-    let is_json = session.manner.json;
-    let mut has_link = false;
-    let answer = (session.faces.console)(args, &mut |said| match is_json || has_link {
-        // One document is all that may stand there, and it comes at the end.
-        true => output::talk(&escape::text(said)),
-        false => {
-            has_link = true;
-            output::put(&format!("{said}\n"));
+    let (manner, mut is_open) = (session.manner, false);
+    let ended = (session.faces.console)(args, &mut |said| match said {
+        Said::Open { address, link } => {
+            is_open = true;
+            opened(&manner, &Opened { address, link: link.reveal() });
         }
+        Said::Note(note) => output::talk(&format!("{}\n", escape::text(note))),
     });
-    session.show("console", answer.map(Answer::done), |(), _| String::new())
+    match ended {
+        Ok(()) => Exit::Done,
+        // The one document is written.
+        Err(failure) if is_open => {
+            manner.complain(&failure);
+            failure.exit
+        }
+        Err(failure) => session.show("console", Err::<Answer<()>, _>(failure), |(), _| String::new()),
+    }
+}
+
+/// Whoever waits for the link gets it now, and the end of the console later.
+fn opened(manner: &Manner, opened: &Opened) {
+    match manner.json {
+        true => drop(manner.answer("console", Ok(Answer::done(opened)), |_, _| String::new())),
+        false => output::put(&format!("{}\n", opened.link)),
+    }
 }
 
 /// The first site that is shown; its owner is who the console works as.

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 use clap::Parser;
 
+use crate::app::console::said::Said;
 use crate::app::desk;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
@@ -65,8 +66,8 @@ pub struct Faces {
     pub console: Console,
 }
 
-/// Hears the link that lets somebody in; comes back when it is over.
-pub type Console = fn(ConsoleArgs, &mut dyn FnMut(&str)) -> Result<(), Failure>;
+/// Says where it is; comes back when it is over.
+pub type Console = fn(ConsoleArgs, &mut dyn FnMut(Said)) -> Result<(), Failure>;
 
 /// Runs one command line and returns how it ended.
 pub fn run(arguments: Vec<OsString>, faces: Faces) -> Exit {

@@ -287,6 +287,7 @@ pub fn gate_status(gate: &GateStatus, manner: &Manner) -> String {
         true => text.line(&format!("closed: {}", escape::text(gate.reason.as_deref().unwrap_or("")))),
         false => text.line("open"),
     }
+    text.notes(&gate.warnings);
     text.into_text()
 }
 

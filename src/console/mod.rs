@@ -57,9 +57,11 @@ use crate::app::console::home::Home;
 use crate::app::console::log;
 use crate::app::console::log::Act;
 use crate::app::console::places;
+use crate::app::console::said::Said;
 use crate::app::desk::Interrupt;
 use crate::app::desk::Place;
 use crate::app::failure::Failure;
+use crate::app::runner::Works;
 use crate::app::serve::Certificate;
 use crate::app::serve::Server;
 use crate::base::exit::Exit;
@@ -102,6 +104,7 @@ struct Console {
     home: Home,
     sessions: Mutex<Sessions>,
     signing: Signing,
+    works: Works,
 }
 
 impl Console {
@@ -133,9 +136,8 @@ impl Console {
 /// Who has the first link, in the record of what is done.
 const STARTER: &str = "the one who started the console";
 
-/// Serves until Ctrl-C; `said` hears the link that lets one person in, and
-/// then what else is to be known.
-pub fn run(request: &Request, said: &mut dyn FnMut(&str)) -> Result<(), Failure> {
+/// Serves until Ctrl-C.
+pub fn run(request: &Request, say: &mut dyn FnMut(Said)) -> Result<(), Failure> {
     let interrupt = Interrupt::listen();
     is_safe_to_listen(request)?;
     let (sites, left_out) = sites(&request.shown)?;
@@ -147,13 +149,14 @@ pub fn run(request: &Request, said: &mut dyn FnMut(&str)) -> Result<(), Failure>
     accounts::list(&home)?;
     let mut sessions = Sessions::default();
     let link = sessions.invite(Role::Operator, STARTER);
-    let link = Secret::new(format!("{}enter/{}", address.own(), link.reveal()));
-    let console =
-        Console { sites, address, home, sessions: Mutex::new(sessions), signing: Signing::default() };
-    said(link.reveal());
-    left_out.iter().for_each(|failure| said(&failure.message));
+    let own = address.own();
+    let link = Secret::new(format!("{own}enter/{}", link.reveal()));
+    let (sessions, signing, works) = (Mutex::new(sessions), Signing::default(), Works::default());
+    let console = Console { sites, address, home, sessions, signing, works };
+    say(Said::Open { address: &own, link: &link });
+    left_out.iter().for_each(|failure| say(Said::Note(&failure.message)));
     let _signpost = request.open.then(|| browser::open(&link)).map(|opened| {
-        opened.map_err(|failure| said(&format!("no browser was started: {}", failure.message)))
+        opened.map_err(|failure| say(Said::Note(&format!("no browser was started: {}", failure.message))))
     });
     Ok(server.host(server::router(console), &interrupt)?)
 }

@@ -56,6 +56,8 @@ pub enum Wrong {
     NotFound,
     /// The question makes no sense: which field, and why.
     Question(String),
+    /// As much is under way as may be at once.
+    Busy,
     /// What `app` said.
     Failure(Box<Failure>),
 }
@@ -71,6 +73,7 @@ impl Wrong {
         match self {
             Wrong::NotFound => StatusCode::NOT_FOUND,
             Wrong::Question(_) => StatusCode::BAD_REQUEST,
+            Wrong::Busy => StatusCode::TOO_MANY_REQUESTS,
             Wrong::Failure(failure) => match failure.exit {
                 Exit::Usage => StatusCode::BAD_REQUEST,
                 Exit::Failed | Exit::Stuck => StatusCode::INTERNAL_SERVER_ERROR,

@@ -3,8 +3,8 @@
 
 use std::ffi::OsString;
 
-use crate::app::runner;
 use crate::app::runner::Asked;
+use crate::app::runner::Runner;
 use crate::console::ask::Ask;
 use crate::console::reply::Reply;
 use crate::console::reply::Wrong;
@@ -21,9 +21,14 @@ pub fn start_if<A: Into<OsString>>(
     seen: Option<&str>,
     arguments: impl IntoIterator<Item = A>,
 ) -> Result<Reply, Wrong> {
-    let site = ask.site()?;
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let runner = begin(ask, seen, &arguments)?;
+    Ok(Reply::See(format!("/sites/{}/work/{}", ask.site()?.word, runner.id())))
+}
+
+/// Begins it for whoever asks, be it a person or a program.
+pub fn begin(ask: &Ask, seen: Option<&str>, arguments: &[OsString]) -> Result<Runner, Wrong> {
     let asked = Asked { by: Some(ask.person()), seen };
-    let runner = runner::start_for(&site.place.state()?, asked, &arguments)?;
-    Ok(Reply::See(format!("/sites/{}/work/{}", site.word, runner.id())))
+    let begun = ask.console.works.begin(&ask.site()?.place.state()?, asked, arguments)?;
+    begun.ok_or(Wrong::Busy)
 }

@@ -26,6 +26,7 @@ struct Page {
 pub fn told(ask: &Ask, why: &Wrong) -> Reply {
     let (message, causes, hints) = match why {
         Wrong::NotFound => (ask.words.t("common.refused_nowhere"), Vec::new(), Vec::new()),
+        Wrong::Busy => (ask.words.t("common.refused_busy"), Vec::new(), Vec::new()),
         Wrong::Question(text) => (text.clone(), Vec::new(), Vec::new()),
         Wrong::Failure(failure) => (failure.message.clone(), failure.causes.clone(), failure.hints.clone()),
     };

@@ -122,6 +122,9 @@ impl Fault for ProbeError {
             ProbeError::Connect { .. } => {
                 vec!["is the web server running, and can this machine reach itself by that name?".into()]
             }
+            ProbeError::Get { .. } | ProbeError::Read { .. } => {
+                vec!["does the web server answer there, and in time?".into()]
+            }
             _ => Vec::new(),
         }
     }

@@ -18,6 +18,7 @@ use crate::site::extension::ExtensionError;
 use crate::site::gate::GateError;
 use crate::site::installed::InstalledError;
 use crate::site::probe::ProbeError;
+use crate::site::proof::NotClosed;
 use crate::sys::fs::IoError;
 use crate::sys::process::ProcessError;
 use crate::update::journal::JournalError;
@@ -31,8 +32,14 @@ use crate::update::swap::SwapError;
 pub enum StepError {
     #[error("the work was stopped as asked")]
     Stopped,
-    #[error("visitors are not kept out: {reason}")]
-    NotClosed { reason: String },
+    #[error("nobody can tell whether visitors of {url} are kept out")]
+    Unproved {
+        url: String,
+        #[source]
+        source: ProbeError,
+    },
+    #[error("visitors are not kept out: {0}")]
+    NotClosed(NotClosed),
     #[error("the site does not open again: {reason}")]
     NotOpen { reason: String },
     #[error("the site is not well: {}", .reasons.join("; "))]
@@ -231,7 +238,11 @@ impl Fault for StepError {
                 vec!["`entracte stage` brings the release anew, then `entracte plan`".into()]
             }
             StepError::NoDatabase => vec!["set `url` under [database] in entracte.toml".into()],
-            StepError::NotClosed { .. } => vec!["`entracte gate show` prints what the web server needs once".into()],
+            StepError::Unproved { source, .. } => {
+                let from_here = "where this machine cannot reach the site at that address, set `url` in entracte.toml to one that it can reach";
+                [source.hints(), vec![from_here.into()]].concat()
+            }
+            StepError::NotClosed(error) => error.hints(),
             StepError::Undeclared { .. } => {
                 vec!["a script declares what it changes by a line `entracte: changes = PATTERN` near its top".into()]
             }

@@ -81,6 +81,9 @@ pub enum Entry {
         step: Step,
         message: String,
     },
+    /// Nothing was undone yet, and nothing will be: the run stands where it stood
+    /// when it turned back.
+    UndoWithdrawn,
     RolledBack,
     Finished,
     Committed,

@@ -24,6 +24,7 @@ use crate::update::sealed;
 use crate::update::standing::Direction;
 use crate::update::standing::Mark;
 use crate::update::steps;
+use crate::update::steps::close;
 use crate::update::steps::reopen;
 use crate::update::steps::save::prove_saved;
 use crate::update::steps::swap::prove_backup;
@@ -70,10 +71,10 @@ fn go_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> Result
         }
         work.note(Entry::UndoOpened { why: why.to_owned(), database })?;
     }
-    warn_before(work, why, watch)?;
     if is_open_with_work_left(work) {
-        reopen::close_again(work)?;
+        shut_visitors_out(work, watch)?;
     }
+    warn_before(work, why, watch)?;
     while let Some(step) = work.run.standing().next_undo() {
         if step == Step::Close && work.run.standing().was_started(Step::Swap) {
             php::renew(work, watch)?;
@@ -82,6 +83,33 @@ fn go_back(work: &mut Work, why: &str, newer: NewerData, watch: Watch) -> Result
     }
     clear_away(work)?;
     work.note(Entry::RolledBack)
+}
+
+/// Nothing is taken back under the eyes of visitors. Where nobody can prove that
+/// they are out, the run and the gate stay what they were.
+fn shut_visitors_out(work: &mut Work, watch: Watch) -> Result<(), StepError> {
+    let are_in = work.run.standing().visitors_were_in() || !work.gate.state()?.closed;
+    let Err(error) = reopen::close_again(work) else { return Ok(()) };
+    let error = match work.run.standing().may_withdraw() {
+        true => match withdraw(work, are_in) {
+            Ok(()) => return Err(error),
+            Err(error) => error,
+        },
+        false => error,
+    };
+    if let Some(step) = work.run.standing().next_undo() {
+        let message = error.to_string();
+        work.note(Entry::UndoFailed { step, message: message.clone() })?;
+        watch(Some(step), Event::StepFailed { message });
+    }
+    Err(error)
+}
+
+fn withdraw(work: &mut Work, are_in: bool) -> Result<(), StepError> {
+    if are_in {
+        close::open(work)?;
+    }
+    work.note(Entry::UndoWithdrawn)
 }
 
 /// A site can always go back: a program that fails before is told and stops nothing.

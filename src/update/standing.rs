@@ -59,6 +59,16 @@ pub struct Standing {
     pub upgrade: Option<EffectState>,
     pub scripts: BTreeMap<SitePath, EffectState>,
     pub database_back: Option<DatabaseBack>,
+    /// Where the run stood when it turned back.
+    turned: Option<Turned>,
+}
+
+/// What turning back makes a run forget, until something is undone.
+#[derive(Clone, Debug, PartialEq)]
+struct Turned {
+    end: Option<End>,
+    halted: Option<Halt>,
+    visitors_were_in: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +142,18 @@ impl Standing {
         in_the_middle && !patience.is_zero() && idle.is_some_and(|idle| idle >= patience)
     }
 
+    /// Whether the run goes back and has undone nothing yet, so that it may still
+    /// stand where it stood.
+    pub fn may_withdraw(&self) -> bool {
+        let undone = self.marks.values().any(|mark| matches!(mark, Mark::Undoing | Mark::Undone));
+        self.turned.is_some() && !undone
+    }
+
+    /// Whether visitors were in when the run turned back.
+    pub fn visitors_were_in(&self) -> bool {
+        self.turned.as_ref().is_some_and(|turned| turned.visitors_were_in)
+    }
+
     /// Scripts that were begun and of which nobody knows how they ended.
     pub fn unknown_scripts(&self) -> BTreeSet<&SitePath> {
         self.scripts
@@ -165,6 +187,7 @@ impl Standing {
             Entry::UndoFailed { step, message } => {
                 self.halted = Some(Halt::Failed { step: *step, message: message.clone() });
             }
+            Entry::UndoWithdrawn => self.withdraw()?,
             Entry::RolledBack => self.end(End::RolledBack)?,
             Entry::Finished => self.end(End::Finished)?,
             Entry::Committed if self.end == Some(End::Finished) => self.committed = true,
@@ -218,9 +241,22 @@ impl Standing {
         if self.committed || self.end == Some(End::RolledBack) {
             return Err(IllegalEntry::Ended);
         }
+        if self.direction == Direction::Forward {
+            let visitors_were_in = self.closed_since.is_none();
+            self.turned = Some(Turned { end: self.end, halted: self.halted.take(), visitors_were_in });
+        }
         self.direction = Direction::Back;
         self.end = None;
         self.halted = None;
+        Ok(())
+    }
+
+    fn withdraw(&mut self) -> Result<(), IllegalEntry> {
+        let may = self.may_withdraw();
+        let Some(turned) = self.turned.take().filter(|_| may) else { return Err(self.left()) };
+        (self.end, self.halted) = (turned.end, turned.halted);
+        self.direction = Direction::Forward;
+        self.database_back = None;
         Ok(())
     }
 
@@ -274,110 +310,4 @@ impl Standing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::digest::Sha256;
-
-    fn followed(entries: &[Entry]) -> Result<Standing, IllegalEntry> {
-        let mut standing = Standing::default();
-        let opened = Entry::Opened {
-            format: 1,
-            run: "r".into(),
-            plan: Sha256::of(b""),
-            from: "1".into(),
-            to: "2".into(),
-        };
-        for entry in std::iter::once(&opened).chain(entries) {
-            standing.follow(entry, Timestamp::UNIX_EPOCH)?;
-        }
-        Ok(standing)
-    }
-
-    fn started(step: Step) -> Entry {
-        Entry::Started { step }
-    }
-
-    fn done(step: Step) -> Entry {
-        Entry::Done { step, note: String::new() }
-    }
-
-    fn all_done() -> Vec<Entry> {
-        Step::RUN.into_iter().flat_map(|step| [started(step), done(step)]).collect()
-    }
-
-    #[test]
-    fn a_whole_run_finishes_and_can_still_go_back_until_it_is_committed() {
-        let mut entries = all_done();
-        entries.push(Entry::Finished);
-        assert_eq!(followed(&entries).unwrap().end, Some(End::Finished));
-        entries.push(Entry::UndoOpened { why: "asked".into(), database: DatabaseBack::Restore });
-        assert_eq!(followed(&entries).unwrap().next_undo(), Some(Step::Reopen));
-        entries.pop();
-        entries.push(Entry::Committed);
-        entries.push(Entry::UndoOpened { why: "asked".into(), database: DatabaseBack::Restore });
-        assert_eq!(followed(&entries), Err(IllegalEntry::Ended));
-    }
-
-    #[test]
-    fn what_must_not_follow() {
-        let back = || Entry::UndoOpened { why: "asked".into(), database: DatabaseBack::Restore };
-        for (entries, error) in [
-            (vec![started(Step::Swap)], IllegalEntry::OutOfOrder { step: Step::Swap }),
-            (vec![done(Step::Close)], IllegalEntry::NotStarted { step: Step::Close }),
-            (
-                vec![started(Step::Close), done(Step::Close), started(Step::Close)],
-                IllegalEntry::OutOfOrder { step: Step::Close },
-            ),
-            (vec![Entry::Finished], IllegalEntry::StepsLeft { step: Step::Close }),
-            (
-                vec![started(Step::Close), back(), done(Step::Close)],
-                IllegalEntry::NotStarted { step: Step::Close },
-            ),
-            (vec![back(), started(Step::Close)], IllegalEntry::GoesBack { step: Step::Close }),
-            (
-                vec![started(Step::Close), back(), Entry::RolledBack],
-                IllegalEntry::StepsLeft { step: Step::Close },
-            ),
-            (
-                vec![started(Step::Close), Entry::UndoStarted { step: Step::Close }],
-                IllegalEntry::GoesForward { step: Step::Close },
-            ),
-        ] {
-            assert_eq!(followed(&entries), Err(error), "{entries:?}");
-        }
-    }
-
-    #[test]
-    fn abandoned_is_what_died_in_the_middle_long_ago() {
-        let failed = Entry::Failed { step: Step::Close, message: "no".into() };
-        let stopped = Entry::Stopped { before: Step::Swap };
-        let back = Entry::UndoOpened { why: "asked".into(), database: DatabaseBack::Restore };
-        let mut opened_again: Vec<Entry> = all_done()[..14].to_vec();
-        opened_again.extend([started(Step::Reopen), Entry::Opening]);
-        let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
-        for (entries, later, patience, abandoned) in [
-            (vec![started(Step::Close)], hour, minute, true),
-            (vec![started(Step::Close)], minute, hour, false),
-            (vec![started(Step::Close)], hour, Duration::ZERO, false),
-            (vec![started(Step::Close), back.clone()], hour, minute, true),
-            (vec![started(Step::Close), failed], hour, minute, false),
-            (vec![stopped], hour, minute, false),
-            (opened_again, hour, minute, false),
-            ([all_done(), vec![Entry::Finished]].concat(), hour, minute, false),
-        ] {
-            let standing = followed(&entries).unwrap();
-            for now in [Timestamp::UNIX_EPOCH + later, Timestamp::UNIX_EPOCH - later] {
-                assert_eq!(standing.is_abandoned(now, patience), abandoned, "{entries:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_step_that_failed_or_was_cut_off_is_the_next_one() {
-        let failed = Entry::Failed { step: Step::Close, message: "no".into() };
-        let standing = followed(&[started(Step::Close), failed]).unwrap();
-        assert_eq!((standing.next_step(), standing.next_undo()), (Some(Step::Close), Some(Step::Close)));
-        let cut = followed(&[started(Step::Close), done(Step::Close), started(Step::Save)]).unwrap();
-        assert_eq!((cut.next_step(), cut.next_undo()), (Some(Step::Save), Some(Step::Save)));
-    }
-}
+mod tests;

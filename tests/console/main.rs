@@ -16,9 +16,11 @@ mod live;
 mod look;
 mod pages;
 mod proxies;
+mod said;
 mod states;
 #[path = "../support/mod.rs"]
 mod support;
 mod wire;
 mod wizard;
 mod worker;
+mod works;

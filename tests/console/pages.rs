@@ -3,7 +3,7 @@
 mod compare;
 mod gate;
 mod history;
-mod many;
+pub mod many;
 mod settings;
 mod upkeep;
 mod watch;

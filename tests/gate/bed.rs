@@ -94,7 +94,11 @@ impl Bed {
 
     /// nginx with PHP-FPM; `snippet` stands in `server { }`.
     pub fn nginx(&self, snippet: &str) -> Server {
-        let port = free_port();
+        self.nginx_at(free_port(), snippet)
+    }
+
+    /// The same at a port where one was before.
+    pub fn nginx_at(&self, port: u16, snippet: &str) -> Server {
         let socket = self.server("fpm.sock");
         let fpm_config = self.server("fpm.conf");
         let fpm = format!(
@@ -174,6 +178,6 @@ fn wait_for(log: &Path, ready: impl Fn() -> bool) {
     panic!("the server did not start: {}", fs::read_to_string(log).unwrap_or_default());
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look from outside")]
 
 mod apache;
+mod away;
 mod bed;
 mod held;
 mod kill;
@@ -12,6 +13,7 @@ mod look;
 mod nginx;
 #[path = "../support/mod.rs"]
 mod support;
+mod told;
 mod update;
 
 /// Every program is started behind a guard, which is this very program; here it

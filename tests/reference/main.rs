@@ -9,6 +9,7 @@ mod bed;
 mod bundles;
 mod hostile;
 mod large;
+mod offered;
 mod seen;
 mod server;
 #[path = "../support/mod.rs"]

@@ -80,6 +80,17 @@ impl Ground {
         !self.old.is_same_content(&now) && !undisturbed().is_same_content(&now)
     }
 
+    /// Where visitors find the site, in its settings.
+    pub fn set_url(&self, url: Option<&str>) {
+        let path = self.parent().join(".entracte-site/entracte.toml");
+        let mut settings: toml_edit::DocumentMut = fs::read_to_string(&path).unwrap().parse().unwrap();
+        match url {
+            Some(url) => settings["url"] = toml_edit::value(url),
+            None => drop(settings.remove("url")),
+        }
+        fs::write(path, settings.to_string()).unwrap();
+    }
+
     /// There while the gate is closed.
     pub fn flag(&self) -> PathBuf {
         self.small.root().parent().unwrap().join(".entracte-site/gate/closed")

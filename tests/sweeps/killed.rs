@@ -7,6 +7,8 @@ use crate::arena::Arena;
 use crate::arena::RESUME;
 use crate::arena::ROLLBACK;
 use crate::support::effort;
+use crate::support::tracer::Ended;
+use crate::support::tracer::Fault;
 use crate::support::update;
 
 #[test]
@@ -60,6 +62,37 @@ fn a_rollback_killed_before_every_call_is_taken_again() {
     effort::tried("finished update rolled back, killed before a call", all);
 }
 
+/// Nobody can prove that visitors are out, since no web server answers: the run
+/// stands where it stood, or goes back, wherever that was cut off.
+#[test]
+fn a_rollback_that_cannot_begin_killed_before_every_call() {
+    let arena = Arena::with(|ground| {
+        update::apply(&ground.entracte);
+        ground.is_new("updated");
+        ground.set_url(Some("http://127.0.0.1:9/"));
+    });
+    let all = arena.trace(ROLLBACK, Fault::Count);
+    assert_eq!(all.ended, Ended::Status(1), "{all:?}");
+    arena.ground.is_new("nothing was taken back");
+    let (points, mut turned) = (effort::spread(all.calls, effort::points(24, all.calls as usize)), 0);
+    for at in &points {
+        let when = format!("a rollback that cannot begin, killed before call {at}");
+        arena.lay();
+        arena.kill(ROLLBACK, *at, &when);
+        let again = arena.ground.entracte.json(&["rollback"]);
+        assert_eq!(again.exit, 1, "{when}, and again: {again:?}");
+        arena.ground.is_new(&format!("{when}, and again"));
+        arena.lay();
+        arena.kill(ROLLBACK, *at, &when);
+        turned += u64::from(arena.ground.entracte.json(&["status"]).result["run"]["goes_back"] == true);
+        arena.ground.set_url(None);
+        arena.recover("rollback", &when);
+        arena.ground.is_old(&when);
+    }
+    assert!(turned > 3, "only {turned} had turned back");
+    effort::tried("rollback that cannot begin, killed before a call", points.len() as u64);
+}
+
 /// Killed in an update, then in its recovery, then recovered, each way in turn.
 #[test]
 fn killed_twice() {
@@ -74,7 +107,7 @@ fn killed_twice() {
             let when = format!("killed before call {first}, {} before call {second}", verb[0]);
             arena.lay();
             arena.kill(APPLY, first, &when);
-            let twice = arena.trace(verb, crate::support::tracer::Fault::Kill { at: second });
+            let twice = arena.trace(verb, Fault::Kill { at: second });
             arena.ground.status_is_true(&format!("{when}: {twice:?}"));
             let may_go_on = verb == RESUME && number % 2 == 0;
             if may_go_on {

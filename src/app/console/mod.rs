@@ -8,5 +8,6 @@ pub mod home;
 pub mod log;
 pub mod places;
 pub mod role;
+pub mod said;
 pub mod tokens;
 pub mod typed;

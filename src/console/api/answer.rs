@@ -60,6 +60,7 @@ pub fn begun<T: Serialize>(verb: &str, result: &T) -> Reply {
 pub fn told(verb: &str, why: Wrong) -> Reply {
     match why {
         Wrong::NotFound => refused(verb, (StatusCode::NOT_FOUND, "common.refused_nowhere")),
+        Wrong::Busy => refused(verb, (StatusCode::TOO_MANY_REQUESTS, "common.refused_busy")),
         Wrong::Question(message) => failed(StatusCode::BAD_REQUEST, verb, Failure::new(Exit::Usage, message)),
         Wrong::Failure(failure) => failed(status(failure.exit), verb, *failure),
     }
@@ -69,6 +70,7 @@ pub fn told(verb: &str, why: Wrong) -> Reply {
 pub fn refused(verb: &str, (status, key): (StatusCode, &str)) -> Reply {
     let exit = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST => Exit::Refused,
+        StatusCode::TOO_MANY_REQUESTS => Exit::Locked,
         _ => Exit::Usage,
     };
     failed(status, verb, Failure::new(exit, Words::default().t(key)))

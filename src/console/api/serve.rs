@@ -30,6 +30,9 @@ use crate::console::server;
 use crate::console::server::body;
 use crate::console::words::Words;
 
+/// Work under way has made room by then, perhaps.
+const RETRY_SECONDS: &str = "5";
+
 /// Guards, reads, and asks.
 pub async fn serve(
     console: Arc<Console>,
@@ -53,8 +56,13 @@ pub async fn serve(
         }
         Err(refusal) => server::dressed(answer::refused(verb, refusal)),
     };
-    if response.status() == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    let more = match response.status() {
+        StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
+        StatusCode::TOO_MANY_REQUESTS => Some((header::RETRY_AFTER, RETRY_SECONDS)),
+        _ => None,
+    };
+    if let Some((name, value)) = more {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }

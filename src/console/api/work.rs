@@ -9,7 +9,6 @@ use serde_json::Value;
 use crate::app::document::Document;
 use crate::app::report::Answer;
 use crate::app::runner;
-use crate::app::runner::Asked;
 use crate::app::runner::Runner;
 use crate::app::runner::RunnerState;
 use crate::app::runner::StopAsked;
@@ -21,6 +20,7 @@ use crate::console::api::body;
 use crate::console::ask::Ask;
 use crate::console::reply::Reply;
 use crate::console::reply::Wrong;
+use crate::console::work::begin;
 
 #[derive(Serialize)]
 struct Begun {
@@ -98,12 +98,10 @@ fn flag(name: &str, is_set: bool) -> Option<OsString> {
 }
 
 fn start(ask: &Ask, verb: &str, options: impl IntoIterator<Item = Option<OsString>>) -> Result<Reply, Wrong> {
-    let site = ask.site()?;
     let arguments: Vec<OsString> =
         std::iter::once(verb.into()).chain(options.into_iter().flatten()).collect();
-    let asked = Asked { by: Some(ask.person()), seen: None };
-    let work = runner::start_for(&site.place.state()?, asked, &arguments)?.id();
-    let url = format!("/api/v1/sites/{}/work/{work}", site.word);
+    let work = begin(ask, None, &arguments)?.id();
+    let url = format!("/api/v1/sites/{}/work/{work}", ask.site()?.word);
     Ok(begun(verb, &Begun { work, url }))
 }
 

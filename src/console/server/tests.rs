@@ -1,5 +1,6 @@
 use super::*;
 use crate::app::console::home::Home;
+use crate::app::runner::Works;
 use crate::console::guard::Address;
 use crate::console::routes::look;
 use crate::console::signing::Signing;
@@ -17,6 +18,7 @@ fn a_page_that_breaks_breaks_alone() {
         home: Home::default(),
         sessions: std::sync::Mutex::default(),
         signing: Signing::default(),
+        works: Works::default(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

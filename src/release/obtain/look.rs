@@ -81,6 +81,11 @@ impl Look {
         self.place.shown()
     }
 
+    /// What was asked of servers until now.
+    pub fn requests(&self) -> u64 {
+        self.place.requests()
+    }
+
     /// Whether files come one by one; a bundle holds them in other ways.
     pub fn has_objects(&self) -> bool {
         self.place.has_objects()
@@ -113,7 +118,7 @@ impl Look {
             source: self.source(),
             trust: Trust::Signed,
             fetched_bytes: self.place.fetched(),
-            requests: self.place.requests(),
+            requests: self.requests(),
             staged_at: clock::now(),
             notes,
             signed: Some(self.signed.clone()),

@@ -8,6 +8,8 @@ use crate::base::tree::Tree;
 use crate::site::gate::Closing;
 use crate::site::gate::Opened;
 use crate::site::gate_proof;
+use crate::site::probe::shown;
+use crate::site::proof::NotClosed;
 use crate::sys::clock;
 use crate::sys::fs;
 use crate::update::error::StepError;
@@ -127,9 +129,10 @@ pub fn closing(work: &Work) -> Closing {
 /// Asks as a visitor, where the site has a URL.
 pub fn prove_closed(work: &Work) -> Result<(), StepError> {
     let Some((probe, url)) = work.site.probe()? else { return Ok(()) };
-    probe
-        .prove_closed(&url, work.gate.pass())
-        .map_err(|error| StepError::NotClosed { reason: error.to_string() })
+    probe.prove_closed(&url, work.gate.pass()).map_err(|error| match error {
+        NotClosed::Probe(source) => StepError::Unproved { url: shown(&url), source },
+        error => StepError::NotClosed(error),
+    })
 }
 
 /// Automation asks for a gate that was proved once; without a URL none is.

@@ -13,7 +13,7 @@ use super::told;
 const SITES: usize = 300;
 
 /// The folder of a site and its state, laid down as `init` leaves them.
-fn lay_down(above: &Path, number: usize) -> String {
+pub fn lay_down(above: &Path, number: usize) -> String {
     let site = above.join(format!("shop-{number:03}"));
     let state = above.join(format!(".entracte-shop-{number:03}"));
     fs::create_dir_all(&site).unwrap();
