@@ -32,6 +32,7 @@ use crate::sys::env;
 use crate::sys::fs::IoError;
 use crate::sys::guard;
 pub use crate::sys::guard::Rest;
+use crate::sys::user;
 
 /// Variables that a child inherits; everything else it must be given.
 const INHERITED: [&str; 6] = ["HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER"];
@@ -177,6 +178,7 @@ impl Program {
             .current_dir(&self.folder)
             .env_clear()
             .envs(INHERITED.iter().filter_map(|name| Some((name, env::variable(name)?))))
+            .envs(self.home().map(|home| ("HOME", home)))
             .env("PATH", env::search_path())
             .envs(&self.env)
             .stdin(if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
@@ -184,6 +186,12 @@ impl Program {
             .stderr(err)
             .process_group(0);
         command.spawn().map_err(|source| self.start_error(source))
+    }
+
+    /// Root that became the site's owner still has root's. Who names one asks nobody, as
+    /// does the program that is asked whose home it is.
+    fn home(&self) -> Option<PathBuf> {
+        if self.env.contains_key("HOME") { None } else { user::home() }
     }
 
     fn feed(&self, child: &mut Child) {

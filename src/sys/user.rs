@@ -26,6 +26,7 @@ fn ask(id: u32) -> Option<User> {
     let call = ["getent".to_owned(), "passwd".to_owned(), id.to_string()];
     let mut program = crate::sys::process::Program::new(call, Path::new("/"));
     program.limit = std::time::Duration::from_secs(10);
+    program.env.insert("HOME".into(), "/".into());
     let (_, said) = program.capture(1 << 16).ok()?;
     find(&String::from_utf8_lossy(&said), id)
 }

@@ -8,6 +8,7 @@ mod compared;
 mod edges;
 mod git;
 mod git_doors;
+mod git_login;
 mod host;
 mod misbehaves;
 mod old_server;

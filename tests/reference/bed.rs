@@ -27,8 +27,10 @@ use entracte::release::stage::StageError;
 use entracte::release::stage::stage;
 use entracte::release::staging::Staged;
 use entracte::release::staging::Staging;
+use entracte::release::trust;
 use entracte::release::trust::Keyring;
 use entracte::release::trust::Store;
+use entracte::release::trust::role::Role;
 use entracte::site::installed::Baseline;
 use entracte::site::installed::Current;
 use entracte::site::installed::FORMAT;
@@ -108,6 +110,12 @@ impl Bed {
         let Also { archive, packs } = also;
         let options = publish::Options { notes: "what is new".into(), packs, archive, keep: None, grace: 0 };
         publish::publish(&reference, &release, Some(&self.keys), &options, &mut |_, _| {}).unwrap();
+    }
+
+    /// There is another root, by the same keys.
+    pub fn rotate(&self) {
+        let days = [(Role::Timestamp, 3)].into();
+        trust::rotate(&self.reference(), &self.keys, &trust::Change { days, ..Default::default() }).unwrap();
     }
 
     /// The site holds this version, and knows it.

@@ -1,5 +1,7 @@
 //! Servers that lie, break off, lag, or are not believed at all.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -35,10 +37,10 @@ fn what_nobody_vouched_for_is_not_taken() {
     assert_eq!(folder.exit(), Exit::Untrusted, "{folder}");
 }
 
-/// One wrong byte at many places of every file that is served.
+/// One wrong byte at many places of every file that is served, a hundred and more in all.
 #[test]
 fn one_wrong_byte_anywhere_is_refused() {
-    let mut tried = 0;
+    let mut tried = BTreeMap::<&str, usize>::new();
     for (what, also, install) in [
         ("by pack", ALL, true),
         ("by objects", Also { archive: false, packs: 0 }, true),
@@ -47,20 +49,22 @@ fn one_wrong_byte_anywhere_is_refused() {
         let bed = Bed::new();
         bed.publish(2, also);
         bed.publish(3, also);
+        // Whoever believes the first root is led to the newest.
+        bed.rotate();
         if install {
             bed.install(2);
         }
-        let names = {
+        let names: BTreeSet<String> = {
             let server = Server::good(&bed.reference());
             bed.trust(&server.url());
             bed.staged(&server.url(), 3);
-            server.asked()
+            server.asked().into_iter().collect()
         };
         for name in names.iter().filter(|name| bed.reference().join(name).is_file()) {
             let length = fs::metadata(bed.reference().join(name)).unwrap().len();
             for place in effort::spread(length, effort::points(5, 12)) {
                 let (place, wrong) = (place as usize - 1, name.clone());
-                let wrong_bit = [0x20, 0x01, 0x80][tried as usize % 3];
+                let wrong_bit = [0x20, 0x01, 0x80][tried.values().sum::<usize>() % 3];
                 let server = Server::serve(
                     &bed.reference(),
                     Box::new(move |name, _, mut content| {
@@ -77,11 +81,32 @@ fn one_wrong_byte_anywhere_is_refused() {
                 assert_eq!(error.exit(), Exit::Untrusted, "{what}: {name} at {place}: {}", all(&error));
                 assert!(bed.staging().staged().unwrap().is_none(), "{what}: {name} at {place}");
                 bed.objects_are_right();
-                tried += 1;
+                *tried.entry(kind(name)).or_default() += 1;
             }
         }
     }
-    effort::tried("wrong bytes of a reference, refused", tried);
+    let kinds = ["archive", "manifest", "object", "pack", "root", "snapshot", "targets", "timestamp"];
+    assert_eq!(tried.keys().copied().collect::<Vec<_>>(), kinds, "every kind of file is served");
+    let all = tried.values().sum::<usize>();
+    assert!(all >= 100 && tried.values().all(|places| *places >= 5), "{tried:?}");
+    effort::tried("wrong bytes of a reference, refused", all as u64);
+}
+
+/// What a file of a reference is, by its name.
+fn kind(name: &str) -> &'static str {
+    [
+        (".root.json", "root"),
+        (".targets.json", "targets"),
+        (".snapshot.json", "snapshot"),
+        ("timestamp.json", "timestamp"),
+        (".manifest.json.zst", "manifest"),
+        (".tar.zst", "archive"),
+        (".pack", "pack"),
+        (".zst", "object"),
+    ]
+    .iter()
+    .find(|(end, _)| name.ends_with(end))
+    .map_or("unknown", |(_, kind)| kind)
 }
 
 /// What one mirror changes, another one sends right, and the first is named.
@@ -150,7 +175,7 @@ fn cut_connections_are_gone_on_with() {
         bed.trust(&server.url());
         let staged = bed.staged(&server.url(), 3);
         assert!(cuts.load(Ordering::Relaxed) >= 2, "{what}");
-        let names: std::collections::BTreeSet<String> = server.asked().into_iter().collect();
+        let names: BTreeSet<String> = server.asked().into_iter().collect();
         let sizes = names.iter().filter_map(|name| fs::metadata(bed.reference().join(name)).ok());
         let bytes: u64 = sizes.map(|file| file.len()).sum();
         assert_eq!(staged.origin.fetched_bytes, bytes, "{what}: no byte came twice");
@@ -192,7 +217,7 @@ fn one_object_that_breaks_is_tried_for_as_long_as_others_come() {
     bed.trust(&server.url());
     bed.staged(&server.url(), 3);
     let asked = server.asked();
-    assert_eq!(asked.len(), asked.iter().collect::<std::collections::BTreeSet<_>>().len() + 2 * TRIES);
+    assert_eq!(asked.len(), asked.iter().collect::<BTreeSet<_>>().len() + 2 * TRIES);
 }
 
 /// A stage that broke off leaves what it has; the next one fetches the rest.

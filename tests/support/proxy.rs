@@ -63,7 +63,9 @@ fn answer(client: TcpStream, manner: Manner, noted: &Mutex<Vec<String>>) -> io::
         }
     }
     let status = match manner {
-        Manner::Known(wanted) if pass != wanted => "407 Proxy Authentication Required",
+        Manner::Known(wanted) if pass != wanted => {
+            "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"tests\""
+        }
         Manner::Never(status) => status,
         Manner::Open | Manner::Known(_) => {
             let server = TcpStream::connect(&target)?;
@@ -74,5 +76,5 @@ fn answer(client: TcpStream, manner: Manner, noted: &Mutex<Vec<String>>) -> io::
             return io::copy(&mut server.try_clone()?, &mut out).map(drop);
         }
     };
-    out.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes())
+    out.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes())
 }

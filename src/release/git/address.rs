@@ -74,6 +74,22 @@ impl Repository {
         }
     }
 
+    /// Where it is, unless it is on this machine.
+    pub fn url(&self) -> Option<&Url> {
+        match &self.place {
+            Place::Remote(url) => Some(url),
+            Place::Local(_) => None,
+        }
+    }
+
+    /// What somebody says of it, without its user: a token may stand there.
+    pub fn without_user(&self, said: &str) -> String {
+        match self.url().map(Url::username).filter(|user| !user.is_empty()) {
+            Some(user) => said.replace(&format!("//{user}@"), "//"),
+            None => said.to_owned(),
+        }
+    }
+
     /// The one way on which git may go.
     pub fn scheme(&self) -> &str {
         match &self.place {

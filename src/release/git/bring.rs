@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::base::escape;
 use crate::base::event::Event;
 use crate::base::event::Watch;
+use crate::base::exit::Fault;
 use crate::base::step::Step;
 use crate::base::tree::Kind;
 use crate::base::tree::Tree;
@@ -156,7 +157,7 @@ impl Bringing<'_> {
         loop {
             self.requests += 1;
             let error = match self.git.outside(before, after) {
-                Err(error @ GitError::Unreachable { .. }) => error,
+                Err(error) if error.is_network() => error,
                 other => return other,
             };
             failed += 1;

@@ -4,6 +4,7 @@
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::release::archive::Refusal;
+use crate::release::network::error::NetworkError;
 use crate::release::staging::StagingError;
 use crate::sys::fs::IoError;
 use crate::sys::process::ProcessError;
@@ -36,6 +37,9 @@ pub enum GitError {
     Submodule { repository: String, path: String },
     #[error("{repository} keeps the content of {path} elsewhere (Git LFS)")]
     Lfs { repository: String, path: String },
+    /// What is in the way is told as it is for everything that is fetched.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     #[error(transparent)]
     Io(#[from] IoError),
     #[error(transparent)]
@@ -96,6 +100,7 @@ impl Fault for GitError {
             | GitError::Submodule { .. }
             | GitError::Lfs { .. } => Exit::Refused,
             GitError::Name { .. } => Exit::Untrusted,
+            GitError::Network(error) => error.exit(),
             GitError::Io(error) => error.exit(),
             GitError::Process(error) => error.exit(),
             GitError::Staging(error) => error.exit(),
@@ -128,6 +133,7 @@ impl Fault for GitError {
                 "publish the release as an archive, or as a folder with all of it"
             }
             GitError::Name { refusal, .. } => return vec![refusal.why.hint()],
+            GitError::Network(error) => return error.hints(),
             GitError::Io(error) => return error.hints(),
             GitError::Staging(error) => return error.hints(),
             _ => return Vec::new(),
@@ -136,6 +142,10 @@ impl Fault for GitError {
     }
 
     fn is_network(&self) -> bool {
-        matches!(self, GitError::Unreachable { .. } | GitError::TooLong { .. })
+        match self {
+            GitError::Network(error) => error.is_network(),
+            GitError::Unreachable { .. } | GitError::TooLong { .. } => true,
+            _ => false,
+        }
     }
 }

@@ -10,6 +10,7 @@ mod bring;
 mod error;
 mod program;
 pub mod refs;
+mod way;
 
 pub use address::Repository;
 pub use address::RepositoryError;

@@ -10,11 +10,17 @@ use crate::base::escape;
 use crate::release::archive::Limits;
 use crate::release::git::address::Repository;
 use crate::release::git::error::GitError;
+use crate::release::git::way;
+use crate::release::network::address::host;
+use crate::release::network::error::NetworkError;
+use crate::release::network::proxy;
 use crate::release::stage::Options;
+use crate::site::config;
 use crate::site::settings::NetworkSettings;
 use crate::sys::clock::Stopwatch;
 use crate::sys::disk;
 use crate::sys::env;
+use crate::sys::fs;
 use crate::sys::process;
 use crate::sys::process::Ended;
 use crate::sys::process::Program;
@@ -76,6 +82,7 @@ impl<'a> Git<'a> {
         if process::find("git").is_none() {
             return Err(GitError::NoProgram);
         }
+        readable(&options.network.settings)?;
         Ok(Git { repository, options, folder: folder.to_owned(), clock: Stopwatch::start() })
     }
 
@@ -122,9 +129,19 @@ impl<'a> Git<'a> {
             Ended::Status(0) if (said.len() as u64) < MOST_SAID => Ok(said),
             Ended::Status(0) => Err(self.too_large(MOST_SAID)),
             Ended::TimedOut => Err(self.too_long()),
-            Ended::Status(_) | Ended::Signal(_) => {
-                Err(GitError::told(self.repository.to_string(), last_words(&complaint)))
-            }
+            Ended::Status(_) | Ended::Signal(_) => Err(self.told(&last_words(&complaint))),
+        }
+    }
+
+    fn told(&self, said: &str) -> GitError {
+        let said = self.repository.without_user(said);
+        let in_the_way = self.repository.url().and_then(|url| {
+            let proxy = proxy::before(url, self.settings());
+            way::told(url, proxy.as_deref(), &said)
+        });
+        match in_the_way {
+            Some(error) => error.into(),
+            None => GitError::told(self.repository.to_string(), said),
         }
     }
 
@@ -138,18 +155,26 @@ impl<'a> Git<'a> {
             format!("http.lowSpeedLimit={}", settings.least_bytes_per_second.max(1)),
             format!("http.lowSpeedTime={}", settings.stall_seconds.get().as_secs().max(1)),
         ];
-        said.extend(settings.proxy.as_ref().map(|proxy| format!("http.proxy={}", proxy.get())));
-        if let (Some(proxy), Some(file)) = (&settings.proxy, &settings.proxy_password_file) {
-            let mut place = proxy.get().clone();
-            // A proxy has a host, so that its user can be left out.
-            let _ = place.set_username("");
-            let (place, file) = (place.as_str().trim_end_matches('/'), file.display().to_string());
-            // Git reads it where it needs it: an argument is seen by everybody.
-            let read =
-                format!("test \"$1\" = get && printf 'password=%s\\n' \"$(cat {})\"", escape::word(&file));
-            said.push(format!("credential.{place}.helper=!f() {{ {read}; }}; f"));
+        if let Some(proxy) = &settings.proxy {
+            let (scheme, place) = (proxy.get().scheme(), host(proxy.get()));
+            let user = Some(proxy.get().username()).filter(|user| !user.is_empty());
+            let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+            // Without a port git would take another one than everybody else.
+            said.push(format!("http.proxy={scheme}://{user}{place}"));
+            said.extend(settings.proxy_password_file.iter().flat_map(|file| {
+                let file = escape::word(&file.display().to_string());
+                // Git reads it where it needs it: an argument is seen by everybody.
+                let read = format!("test \"$1\" = get && printf 'password=%s\\n' \"$(cat {file})\"");
+                let name = format!("credential.{scheme}://{place}.helper");
+                // No helper of the owner's is told of it, which would keep it elsewhere.
+                [format!("{name}="), format!("{name}=!f() {{ {read}; }}; f")]
+            }));
         }
-        said.extend(settings.ca_file.as_ref().map(|path| format!("http.sslCAInfo={}", path.display())));
+        if let Some(path) = &settings.ca_file {
+            said.extend(
+                ["http.sslCAInfo", "http.proxySSLCAInfo"].map(|name| format!("{name}={}", path.display())),
+            );
+        }
         said
     }
 
@@ -223,6 +248,17 @@ impl<'a> Git<'a> {
         let seconds = self.options.network.settings.total_seconds.get().as_secs_f64();
         GitError::TooLong { repository: self.repository.to_string(), seconds }
     }
+}
+
+/// What git would not miss where it cannot be read: it would ask without.
+fn readable(settings: &NetworkSettings) -> Result<(), GitError> {
+    if let Some(file) = settings.proxy.as_ref().and(settings.proxy_password_file.as_deref()) {
+        config::password(file).map_err(|source| {
+            let (path, source) = (fs::shown(file), source.into());
+            NetworkError::ProxyPassword { path, source }
+        })?;
+    }
+    Ok(())
 }
 
 /// The lines of a complaint that say why, made safe to show.

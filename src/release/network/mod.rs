@@ -13,7 +13,7 @@ mod mirrors;
 mod objects;
 mod pace;
 mod part;
-mod proxy;
+pub(in crate::release) mod proxy;
 mod redirect;
 mod retry;
 mod session;

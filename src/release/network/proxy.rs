@@ -8,7 +8,7 @@ use crate::site::settings::NetworkSettings;
 use crate::sys::env;
 
 /// Host and port of the proxy that is asked for this address, if one is.
-pub(super) fn before(url: &Url, settings: &NetworkSettings) -> Option<String> {
+pub(in crate::release) fn before(url: &Url, settings: &NetworkSettings) -> Option<String> {
     if let Some(proxy) = &settings.proxy {
         return Some(host(proxy.get()));
     }
