@@ -8,6 +8,8 @@ use std::io::Write;
 
 use rayon::iter::IntoParallelRefIterator;
 use rayon::iter::ParallelIterator;
+use zstd::zstd_safe;
+use zstd::zstd_safe::CCtx;
 use zstd::zstd_safe::CParameter;
 
 use crate::base::digest::Sha256;
@@ -18,10 +20,12 @@ use crate::release::reference::content::Exactly;
 use crate::release::reference::content::WINDOW_LOG;
 use crate::release::reference::pack::FORMAT;
 use crate::release::reference::pack::Group;
+use crate::release::reference::pack::HASH_LOG;
 use crate::release::reference::pack::Head;
 use crate::release::reference::pack::LARGEST;
 use crate::release::reference::pack::LEVEL;
 use crate::release::reference::pack::MAGIC;
+use crate::release::reference::pack::MANIFEST_CHAIN_LOG;
 use crate::release::reference::pack::PackError;
 use crate::release::reference::pack::STREAMED_WINDOW_LOG;
 use crate::release::reference::pack::UNSAID;
@@ -69,9 +73,9 @@ pub fn make(
     };
     keep(
         first,
-        compressed(&old_json, &mut &new_json[..], new_json.len() as u64, sizes.level)
-            .map_err(PackError::Write)?,
+        packed(&old_json, &new_json, sizes.level, Some(MANIFEST_CHAIN_LOG)).map_err(PackError::Write)?,
     )?;
+    drop((old_json, new_json));
     for some in plans.chunks(rayon::current_num_threads()) {
         let frames: Vec<Result<Vec<u8>, PackError>> =
             some.par_iter().map(|plan| frame(plan, (old, open_old), (new, open_new), sizes.level)).collect();
@@ -95,7 +99,7 @@ fn outline(new: &Manifest, plans: &[Planned]) -> Manifest {
 
 fn write_out(head: &Head, spool: &mut File, out: &mut dyn Write) -> Result<(), PackError> {
     let text = json::line(head).map_err(PackError::Head)?;
-    let text = zstd::encode_all(&text[..], LEVEL).map_err(PackError::Write)?;
+    let text = zstd::bulk::compress(&text, LEVEL).map_err(PackError::Write)?;
     // Places of 200,000 files are some MiB before they are packed.
     let length = u32::try_from(text.len()).map_err(|_| PackError::damaged("its head is too long"))?;
     spool.rewind().map_err(PackError::Write)?;
@@ -113,22 +117,22 @@ fn frame(
     (new, open_new): (&Manifest, Open),
     level: i32,
 ) -> Result<Vec<u8>, PackError> {
-    let prefix = all(old, open_old, &plan.prefix)?;
     if let [place] = plan.objects[..]
         && plan.content_bytes > LARGEST
     {
         let (entry, size, digest) = planned_file(new, place)?;
         let failed = |source| PackError::Source { path: entry.path.clone(), source };
         let mut content = Exactly::new(open_new(entry).map_err(failed)?, size, Some(digest));
-        return compressed(&prefix, &mut content, size, level).map_err(failed);
+        return streamed(&mut content, size, level).map_err(failed);
     }
-    let content = all(new, open_new, &plan.objects)?;
-    compressed(&prefix, &mut &content[..], content.len() as u64, level).map_err(PackError::Write)
+    let prefix = all(old, open_old, &plan.prefix, plan.prefix_bytes)?;
+    let content = all(new, open_new, &plan.objects, plan.content_bytes)?;
+    packed(&prefix, &content, level, None).map_err(PackError::Write)
 }
 
 /// The content of the files at these places, each with its digest.
-fn all(manifest: &Manifest, open: Open, places: &[u32]) -> Result<Vec<u8>, PackError> {
-    let mut bytes = Vec::new();
+fn all(manifest: &Manifest, open: Open, places: &[u32], bytes: u64) -> Result<Vec<u8>, PackError> {
+    let mut bytes = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
     for place in places {
         let (entry, size, digest) = planned_file(manifest, *place)?;
         let failed = |source| PackError::Source { path: entry.path.clone(), source };
@@ -142,20 +146,42 @@ fn planned_file(manifest: &Manifest, place: u32) -> Result<(&FileEntry, u64, Sha
     file_at(manifest, place).ok_or_else(|| PackError::damaged(format!("there is no file {place}")))
 }
 
-/// One frame that holds `content`, behind `prefix`. It says how long it is, so
-/// that who reads it needs no larger window than its content.
-fn compressed(prefix: &[u8], content: &mut dyn Read, size: u64, level: i32) -> io::Result<Vec<u8>> {
-    let mut encoder = zstd::Encoder::with_ref_prefix(Vec::new(), level, prefix)?;
+/// One frame that holds `content`, behind `prefix`. It says how long it is, so that who reads it needs no
+/// larger window than its content; packed at once, it takes no window of its own here.
+fn packed(prefix: &[u8], content: &[u8], level: i32, chain_log: Option<u32>) -> io::Result<Vec<u8>> {
+    let reach = (prefix.len() as u64 + content.len() as u64).next_power_of_two().trailing_zeros();
+    let mut context = CCtx::create();
+    for parameter in [
+        CParameter::CompressionLevel(level),
+        CParameter::ChecksumFlag(false),
+        CParameter::WindowLog(reach.clamp(17, WINDOW_LOG + 1)),
+        CParameter::HashLog(HASH_LOG),
+        CParameter::EnableLongDistanceMatching(true),
+        CParameter::LdmMinMatch(32),
+    ] {
+        context.set_parameter(parameter).map_err(refused)?;
+    }
+    if let Some(log) = chain_log {
+        context.set_parameter(CParameter::ChainLog(log)).map_err(refused)?;
+    }
+    context.ref_prefix(prefix).map_err(refused)?;
+    let mut frame = Vec::with_capacity(zstd_safe::compress_bound(content.len()));
+    context.compress2(&mut frame, content).map_err(refused)?;
+    drop(context);
+    frame.shrink_to_fit();
+    Ok(frame)
+}
+
+/// A frame of a content that is too large to be held in memory.
+fn streamed(content: &mut dyn Read, size: u64, level: i32) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), level)?;
     encoder.set_pledged_src_size(Some(size))?;
     encoder.include_checksum(false)?;
-    if size > LARGEST {
-        encoder.window_log(STREAMED_WINDOW_LOG)?;
-    } else {
-        let reach = (prefix.len() as u64 + size).next_power_of_two().trailing_zeros();
-        encoder.window_log(reach.clamp(17, WINDOW_LOG + 1))?;
-        encoder.long_distance_matching(true)?;
-        encoder.set_parameter(CParameter::LdmMinMatch(32))?;
-    }
+    encoder.window_log(STREAMED_WINDOW_LOG)?;
     io::copy(content, &mut encoder)?;
     encoder.finish()
+}
+
+fn refused(code: zstd_safe::ErrorCode) -> io::Error {
+    io::Error::other(zstd_safe::get_error_name(code))
 }
