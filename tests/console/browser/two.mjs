@@ -129,7 +129,7 @@ await withBrowser(async (browser) => {
   async function looksBack() {
     await ben.follow('See this run in full');
     const deeds = (await ben.rows('What people did about this run')).slice(1).map(([, event, by]) => `${event} by ${by}`);
-    for (const deed of ['approved by ben (console)', 'opened by ben', 'resumed by the one who started the console']) {
+    for (const deed of ['plan approved by ben (console)', 'run begun by ben', 'run gone on with by the one who started the console']) {
       if (!deeds.some((one) => one.startsWith(deed))) wrong('history', `"${deed}" is not in ${deeds.join('; ')}`);
     }
     await ben.picture('8-who-did-what');
