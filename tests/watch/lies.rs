@@ -53,6 +53,24 @@ fn paranoid_reads_everything_at_once() {
 }
 
 #[test]
+fn a_lie_that_was_found_stays_found() {
+    let site = Guarded::new();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    for when in ["first", "with the owner's files known", "by a glance"] {
+        site.clean(when);
+    }
+    let picture = site.state().join("cache/picture");
+    assert!(picture.is_file());
+    if !change_without_a_mark(&site.small.path("app/changed.txt")) {
+        return super::support::effort::skipped("marks that lie", "/dev/shm is no file system in memory");
+    }
+    assert_eq!(told(&site.watch(7, &["--paranoid"])), ["modified app/changed.txt: marks-lie"]);
+    assert!(!picture.exists(), "nothing says any more that nothing was found");
+    assert_eq!(told(&site.watch(7, &[])), ["modified app/changed.txt"]);
+    assert_eq!(told(&site.watch(7, &[])), ["modified app/changed.txt"]);
+}
+
+#[test]
 fn times_that_were_put_back_hide_nothing() {
     let site = Guarded::new();
     std::thread::sleep(std::time::Duration::from_millis(200));

@@ -105,6 +105,17 @@ impl Grounds {
             let _ = picture::keep(&site.state.picture(), scan, began, &self.digest);
         }
     }
+
+    /// What was found may lie under marks that did not change: no picture may stand
+    /// that says nothing was.
+    pub fn forget(&self, site: &Site, manner: &Manner) -> Result<(), Failure> {
+        let path = site.state.picture();
+        if manner.manifest.is_some() || !fs::exists(&path) {
+            return Ok(());
+        }
+        fs::remove_file_if_present(&path)?;
+        Ok(path.parent().map_or(Ok(()), fs::sync_folder)?)
+    }
 }
 
 /// Whether the tree is judged as it stands: nothing in it is the gate's, and the

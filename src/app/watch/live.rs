@@ -294,8 +294,9 @@ fn look_once(
     explain::date(&mut findings, scan.changes(), clock::now());
     findings.iter_mut().for_each(|finding| finding.why.sort());
     let folders = folders::unknown(&findings, &baseline.manifest);
-    if let Some(began) = began.filter(|_| findings.is_empty() && notes.is_empty()) {
-        grounds.keep(site, manner, &scan, began);
+    match began.filter(|_| findings.is_empty() && notes.is_empty()) {
+        Some(began) => grounds.keep(site, manner, &scan, began),
+        None => grounds.forget(site, manner)?,
     }
     let looked = Looked {
         folders,
