@@ -205,8 +205,7 @@ impl Manifest {
             run_once: document.run_once,
             extensions: document.extensions,
         };
-        // The list was made in the room of a longer one.
-        manifest.files.shrink_to_fit();
+        manifest.files.shrink_to_fit(); // It was made in the room of a longer one.
         manifest.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         manifest.deleted.sort();
         manifest.check()?;
