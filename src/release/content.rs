@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -36,8 +37,8 @@ use crate::sys::beneath::Root;
 use crate::sys::clock;
 use crate::sys::fs;
 
-/// How long nothing must have been written into a place that others write to, in seconds.
-const QUIET_SECONDS: i64 = 2;
+/// How long nothing must have been written into a place that others write to.
+const QUIET: Duration = Duration::from_secs(2);
 const CHECKOUTS: [&str; 4] = [".git", ".svn", ".hg", ".bzr"];
 
 /// The tree of a source; its content is in staging.
@@ -76,8 +77,8 @@ pub(super) fn take_in(
         Found::Reference(_) => Err(StageError::NoSite { source_name: source.text() }),
         Found::Archive(path) => {
             let before = Mark::of(path)?;
-            if source.may_be_in_the_making() {
-                before.must_be_quiet(source)?;
+            if source.may_be_in_the_making() && waits_for_writers(before.mtime.0, watch) {
+                before.must_be_same(&Mark::of(path)?, source)?;
             }
             must_have(path, source)?;
             let content = from_archive(path, staging, limits, watch)?;
@@ -195,9 +196,7 @@ fn from_folder(
     let before = scan_release(&root, &mut notes, watch)?;
     if source.may_be_in_the_making() {
         let newest = before.values().map(|node| node.meta.mtime).max().unwrap_or_default();
-        if is_recent(newest) {
-            return Err(StageError::StillChanging { source_name: source.text() });
-        }
+        waits_for_writers(newest, watch); // What they do meanwhile is seen below.
     }
     let mut written = 0;
     for (path, node) in &before {
@@ -230,10 +229,18 @@ pub(super) fn scan_release(root: &Root, notes: &mut Vec<String>, watch: Watch) -
     Ok(scan::scan(root, &options, watch)?.tree)
 }
 
-/// Whether that second is about now, by a clock that need not be the one that set
-/// it: what is to come is no sign of somebody who writes.
-fn is_recent(second: i64) -> bool {
-    (clock::now().as_second() - second).abs() < QUIET_SECONDS
+/// Gives whoever wrote at that second, if it is about now, the time to write again;
+/// false where nobody seems to write. The clock need not be the one that set the
+/// second: what is to come is no sign of somebody who writes.
+fn waits_for_writers(second: i64, watch: Watch) -> bool {
+    let quiet = QUIET.as_secs().cast_signed();
+    if (clock::now().as_second() - second).abs() >= quiet {
+        return false;
+    }
+    let line = format!("written just now: looking for {quiet} s whether somebody still writes");
+    watch(Some(Step::Stage), Event::Log { line });
+    clock::sleep(QUIET);
+    true
 }
 
 /// What changes when somebody writes: kind, size, digest, time.
@@ -257,13 +264,6 @@ impl Mark {
         let metadata = metadata.ok_or_else(|| SourceError::Missing { path: fs::shown(path) })?;
         let mtime = (metadata.mtime(), metadata.mtime_nsec());
         Ok(Mark { path: path.to_owned(), size: metadata.len(), mtime, inode: metadata.ino() })
-    }
-
-    fn must_be_quiet(&self, source: &Source) -> Result<(), StageError> {
-        match is_recent(self.mtime.0) {
-            true => Err(StageError::StillChanging { source_name: source.text() }),
-            false => Ok(()),
-        }
     }
 
     fn must_be_same(&self, after: &Mark, source: &Source) -> Result<(), StageError> {

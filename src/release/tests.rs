@@ -1,5 +1,12 @@
 //! Staging from real archives and folders.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
 use super::archive::Limits;
 use super::network::Network;
 use super::source::Source;
@@ -124,13 +131,23 @@ fn a_release_that_is_not_what_its_own_manifest_says_leaves_staging_as_it_was() {
 }
 
 #[test]
-fn what_somebody_may_still_be_writing_is_not_taken() {
+fn what_somebody_still_writes_is_not_taken_and_what_was_just_written_is() {
     let bench = Bench::new("generic");
     bench.tar("fresh.tar", &[("a", "a")]);
-    let error = bench.stage(&Source::Inbox(None), None).unwrap_err();
-    assert!(matches!(error, StageError::StillChanging { .. }), "{error}");
-    let old = filetime::FileTime::from_unix_time(1_700_000_000, 0);
-    filetime::set_file_mtime(bench.folder.path().join("fresh.tar"), old).unwrap();
+    let path = bench.folder.path().join("fresh.tar");
+    let is_over = AtomicBool::new(false);
+    thread::scope(|writers| {
+        writers.spawn(|| {
+            let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+            while !is_over.load(Ordering::Relaxed) {
+                file.write_all(&[0; 512]).unwrap();
+                thread::sleep(Duration::from_millis(300));
+            }
+        });
+        let error = bench.stage(&Source::Inbox(None), None).unwrap_err();
+        is_over.store(true, Ordering::Relaxed);
+        assert!(matches!(error, StageError::StillChanging { .. }), "{error}");
+    });
     bench.stage(&Source::Inbox(None), None).unwrap();
 }
 
