@@ -147,9 +147,8 @@ impl Root {
     }
 
     fn open_anything(&self, path: &impl Beneath) -> rustix::io::Result<OwnedFd> {
-        let (parent, name) = self.parent(path)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        openat(&parent, name, flags, Mode::empty())
+        self.existing(path.bytes(), flags)
     }
 
     fn try_open_file(&self, path: &impl Beneath) -> rustix::io::Result<File> {

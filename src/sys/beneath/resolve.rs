@@ -53,8 +53,13 @@ impl Root {
         }
     }
 
+    /// The folder at `path`; the root itself where that is empty.
     pub(super) fn folder(&self, path: &[u8], how: OFlags) -> rustix::io::Result<OwnedFd> {
-        let flags = how | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        self.existing(path, how | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC)
+    }
+
+    /// What stands at `path`, opened.
+    pub(super) fn existing(&self, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
         if path.is_empty() {
             return openat(&self.folder, ".", flags, Mode::empty());
         }
@@ -70,10 +75,10 @@ impl Root {
                 opened => return opened,
             }
         }
-        self.folder_by_component(path, flags)
+        self.by_component(path, flags)
     }
 
-    pub(super) fn folder_by_component(&self, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    pub(super) fn by_component(&self, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
         let walk = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut here = openat(&self.folder, ".", walk, Mode::empty())?;
         let mut parts = path.split(|byte| *byte == b'/').peekable();
