@@ -148,6 +148,19 @@ pub fn create(path: &Path) -> Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).context("create", path)
 }
 
+/// Makes or empties a file that others may read too, whatever the umask says.
+pub fn create_with_mode(path: &Path, mode: u32) -> Result<File> {
+    let mut options = OpenOptions::new();
+    let file =
+        options.write(true).create(true).truncate(true).mode(mode).open(path).context("create", path)?;
+    let made = file.metadata().context("look at", path)?.mode() & 0o7777;
+    // To set it takes longer than to look.
+    if made != mode {
+        set_mode_of(&file, path, mode)?;
+    }
+    Ok(file)
+}
+
 /// Opens a file to append to it, making it (0600) when missing.
 pub fn append(path: &Path) -> Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path).context("open", path)

@@ -207,8 +207,7 @@ impl Workshop {
     /// A file to be written that will be served.
     pub fn create(&self, name: &str) -> Result<(PathBuf, File), PublishError> {
         let path = self.path(name);
-        let file = fs::create(&path)?;
-        fs::set_mode_of(&file, &path, SERVED)?;
+        let file = fs::create_with_mode(&path, SERVED)?;
         Ok((path, file))
     }
 

@@ -27,11 +27,14 @@ use crate::sys::fault;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
 
-/// Objects are many, and packs save more than a higher level would.
+/// Objects are many, and packs save more than a higher level would. The next lower one takes
+/// a third less time, once, and makes those of WordPress 4 % larger, for everybody.
 const LEVEL: i32 = 3;
 /// What is in memory at once, of one file or of several.
 const AT_ONCE: u64 = 8 << 20;
 const FILES_AT_ONCE: usize = 4096;
+/// How many pieces go to the disk together, while more of them are made.
+const FLUSHED_PIECES: usize = 4;
 /// After so many bytes or files what is done gets its names. Each time everything
 /// of the file system goes to the disk, so they are few.
 const BATCH_BYTES: u64 = 1 << 30;
@@ -67,7 +70,7 @@ pub(super) fn put<'m>(
             // Whether all is there is asked, and told, before names are given.
             flush.into_iter().for_each(|()| drop(reference.sync()));
         });
-        for files in pieces(&release.manifest.files) {
+        for (number, files) in pieces(&release.manifest.files).enumerate() {
             let jobs = files.iter().map(|entry| shelves.job(entry)).collect::<Result<Vec<Job>, _>>()?;
             let made: Vec<Made> =
                 jobs.par_iter().map_init(Press::default, press).collect::<Result<_, _>>()?;
@@ -76,8 +79,10 @@ pub(super) fn put<'m>(
                 shelves.made(job, made.packed)?;
                 piece.push((job.entry, made.content));
             }
-            // Who still writes is not asked again.
-            let _ = written.try_send(());
+            if number % FLUSHED_PIECES == FLUSHED_PIECES - 1 {
+                // Who still writes is not asked again.
+                let _ = written.try_send(());
+            }
             // Who takes it no more has failed, and says why.
             if next.send(piece).is_err() {
                 break;
@@ -214,8 +219,7 @@ impl Press {
             let file = file.metadata().map_err(|source| IoError::new("look at", path, source))?;
             return Ok(Made { content: None, packed: file.len() });
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-        content.read_to_end(&mut bytes).map_err(failed)?;
+        let bytes = content.whole().map_err(failed)?;
         let mut packed = 0;
         if job.object.is_some() {
             let (path, mut file) = object(workshop, &digest)?;

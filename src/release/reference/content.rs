@@ -57,6 +57,15 @@ impl<R: Read> Exactly<R> {
         Exactly { is_part: true, ..Exactly::new(inner, size, digest) }
     }
 
+    /// All of it, for what is small enough.
+    pub fn whole(mut self) -> io::Result<Vec<u8>> {
+        let size = usize::try_from(self.left).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut content = vec![0; size];
+        self.read_exact(&mut content)?;
+        self.end()?;
+        Ok(content)
+    }
+
     fn end(&mut self) -> io::Result<usize> {
         let verdict = match self.verdict {
             Some(verdict) => verdict,
