@@ -31,6 +31,8 @@ use crate::sys::fs;
 use crate::sys::scratch::Scratch;
 
 const SECONDS_A_DAY: i64 = 24 * 60 * 60;
+/// Read of a file with notes; what may be published of them is less.
+const MOST_NOTES: u64 = 1 << 20;
 /// The profile that fits everything names nothing.
 const NAMELESS: &str = "generic";
 
@@ -133,7 +135,9 @@ fn add(
     let profile = detect::profile(path, None)?;
     let product = match request.product.clone().or_else(|| own_product(path)) {
         Some(product) => product,
-        None if profile.name == NAMELESS => return Err(nameless(path)),
+        None if profile.name == NAMELESS => {
+            publish::only_product(&reference)?.ok_or_else(|| nameless(path))?
+        }
         None => profile.name.clone(),
     };
     let version = Some(request.version.as_str());
@@ -174,16 +178,15 @@ fn own_product(path: &Path) -> Option<String> {
 fn nameless(path: &Path) -> Failure {
     let said = format!("what {} is a release of is not known", fs::shown(path));
     Failure::new(Exit::Usage, said)
-        .hint("`--product P` says it; a site's entracte.toml has the same word as `product`")
+        .hint("`--product P` says it, and need not be said again where all releases are of one; a site's entracte.toml has the same word as `product`")
 }
 
 fn notes(path: Option<&Path>) -> Result<String, Failure> {
-    let most = 1 << 20;
-    Ok(path
-        .map(|path| fs::read_text(path, most))
-        .transpose()?
-        .map(|text| text.trim_end().to_owned())
-        .unwrap_or_default())
+    let Some(path) = path else { return Ok(String::new()) };
+    if !fs::exists(path) {
+        return Err(Failure::new(Exit::Refused, format!("there is no file {}", fs::shown(path))));
+    }
+    Ok(fs::read_text(path, MOST_NOTES)?.trim_end().to_owned())
 }
 
 fn seconds(days: u32) -> i64 {

@@ -32,7 +32,7 @@ pub struct PublishArgs {
     pub to: PathBuf,
     #[arg(long, value_name = "V")]
     pub version: String,
-    /// What it is a release of, where neither its manifest nor its files say it
+    /// What it is a release of, where neither its manifest nor its files nor earlier releases say it
     #[arg(long, value_name = "P")]
     pub product: Option<String>,
     #[command(flatten)]

@@ -48,6 +48,22 @@ fn an_empty_folder_becomes_a_reference_and_grows() {
 }
 
 #[test]
+fn a_product_is_said_once_and_again_where_there_are_two() {
+    let press = Press::new();
+    let nameless = |version: &str| {
+        let arguments = press.arguments_for(&press.small.release(2), version, "small", &[]);
+        let named = arguments.iter().position(|word| word == "--product").unwrap();
+        press.call(&[&arguments[..named], &arguments[named + 2..]].concat())
+    };
+    nameless("2").refused(2);
+    press.publish(1, &["--draft"]);
+    assert_eq!(nameless("2").code(0)["product"], "small");
+    press.call(&press.arguments_for(&press.small.release(1), "1", "other", &[])).code(0);
+    let said = nameless("3").refused(2);
+    assert!(said.contains("--product"), "{said}");
+}
+
+#[test]
 fn a_version_means_one_thing() {
     let press = Press::new();
     press.publish(1, &[]);
@@ -189,6 +205,8 @@ fn what_is_not_published() {
     let call = ["publish", release.to_str().unwrap(), "--to", &reference, "--version", "1"];
     let said = press.verb(&call).refused(2);
     assert!(said.contains("--product"), "{said}");
+    let said = press.try_publish(1, &["--notes", &press.text("no-notes")]).refused(5);
+    assert!(said.contains("there is no file"), "{said}");
     press.verb(&["unpublish", "1", "--from", &press.text("nowhere")]).refused(5);
     assert!(press.names("objects").is_empty() && press.names("metadata").is_empty());
 }

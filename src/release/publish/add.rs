@@ -2,6 +2,7 @@
 //! disk, then the record of it, and only then a signature.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::mpsc;
 use std::thread;
 
@@ -150,6 +151,17 @@ pub(super) fn signed(reference: &Reference) -> Result<Targets, PublishError> {
         true => Ok(trust::signed_targets(reference.folder())?),
         false => Ok(Targets::new()),
     }
+}
+
+/// What all releases of the reference are of, drafts too; `None` where they differ, or there is none.
+pub fn only_product(reference: &Reference) -> Result<Option<String>, PublishError> {
+    let published = signed(reference)?;
+    let mut products: BTreeSet<String> =
+        releases(&published)?.into_iter().map(|listed| listed.about.product).collect();
+    for draft in draft::all(reference)? {
+        products.extend(draft.release()?.map(|listed| listed.about.product));
+    }
+    Ok(products.pop_first().filter(|_| products.is_empty()))
 }
 
 /// Puts all of a release in place, and the record of it. Nothing that clients

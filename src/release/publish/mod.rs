@@ -16,6 +16,7 @@ mod withdraw;
 
 pub use add::Options;
 pub use add::Published;
+pub use add::only_product;
 pub use add::publish;
 pub use add::sign_draft;
 pub use error::PublishError;
