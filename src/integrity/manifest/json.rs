@@ -1,17 +1,11 @@
 //! The native form: versioned JSON, one file a line. Documented in
 //! `docs/manifest.md`, with a JSON schema beside it.
 
-use std::fmt;
+mod lines;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::Deserializer;
-use serde::Serialize;
-use serde::de;
-use serde::de::SeqAccess;
-use serde::de::Visitor;
 
-use crate::base::digest::Md5;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
@@ -25,6 +19,8 @@ use crate::integrity::manifest::FromRule;
 use crate::integrity::manifest::Made;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::manifest::RunOnce;
+use crate::integrity::manifest::json::lines::Files;
+use crate::integrity::manifest::json::lines::Line;
 
 /// Largest manifest that is read, in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -108,75 +104,6 @@ fn published() -> Made {
     Made::Published
 }
 
-/// One line of `files`.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    path: SitePath,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sha256: Option<Sha256>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    md5: Option<Md5>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    mode: Option<Mode>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    link: Option<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    folder: bool,
-}
-
-/// Permission bits as four octal digits, `"0644"`.
-#[derive(Clone, Copy)]
-struct Mode(u32);
-
-impl Serialize for Mode {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("{:04o}", self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Mode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        let octal = text.len() == 4 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
-        // Bits beyond read, write and execute are nobody's to ship.
-        match u32::from_str_radix(&text, 8) {
-            Ok(mode) if octal && mode <= 0o777 => Ok(Mode(mode)),
-            _ => Err(de::Error::custom(format!("mode {text:?} is not four octal digits up to 0777"))),
-        }
-    }
-}
-
-/// The list, read with a bound on its length so that it cannot fill the memory.
-struct Files(Vec<Line>);
-
-impl<'de> Deserialize<'de> for Files {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Files, D::Error> {
-        struct Bounded;
-        impl<'de> Visitor<'de> for Bounded {
-            type Value = Files;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a list of files")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Files, A::Error> {
-                let mut files = Vec::new();
-                while let Some(line) = list.next_element()? {
-                    if files.len() == MAX_FILES {
-                        return Err(de::Error::custom(format!("more than {MAX_FILES} files")));
-                    }
-                    files.push(line);
-                }
-                Ok(Files(files))
-            }
-        }
-        deserializer.deserialize_seq(Bounded)
-    }
-}
-
 impl Manifest {
     /// Reads the native form and checks all of it.
     pub fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
@@ -191,6 +118,9 @@ impl Manifest {
         if document.format != u64::from(FORMAT) {
             return Err(ManifestError::Format { found: document.format });
         }
+        if let Some(path) = document.files.misshapen {
+            return Err(ManifestError::Shape { path });
+        }
         let mut manifest = Manifest {
             product: document.product,
             version: document.version,
@@ -198,14 +128,13 @@ impl Manifest {
             extent: document.extent,
             made: document.made,
             from: document.from,
-            files: document.files.0.into_iter().map(entry).collect::<Result<_, _>>()?,
+            files: document.files.entries,
             deleted: document.deleted,
             schema: document.schema,
             tables: document.tables,
             run_once: document.run_once,
             extensions: document.extensions,
         };
-        manifest.files.shrink_to_fit(); // It was made in the room of a longer one.
         manifest.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         manifest.deleted.sort();
         manifest.check()?;
@@ -238,7 +167,7 @@ impl Manifest {
         text.push_str("\"files\": [\n");
         let mut text = text.into_bytes();
         for (at, entry) in self.files.iter().enumerate() {
-            erased::write(&mut text, &line(entry));
+            erased::write(&mut text, &Line::of(entry));
             text.extend_from_slice(if at + 1 < self.files.len() { b",\n" } else { b"\n" });
         }
         text.extend_from_slice(b"]\n}\n");
@@ -342,36 +271,6 @@ pub fn stays_inside(path: &SitePath, target: &str) -> bool {
         }
     }
     true
-}
-
-fn entry(line: Line) -> Result<FileEntry, ManifestError> {
-    let content = match (line.size, line.sha256, line.link, line.folder) {
-        (Some(size), Some(sha256), None, false) => Content::File { size, sha256, md5: line.md5 },
-        (None, None, Some(target), false) if line.md5.is_none() => Content::Link { target },
-        (None, None, None, true) if line.md5.is_none() => Content::Folder,
-        _ => return Err(ManifestError::Shape { path: line.path }),
-    };
-    Ok(FileEntry { path: line.path, content, mode: line.mode.map(|mode| mode.0) })
-}
-
-fn line(entry: &FileEntry) -> Line {
-    let mut line = Line {
-        path: entry.path.clone(),
-        size: None,
-        sha256: None,
-        md5: None,
-        mode: entry.mode.map(Mode),
-        link: None,
-        folder: false,
-    };
-    match &entry.content {
-        Content::File { size, sha256, md5 } => {
-            (line.size, line.sha256, line.md5) = (Some(*size), Some(*sha256), *md5);
-        }
-        Content::Link { target } => line.link = Some(target.clone()),
-        Content::Folder => line.folder = true,
-    }
-    line
 }
 
 /// Serialising through a trait object.
