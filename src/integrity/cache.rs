@@ -11,8 +11,8 @@
 //! a watch doubts a share of them each time ([`StatCache::doubting`]): those
 //! files are read again, and where their bytes differ all the same, that is known.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+mod records;
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +27,9 @@ use crate::base::digest::Sha256;
 use crate::base::path::TreePath;
 use crate::base::tree::Kind;
 use crate::base::tree::Meta;
+use crate::integrity::cache::records::ENTRY;
+use crate::integrity::cache::records::Entry;
+use crate::integrity::cache::records::Records;
 use crate::integrity::key::Key;
 use crate::integrity::scan::Scan;
 use crate::integrity::shares::Shares;
@@ -39,8 +42,6 @@ const MAGIC: &[u8] = b"entracte stat cache 2\n";
 const UNSEALED: &[u8] = b"entracte stat cache 1\n";
 /// The key stands beside the cache.
 const KEY: &str = "key";
-/// About so many bytes has an entry.
-const ENTRY: usize = 128;
 const NANOS: i128 = 1_000_000_000;
 /// Files younger than this against the scan are read again, in nanoseconds.
 const TICK: i128 = 100_000_000;
@@ -49,7 +50,7 @@ const COARSE_TICK: i128 = 2 * NANOS;
 
 #[derive(Clone, Default)]
 pub struct StatCache {
-    entries: HashMap<TreePath, Entry>,
+    records: Records,
     doubt: Doubt,
     /// What was asked for, known and not believed.
     doubted: Arc<Mutex<Vec<TreePath>>>,
@@ -64,38 +65,29 @@ pub enum Doubt {
     All,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Entry {
-    size: u64,
-    mtime: (i64, u32),
-    ctime: (i64, u32),
-    inode: u64,
-    device: u64,
-    sha256: Sha256,
-    md5: Option<Md5>,
-}
-
 impl StatCache {
     /// What a scan learnt, as far as it can be believed later. `file_time` is when
     /// it began by the clock that sets the times of files, which need not be ours:
     /// a server's on the network, or ours before it was put right.
     pub fn of(scan: &Scan, file_time: Timestamp) -> StatCache {
-        let mut entries = HashMap::with_capacity(scan.ctimes.len());
-        entries.extend(believable(scan, file_time).map(|(path, entry)| (path.clone(), entry)));
-        StatCache { entries, ..StatCache::default() }
+        let mut records = Records::default();
+        believable(scan, file_time).for_each(|(path, entry)| records.put(path, &entry));
+        StatCache { records, ..StatCache::default() }
     }
 
     /// What is known of these paths only.
     #[must_use]
-    pub fn only(mut self, wanted: impl Fn(&TreePath) -> bool) -> StatCache {
-        self.entries.retain(|path, _| wanted(path));
-        self
+    pub fn only(self, wanted: impl Fn(&[u8]) -> bool) -> StatCache {
+        let mut records = Records::default();
+        let wanted = self.records.iter().filter(|(path, _)| wanted(path));
+        wanted.for_each(|(path, entry)| records.put(path, &entry));
+        StatCache { records, ..self }
     }
 
     /// What either knows.
     #[must_use]
     pub fn and(mut self, other: StatCache) -> StatCache {
-        self.entries.extend(other.entries);
+        other.records.iter().for_each(|(path, entry)| self.records.put(path, &entry));
         self
     }
 
@@ -108,19 +100,17 @@ impl StatCache {
     /// Files that were read again though their marks are as they were, and whose
     /// bytes are not: somebody took pains to hide a change, or the disk fails.
     pub fn lies(&self, scan: &Scan) -> Vec<TreePath> {
-        let doubted: HashSet<TreePath> = self.doubts().drain(..).collect();
-        let differs = |(path, ctime): &&(TreePath, (i64, u32))| {
-            let (Some(entry), Some(node)) = (self.entries.get(path), scan.tree.get(path)) else {
+        let is_lie = |path: &&TreePath| {
+            let (Some(entry), Some(node)) = (self.records.get(path), scan.tree.get(*path)) else {
                 return false;
             };
-            let reads = node.sha256();
+            let (reads, ctime) = (node.sha256(), scan.ctime(node));
             reads.is_some_and(|reads| reads != entry.sha256)
-                && entry.has_marks(node.size(), &node.meta, *ctime)
+                && ctime.is_some_and(|ctime| entry.has_marks(node.size(), &node.meta, ctime))
         };
-        let known = scan.ctimes.iter().filter(|(path, _)| doubted.contains(path));
-        let mut lies: Vec<TreePath> = known.filter(differs).map(|(path, _)| path.clone()).collect();
-        self.doubts().extend(doubted);
+        let mut lies: Vec<TreePath> = self.doubts().iter().filter(is_lie).cloned().collect();
         lies.sort();
+        lies.dedup();
         lies
     }
 
@@ -134,7 +124,7 @@ impl StatCache {
     }
 
     pub fn lookup(&self, path: &TreePath, stat: &Stat) -> Option<(Sha256, Option<Md5>)> {
-        let entry = self.entries.get(path)?;
+        let entry = self.records.get(path)?;
         if !entry.has_marks(stat.size, &stat.meta, stat.ctime) {
             return None;
         }
@@ -157,7 +147,7 @@ impl StatCache {
         if bytes.starts_with(UNSEALED) {
             return (StatCache::default(), None);
         }
-        match key.and_then(|key| StatCache::parse(key.open(&bytes)?)) {
+        match key.and_then(|key| StatCache::parse(bytes, &key)) {
             Some(cache) => (cache, None),
             None => {
                 let shown = fs::shown(path);
@@ -168,41 +158,37 @@ impl StatCache {
     }
 
     pub fn save(&self, path: &Path) -> Result<(), IoError> {
-        write(path, self.entries.len(), self.entries.iter().map(|(path, entry)| (path, *entry)))
+        write(path, self.records.len(), self.records.iter())
     }
 
     /// The same as [`StatCache::of`] and [`StatCache::save`], without holding it all.
     pub fn keep(scan: &Scan, file_time: Timestamp, path: &Path) -> Result<(), IoError> {
-        write(path, scan.ctimes.len(), believable(scan, file_time))
+        write(path, scan.tree.len(), believable(scan, file_time))
     }
 
-    fn parse(body: &[u8]) -> Option<StatCache> {
-        let mut rest = body.strip_prefix(MAGIC)?;
-        let mut entries = HashMap::with_capacity(body.len() / ENTRY);
-        while !rest.is_empty() {
-            let (path, entry) = Entry::read(&mut rest)?;
-            entries.insert(path, entry);
-        }
-        Some(StatCache { entries, ..StatCache::default() })
+    fn parse(mut sealed: Vec<u8>, key: &Key) -> Option<StatCache> {
+        let body = key.open(&sealed)?.len();
+        sealed.truncate(body);
+        let records = sealed.starts_with(MAGIC).then(|| Records::read(sealed, MAGIC.len()))??;
+        Some(StatCache { records, ..StatCache::default() })
     }
 }
 
 /// What of a scan can be believed later.
-fn believable(scan: &Scan, file_time: Timestamp) -> impl Iterator<Item = (&TreePath, Entry)> {
+fn believable(scan: &Scan, file_time: Timestamp) -> impl Iterator<Item = (&[u8], Entry)> {
     let started = scan.started.min(file_time).as_nanosecond();
-    scan.ctimes.iter().filter_map(move |(path, ctime)| {
-        let node = scan.tree.get(path)?;
+    scan.changes().filter_map(move |(path, node, ctime)| {
         let Kind::File { size, sha256, md5 } = node.kind else { return None };
         let (meta, mtime) = (node.meta, (node.meta.mtime, node.meta.mtime_nanos));
-        let entry = Entry { size, mtime, ctime: *ctime, inode: meta.inode, device: meta.device, sha256, md5 };
-        is_settled(&meta, *ctime, started).then_some((path, entry))
+        let entry = Entry { size, mtime, ctime, inode: meta.inode, device: meta.device, sha256, md5 };
+        is_settled(&meta, ctime, started).then_some((path.as_bytes(), entry))
     })
 }
 
 fn write<'e>(
     path: &Path,
     count: usize,
-    entries: impl Iterator<Item = (&'e TreePath, Entry)>,
+    entries: impl Iterator<Item = (&'e [u8], Entry)>,
 ) -> Result<(), IoError> {
     let key = Key::load_or_make(&key_of(path))?;
     let mut bytes = Vec::with_capacity(count * ENTRY);
@@ -226,63 +212,12 @@ impl Doubt {
     }
 }
 
-impl Entry {
-    fn has_marks(&self, size: u64, meta: &Meta, ctime: (i64, u32)) -> bool {
-        self.size == size
-            && self.mtime == (meta.mtime, meta.mtime_nanos)
-            && self.ctime == ctime
-            && self.inode == meta.inode
-            && self.device == meta.device
-    }
-
-    fn write(&self, path: &TreePath, bytes: &mut Vec<u8>) {
-        let name = path.as_bytes();
-        bytes.extend_from_slice(&(name.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(name);
-        for number in [self.size, self.inode, self.device] {
-            bytes.extend_from_slice(&number.to_le_bytes());
-        }
-        for (seconds, nanos) in [self.mtime, self.ctime] {
-            bytes.extend_from_slice(&seconds.to_le_bytes());
-            bytes.extend_from_slice(&nanos.to_le_bytes());
-        }
-        bytes.extend_from_slice(self.sha256.as_bytes());
-        bytes.push(self.md5.is_some().into());
-        if let Some(md5) = &self.md5 {
-            bytes.extend_from_slice(md5.as_bytes());
-        }
-    }
-
-    fn read(rest: &mut &[u8]) -> Option<(TreePath, Entry)> {
-        let length = u32::from_le_bytes(take(rest)?) as usize;
-        let (name, after) = rest.split_at_checked(length)?;
-        *rest = after;
-        let [size, inode, device] = [
-            u64::from_le_bytes(take(rest)?),
-            u64::from_le_bytes(take(rest)?),
-            u64::from_le_bytes(take(rest)?),
-        ];
-        let mtime = (i64::from_le_bytes(take(rest)?), u32::from_le_bytes(take(rest)?));
-        let ctime = (i64::from_le_bytes(take(rest)?), u32::from_le_bytes(take(rest)?));
-        let sha256 = Sha256::from_bytes(take(rest)?);
-        let [has_md5] = take::<1>(rest)?;
-        let md5 = if has_md5 == 1 { Some(Md5::from_bytes(take(rest)?)) } else { None };
-        Some((TreePath::from_bytes(name), Entry { size, mtime, ctime, inode, device, sha256, md5 }))
-    }
-}
-
 /// Whether a file was older than a scan that began at `started`, in nanoseconds
 /// since 1970, by more than a tick of the clock.
 pub(super) fn is_settled(meta: &Meta, ctime: (i64, u32), started: i128) -> bool {
     let tick = if ctime.1 == 0 && meta.mtime_nanos == 0 { COARSE_TICK } else { TICK };
     let latest = ctime.max((meta.mtime, meta.mtime_nanos));
     i128::from(latest.0) * NANOS + i128::from(latest.1) + tick < started
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (head, after) = rest.split_first_chunk::<N>()?;
-    *rest = after;
-    Some(*head)
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ use crate::base::tree::Node;
 use crate::base::tree::Special;
 use crate::integrity::cache;
 use crate::integrity::key::Key;
+use crate::integrity::scan;
 use crate::integrity::scan::Scan;
 use crate::integrity::shares::Shares;
 use crate::sys::beneath::StatKind;
@@ -77,11 +78,9 @@ pub fn keep(path: &Path, scan: &Scan, file_time: Timestamp, grounds: &Sha256) ->
 
 fn body(scan: &Scan, file_time: Timestamp, grounds: &Sha256, key: &Key) -> Option<Vec<u8>> {
     let started = scan.started.min(file_time).as_nanosecond();
-    let ctimes: HashMap<&TreePath, (i64, u32)> = scan.changes().collect();
     let mut folders: BTreeMap<&[u8], Vec<(&TreePath, &Node)>> = BTreeMap::from([(&b""[..], Vec::new())]);
     for (path, node) in &scan.tree {
-        let is_timed = matches!(node.kind, Kind::File { .. } | Kind::Link { .. });
-        if is_timed && !cache::is_settled(&node.meta, *ctimes.get(path)?, started) {
+        if scan::is_timed(&node.kind) && !cache::is_settled(&node.meta, scan.ctime(node)?, started) {
             return None;
         }
         folders.entry(split(path.as_bytes()).0).or_default().push((path, node));
@@ -100,7 +99,7 @@ fn body(scan: &Scan, file_time: Timestamp, grounds: &Sha256, key: &Key) -> Optio
             let (mut marks, mut content) = (Told::default(), Told::default());
             for (path, node) in piece {
                 let name = split(path.as_bytes()).1;
-                let ctime = ctimes.get(path).copied().unwrap_or_default();
+                let ctime = scan.ctime(node).unwrap_or_default();
                 marks.marks(name, kind(node)?, node.size(), &node.meta, ctime);
                 content.content(name, &node.kind);
             }

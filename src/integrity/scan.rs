@@ -28,6 +28,7 @@ use crate::base::exit::Fault;
 use crate::base::path::RESERVED;
 use crate::base::path::TreePath;
 use crate::base::pattern::Patterns;
+use crate::base::tree::Identity;
 use crate::base::tree::Kind;
 use crate::base::tree::Node;
 use crate::base::tree::Tree;
@@ -63,7 +64,8 @@ pub struct Scan {
     pub rehashed: u64,
     /// When the scan began.
     pub started: Timestamp,
-    pub(super) ctimes: Vec<(TreePath, (i64, u32))>,
+    /// In order; of what has several names, or was seen twice, the latest last.
+    ctimes: Vec<(Identity, (i64, u32))>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +116,10 @@ fn work_through<'a>(
     let work =
         Work { options, known: Mutex::default(), checked: 0.into(), bytes: 0.into(), rehashed: 0.into() };
     progress::while_working(&work.checked, &work.bytes, watch, || pool.scope(|scope| begin(&work, scope)));
-    let Known { tree, ctimes } = work.known.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let known = work.known.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let Known { tree, mut ctimes } = known;
+    ctimes.sort_unstable();
+    ctimes.shrink_to_fit();
     Ok(Scan {
         tree,
         checked: work.checked.into_inner(),
@@ -126,10 +131,26 @@ fn work_through<'a>(
 }
 
 impl Scan {
-    /// When the inode of each file and link last changed: seconds since 1970, and nanoseconds.
-    pub fn changes(&self) -> impl Iterator<Item = (&TreePath, (i64, u32))> {
-        self.ctimes.iter().map(|(path, ctime)| (path, *ctime))
+    /// The files and links, and when the inode of each last changed: seconds since 1970, and nanoseconds.
+    pub fn changes(&self) -> impl Iterator<Item = (&TreePath, &Node, (i64, u32))> {
+        self.tree.iter().filter_map(|(path, node)| Some((path, node, self.ctime(node)?)))
     }
+
+    /// The same of one of them.
+    pub fn ctime(&self, node: &Node) -> Option<(i64, u32)> {
+        if !is_timed(&node.kind) {
+            return None;
+        }
+        let identity = node.meta.identity();
+        let behind = self.ctimes.partition_point(|(other, _)| *other <= identity);
+        let (found, ctime) = self.ctimes.get(behind.checked_sub(1)?)?;
+        (*found == identity).then_some(*ctime)
+    }
+}
+
+/// Whether the time when its inode changed says anything of its content.
+pub(super) fn is_timed(kind: &Kind) -> bool {
+    matches!(kind, Kind::File { .. } | Kind::Link { .. })
 }
 
 /// One entry with the time its inode last changed.
@@ -139,7 +160,7 @@ type Found = (TreePath, Node, (i64, u32));
 #[derive(Default)]
 struct Known {
     tree: Tree,
-    ctimes: Vec<(TreePath, (i64, u32))>,
+    ctimes: Vec<(Identity, (i64, u32))>,
 }
 
 impl Known {
@@ -149,8 +170,8 @@ impl Known {
         if self.tree.get(&path).is_some_and(unreadable) {
             return;
         }
-        if matches!(node.kind, Kind::File { .. } | Kind::Link { .. }) {
-            self.ctimes.push((path.clone(), ctime));
+        if is_timed(&node.kind) {
+            self.ctimes.push((node.meta.identity(), ctime));
         }
         self.tree.insert(path, node);
     }

@@ -63,12 +63,12 @@ pub fn mark_dropped(findings: &mut [Finding], manifest: &Manifest) {
 /// Notes when each was changed, by the times of the inodes.
 pub fn date<'a>(
     findings: &mut [Finding],
-    changes: impl Iterator<Item = (&'a TreePath, (i64, u32))>,
+    changes: impl Iterator<Item = (&'a TreePath, &'a Node, (i64, u32))>,
     now: Timestamp,
 ) {
     let places: BTreeMap<TreePath, usize> =
         findings.iter().enumerate().map(|(at, finding)| (finding.path.clone(), at)).collect();
-    for (path, (seconds, nanos)) in changes {
+    for (path, _, (seconds, nanos)) in changes {
         let Some(finding) = places.get(path).and_then(|at| findings.get_mut(*at)) else { continue };
         let Ok(changed) = Timestamp::new(seconds, nanos as i32) else { continue };
         finding.changed = Some(changed);

@@ -358,7 +358,7 @@ fn scanned(
     let is_news = !lies.is_empty() || scan.rehashed > cache.doubted();
     if is_news && let (Some(began), Some(_alone)) = (began, manner.alone(site)) {
         // What was left out is known as before; the rest makes room first.
-        let left_out = cache.only(|path| rules.volatile.matches_bytes(path.as_bytes()));
+        let left_out = cache.only(|path| rules.volatile.matches_bytes(path));
         // A cache that cannot be written only costs time.
         let _ = StatCache::of(&scan, began).and(left_out).save(&path);
     }

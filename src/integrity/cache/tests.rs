@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 
 fn cache() -> StatCache {
@@ -11,18 +13,31 @@ fn cache() -> StatCache {
         md5: Some(Md5::from_bytes([7; 16])),
     };
     let bare = Entry { md5: None, ..entry };
-    let entries = [(TreePath::from_bytes(b"a/b\xff"), entry), (TreePath::from_bytes(b"c"), bare)];
-    StatCache { entries: entries.into_iter().collect(), ..StatCache::default() }
+    let mut records = Records::default();
+    records.put(b"a/b\xff", &entry);
+    records.put(b"c", &bare);
+    StatCache { records, ..StatCache::default() }
+}
+
+fn known_by(cache: &StatCache) -> BTreeMap<Vec<u8>, Entry> {
+    cache.records.iter().map(|(path, entry)| (path.to_vec(), entry)).collect()
 }
 
 #[test]
 fn what_is_saved_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
-    assert!(StatCache::load(&path).0.entries.is_empty() && StatCache::load(&path).1.is_none());
+    assert!(known_by(&StatCache::load(&path).0).is_empty() && StatCache::load(&path).1.is_none());
     cache().save(&path).unwrap();
     let (loaded, warning) = StatCache::load(&path);
-    assert_eq!((loaded.entries, warning), (cache().entries, None));
+    assert_eq!((known_by(&loaded), warning), (known_by(&cache()), None));
+    let again = loaded.and(cache());
+    assert_eq!(known_by(&again), known_by(&cache()), "each path once");
+    again.save(&path).unwrap();
+    let one = StatCache::load(&path).0.only(|path| path == b"c");
+    assert_eq!(known_by(&one).into_keys().collect::<Vec<_>>(), [b"c"]);
+    let (known, other) = (TreePath::from_bytes(b"c"), TreePath::from_bytes(b"a/b\xff"));
+    assert!(one.records.get(&known).is_some() && one.records.get(&other).is_none());
 }
 
 #[test]
@@ -36,7 +51,7 @@ fn a_damaged_cache_is_discarded_with_a_warning() {
         flipped[at] ^= 1;
         std::fs::write(&path, flipped).unwrap();
         let (loaded, warning) = StatCache::load(&path);
-        assert!(loaded.entries.is_empty(), "flipped byte {at}");
+        assert!(known_by(&loaded).is_empty(), "flipped byte {at}");
         assert!(warning.is_some() || at == UNSEALED.len() - 2, "flipped byte {at}");
     }
     std::fs::write(&path, &whole[..10]).unwrap();
@@ -53,10 +68,10 @@ fn a_cache_that_another_wrote_is_not_believed() {
     }
     std::fs::copy(&theirs, &ours).unwrap();
     let (loaded, warning) = StatCache::load(&ours);
-    assert!(loaded.entries.is_empty() && warning.unwrap().contains("not ours"));
+    assert!(known_by(&loaded).is_empty() && warning.unwrap().contains("not ours"));
     cache().save(&ours).unwrap();
     std::fs::remove_file(key_of(&ours)).unwrap();
-    assert!(StatCache::load(&ours).0.entries.is_empty(), "without its key");
+    assert!(known_by(&StatCache::load(&ours).0).is_empty(), "without its key");
 }
 
 /// A folder of old files, its scan, and what is known of it afterwards.
