@@ -24,6 +24,7 @@ pub mod owners;
 pub mod php;
 pub mod place;
 pub mod plan;
+pub mod planned;
 pub mod reserve;
 pub mod restore_text;
 pub mod review;

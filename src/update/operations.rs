@@ -25,6 +25,17 @@ pub struct Operation {
     pub old: Option<Thing>,
 }
 
+impl Operation {
+    /// What stands there afterwards, if anything; `None` where it is what stood there before.
+    pub fn leaves(&self) -> Option<Option<&Thing>> {
+        match (self.act, &self.new) {
+            (Act::Withdraw | Act::RemoveFolder, _) => Some(None),
+            (_, Some(new)) => Some(Some(new)),
+            (_, None) => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {

@@ -62,8 +62,8 @@ use crate::update::plan::Sealed;
 use crate::update::plan::SqlFile;
 use crate::update::plan::Thing;
 use crate::update::plan::UpgradeCall;
+use crate::update::planned::Planned;
 use crate::update::review::tables::Tables;
-use crate::update::snapshot::Snapshot;
 use crate::update::steps::scan::ids;
 use crate::update::tables::TablesError;
 use crate::update::tables::dialect;
@@ -157,7 +157,7 @@ pub fn review(site: &Site, gate: &Gate, reinstall: Reinstall, watch: Watch) -> R
     // As long as the site's tree, and nobody asks for it any more.
     desk.installed.files = Vec::new();
     let operations = operations(&composed.changes, &desk.live);
-    let planned = Snapshot::of(&desk.live).after(&operations);
+    let planned = Planned::of(&desk.live, &operations);
     let tables = desk.tables(&planned)?;
     let sealed = desk.seal(composed, &planned, &tables)?;
     let estimate = desk.estimate(&sealed, &tables.costs, &operations);
@@ -209,7 +209,7 @@ impl<'a> Desk<'a> {
         })
     }
 
-    fn seal(&self, composed: Composed, planned: &Snapshot, tables: &Tables) -> Result<Sealed, ReviewError> {
+    fn seal(&self, composed: Composed, planned: &Planned, tables: &Tables) -> Result<Sealed, ReviewError> {
         let Composed { changes, unchanged, .. } = composed;
         let manifest = &self.staged.manifest;
         let sql = self.sql()?;
@@ -311,26 +311,25 @@ impl<'a> Desk<'a> {
     }
 
     /// Ids of the extensions that the planned tree declares.
-    fn extensions(&self, planned: &Snapshot) -> Vec<String> {
-        let exists = |path: &SitePath| planned.get(&TreePath::from(path)).is_some();
+    fn extensions(&self, planned: &Planned) -> Vec<String> {
+        let exists = |path: &SitePath| planned.stands(&TreePath::from(path));
         let read = |path: &SitePath| self.planned_text(planned, path);
         let patterns = &self.site.profile.release.extensions;
         ids(&extension::find(self.descriptors(planned).iter(), patterns, &read, &exists).extensions)
     }
 
     /// Descriptors of extensions in the planned tree.
-    fn descriptors(&self, planned: &Snapshot) -> Vec<SitePath> {
+    fn descriptors(&self, planned: &Planned) -> Vec<SitePath> {
         let patterns = &self.site.profile.release.extensions;
-        planned
-            .iter()
-            .filter(|(path, thing)| !thing.is_folder() && patterns.matches_bytes(path.as_bytes()))
-            .filter_map(|(path, _)| path.to_site_path().ok())
-            .collect()
+        let found = planned.leaves().filter(|path| patterns.matches_bytes(path.as_bytes()));
+        let mut found: Vec<SitePath> = found.filter_map(|path| path.to_site_path().ok()).collect();
+        found.sort();
+        found
     }
 
     /// What a file of the planned tree will hold.
-    fn planned_text(&self, planned: &Snapshot, path: &SitePath) -> Option<Vec<u8>> {
-        let digest = planned.get(&path.into()).and_then(Thing::sha256)?;
+    fn planned_text(&self, planned: &Planned, path: &SitePath) -> Option<Vec<u8>> {
+        let digest = planned.sha256(&path.into())?;
         let staged = self.at_hand.read(&digest, MOST_TEXT_BYTES);
         staged.or_else(|_| crate::sys::fs::read(&self.site.root.join(path.as_path()))).ok()
     }

@@ -16,7 +16,6 @@ use crate::base::pattern::Patterns;
 use crate::base::tree::Tree;
 use crate::sys::fs;
 use crate::sys::fs::IoError;
-use crate::update::operations::Act;
 use crate::update::operations::Operation;
 use crate::update::plan::Thing;
 use crate::update::plan::What;
@@ -95,14 +94,10 @@ impl Snapshot {
         let mut entries = self.0;
         for operation in operations {
             let path = TreePath::from(&operation.path);
-            match (operation.act, &operation.new) {
-                (Act::Withdraw | Act::RemoveFolder, _) => {
-                    entries.remove(&path);
-                }
-                (_, Some(new)) => {
-                    entries.insert(path, new.clone());
-                }
-                (_, None) => {}
+            match operation.leaves() {
+                Some(Some(new)) => drop(entries.insert(path, new.clone())),
+                Some(None) => drop(entries.remove(&path)),
+                None => {}
             }
         }
         Snapshot(entries)
@@ -152,6 +147,7 @@ mod tests {
     use crate::base::tree::Kind;
     use crate::base::tree::Meta;
     use crate::base::tree::Node;
+    use crate::update::operations::Act;
 
     fn tree(entries: &[(&[u8], &str)]) -> Tree {
         entries

@@ -9,11 +9,10 @@ use crate::database::schema::declared::Declaration;
 use crate::database::schema::step::Cost;
 use crate::integrity::manifest::Extent;
 use crate::update::plan::TablesPlan;
-use crate::update::plan::Thing;
+use crate::update::planned::Planned;
 use crate::update::plan::database::DeclaredFile;
 use crate::update::review::Desk;
 use crate::update::review::ReviewError;
-use crate::update::snapshot::Snapshot;
 use crate::update::tables::TablesError;
 use crate::update::tables::Text;
 use crate::update::tables::Way;
@@ -28,7 +27,7 @@ pub(super) struct Tables {
 }
 
 impl Desk<'_> {
-    pub(super) fn tables(&self, planned: &Snapshot) -> Result<Tables, ReviewError> {
+    pub(super) fn tables(&self, planned: &Planned) -> Result<Tables, ReviewError> {
         let paths = self.declaring(planned);
         let Some(found) = self.database.as_ref().filter(|_| !paths.is_empty()) else {
             return Ok(Tables::default());
@@ -54,8 +53,8 @@ impl Desk<'_> {
 
     /// The files of the planned tree that declare tables: those of the release,
     /// of what it leaves alone, and descriptors of extensions.
-    fn declaring(&self, planned: &Snapshot) -> Vec<SitePath> {
-        let stands = |path: &&SitePath| planned.get(&TreePath::from(*path)).and_then(Thing::sha256).is_some();
+    fn declaring(&self, planned: &Planned) -> Vec<SitePath> {
+        let stands = |path: &&SitePath| planned.sha256(&TreePath::from(*path)).is_some();
         let new = &self.staged.manifest;
         let old = (new.extent == Extent::Partial).then_some(&self.installed.tables);
         let named = new.tables.iter().chain(old.into_iter().flatten()).filter(stands).cloned();
