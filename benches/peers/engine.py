@@ -100,7 +100,8 @@ def watch(entracte, folder):
     site.parent.mkdir()
     shutil.copytree(folder / "tree", site, symlinks=True)
     # Others keep what they know in a folder of their own, so that all look at the same files.
-    git = ["git", "-c", "core.untrackedCache=false", "--git-dir", folder / "git", "--work-tree", site]
+    # Git packs what it was given when the commit is done, and would have a processor while others are timed.
+    git = ["git", "-c", "core.untrackedCache=false", "-c", "maintenance.auto=false", "-c", "gc.auto=0", "--git-dir", folder / "git", "--work-tree", site]
     for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qm", "x"]):
         subprocess.run([*git, *words], **quiet)
     subprocess.run([entracte, "init", site, "--profile", "generic", "--release", folder / "tree"], **quiet)
