@@ -64,7 +64,7 @@ pub(super) fn baseline(
     }
     if let Some(path) = &request.release {
         let network = network(None, &request.network.options()?)?;
-        if let Some(published) = published(root, path, profile, request, &network, listener)? {
+        if let Some(published) = published(root, tree, profile, request, &network, notes, listener)? {
             return Ok(Known::published(published, tree, profile));
         }
         let version = request.version.as_deref();
@@ -107,16 +107,17 @@ impl Known {
     }
 }
 
-/// The release that the tree is likely to be, where `path` names a reference.
+/// The release that the tree is likely to be, where a reference is named.
 fn published(
     root: &Path,
-    path: &Path,
+    tree: &Tree,
     profile: &Profile,
     request: &Request,
     network: &Network,
+    notes: &mut Vec<String>,
     listener: Listener,
 ) -> Result<Option<Published>, Failure> {
-    let text = path.to_string_lossy();
+    let Some(text) = request.release.as_ref().map(|path| path.to_string_lossy()) else { return Ok(None) };
     let says_itself = profile.version_in(&|path| fs::read(&root.join(path.as_path())).ok());
     let folder = request.dir.as_ref().map(|dir| format!(" {}", escape::word(&dir.to_string_lossy())));
     let (folder, options) = (folder.unwrap_or_default(), request.network.retyped());
@@ -135,7 +136,27 @@ fn published(
         network: network.clone(),
         command: &command,
     };
-    Published::look(&wish, listener)
+    let Some(found) = Published::look(&wish, listener)? else { return Ok(None) };
+    let is_said = [wish.version, wish.likely].contains(&Some(&found.manifest.version));
+    if is_said || !found.is_followed || found.offered.len() < 2 {
+        return Ok(Some(found));
+    }
+    // Taken for another version than it is, its files would count as changed by the owner.
+    let (newest, offered) = (&found.manifest.version, count::of(found.offered.len(), "version"));
+    match identify::nearest_of(root, tree, found.releases(network, listener)?)? {
+        Some(nearest) => {
+            notes.push(format!("of the {offered} that are published, its files are nearest to {nearest}"));
+            let is_newest = nearest == *newest;
+            let again = Wish { version: Some(&nearest), ..wish };
+            if is_newest { Ok(Some(found)) } else { Published::look(&again, listener) }
+        }
+        None => {
+            notes.push(format!(
+                "its files are near to none of the {offered} that are published: {newest} is assumed"
+            ));
+            Ok(Some(found))
+        }
+    }
 }
 
 /// What a list in the tree itself proves, where there is one that can be used.

@@ -11,6 +11,7 @@ use crate::app::trust::Belief;
 use crate::integrity::manifest::Manifest;
 use crate::release::archive::Limits;
 use crate::release::network::Network;
+use crate::release::obtain;
 use crate::release::obtain::Home;
 use crate::release::obtain::Look;
 use crate::release::obtain::ObtainError;
@@ -65,6 +66,7 @@ pub(super) struct Published {
     pub is_followed: bool,
     /// What was asked of servers for it.
     pub requests: u64,
+    place: Where,
     scratch: Scratch,
 }
 
@@ -114,7 +116,17 @@ impl Published {
             Source::Folder(path) => fs::shown(&fs::canonical(path)?),
             source => source.text(),
         };
-        Ok(Some(Published { manifest, signed, warnings, offered, source, is_followed, requests, scratch }))
+        let known =
+            Published { manifest, signed, warnings, offered, source, is_followed, requests, place, scratch };
+        Ok(Some(known))
+    }
+
+    /// The manifests of all releases of the product that are offered there.
+    pub fn releases(&self, network: &Network, listener: Listener) -> Result<Vec<Manifest>, Failure> {
+        let watch = &mut |step, event| listener(None, step, event);
+        let mut all = obtain::manifests(&self.place, &trust(&self.scratch), network, watch)?;
+        all.retain(|manifest| manifest.product == self.manifest.product);
+        Ok(all)
     }
 
     /// The manifest as a file, as long as this lives.

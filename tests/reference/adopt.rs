@@ -88,14 +88,22 @@ fn a_site_is_adopted_from_a_reference_and_follows_it() {
 }
 
 #[test]
-fn the_newest_release_is_the_baseline_where_nothing_else_is_known() {
+fn the_nearest_release_is_the_baseline_and_the_newest_where_none_is_near() {
     let scene = Scene::new();
     let root = scene.bed.reference().join("metadata/1.root.json");
     let dry = ["init", &scene.root, "--release", &scene.url(), "--root", root.to_str().unwrap(), "--dry-run"];
     let found = scene.entracte.json(&dry).code(0);
-    assert_eq!(found["version"], "3");
-    assert!(found["counts"]["modified"].as_u64().unwrap() > 0, "{found:#}");
+    assert_eq!((&found["version"], &found["counts"]["modified"]), (&"2".into(), &0.into()), "{found:#}");
+    assert!(found["notes"].to_string().contains("nearest to 2"), "{found:#}");
     assert!(!scene.bed.path(".entracte-site").exists(), "a dry run wrote something");
+    let (site, away) = (scene.bed.path("site"), scene.bed.path("away"));
+    fs::rename(&site, &away).unwrap();
+    fs::create_dir(&site).unwrap();
+    let found = scene.entracte.json(&dry).code(0);
+    assert_eq!(found["version"], "3");
+    assert!(found["notes"].to_string().contains("near to none"), "{found:#}");
+    fs::remove_dir(&site).unwrap();
+    fs::rename(&away, &site).unwrap();
     let unknown =
         ["init", &scene.root, "--release", &scene.url(), "--digest", &scene.digest, "--version", "9"];
     scene.entracte.json(&unknown).refused(5);

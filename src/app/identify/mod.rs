@@ -23,7 +23,9 @@ use crate::base::pattern::Patterns;
 use crate::base::tree::Tree;
 use crate::integrity::catalogue::Catalogue;
 use crate::integrity::catalogue::Collector;
+use crate::integrity::catalogue::Origin;
 use crate::integrity::line_ends;
+use crate::integrity::manifest::Manifest;
 use crate::integrity::nearest;
 use crate::integrity::nearest::Account;
 use crate::integrity::nearest::Found;
@@ -99,6 +101,25 @@ pub(super) struct Recognised {
     pub catalogue: Catalogue,
     pub found: Found,
     pub account: Account,
+}
+
+/// The version of which the tree as a whole has most, if it has much of any.
+pub(super) fn nearest_of(
+    root: &Path,
+    tree: &Tree,
+    releases: Vec<Manifest>,
+) -> Result<Option<String>, Failure> {
+    let mut collector = Collector::default();
+    for manifest in releases {
+        let named = Origin::Named(manifest.version.clone());
+        collector.add_manifest(manifest, named);
+    }
+    let catalogue = collector.finish();
+    let folder = Root::open(root)?;
+    let found = nearest::nearest(&catalogue, tree, &mut |path| line_ends::digests(&folder, path));
+    let whole = found.into_iter().find(|found| found.place == nearest::Place::Whole);
+    let best = whole.and_then(|found| found.ranks.first().map(|rank| rank.release));
+    Ok(best.map(|release| catalogue.releases()[release].about.version.clone()))
 }
 
 /// What the releases that ship with the program say of a tree whose application is known.
