@@ -212,6 +212,17 @@ fn what_is_not_published() {
 }
 
 #[test]
+fn a_lock_that_cannot_be_opened_is_nobody_who_publishes() {
+    let press = Press::new();
+    press.publish(1, &[]);
+    let lock = press.reference().join("publisher/lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    let said = press.try_publish(2, &[]).refused(1);
+    assert!(said.contains("failed to open the lock") && !said.contains("somebody else"), "{said}");
+}
+
+#[test]
 fn one_publishes_at_a_time() {
     let press = Press::new();
     press.publish(1, &[]);

@@ -22,6 +22,7 @@ use crate::release::trust::TargetInfo;
 use crate::sys::beneath::Root;
 use crate::sys::fs;
 use crate::sys::lock::Lock;
+use crate::sys::lock::LockError;
 
 /// Everybody may read what is served.
 const SERVED: u32 = 0o644;
@@ -170,7 +171,10 @@ impl Reference {
 
 fn lock(publisher: &Path, verb: &str) -> Result<Lock, PublishError> {
     fs::create_folders(publisher, 0o700)?;
-    Lock::take(&publisher.join("lock"), verb).map_err(PublishError::Locked)
+    Lock::take(&publisher.join("lock"), verb).map_err(|error| match error {
+        LockError::Io(error) => error.into(),
+        held => PublishError::Locked(held),
+    })
 }
 
 /// A folder may become a reference only when nothing is in it.
