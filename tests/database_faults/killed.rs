@@ -1,6 +1,7 @@
 //! Killed before every system call that changes something, from saving to the
 //! last one-time script; statements sent to the server are such calls.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -15,6 +16,8 @@ use crate::support::tracer::trace;
 
 /// A script that must not run twice, in byte order behind the repeatable one.
 const COUNTING: &str = "run_once/002-count.sh";
+/// As many calls from where it was begun are always tried.
+const AROUND: u64 = 6;
 
 /// The field and what its scripts leave outside of the site, where nobody puts
 /// anything back: a line for each time that the script ran.
@@ -71,13 +74,31 @@ impl Counted {
         traced.calls
     }
 
-    /// The calls from `save` to the end of `run-once`, or a part of them.
+    /// The calls from `save` to the end of `run-once`, or a part of them, and those
+    /// around the script that must not run twice.
     fn points(&self, daily: usize) -> Vec<u64> {
-        let first = self.calls(&["apply", "--foreground", "--stop-before", "save"]);
-        let last = self.calls(&["apply", "--foreground", "--stop-before", "verify"]);
+        let [first, scripts, last] = ["save", "run-once", "verify"]
+            .map(|step| self.calls(&["apply", "--foreground", "--stop-before", step]));
         let all = last - first;
-        let wanted = effort::spread(all, effort::points(daily, all as usize));
-        wanted.into_iter().map(|at| first + at).collect()
+        let spread = effort::spread(all, effort::points(daily, all as usize));
+        let begun = self.begun(scripts, last);
+        let points: BTreeSet<u64> =
+            spread.into_iter().map(|at| first + at).chain(begun..last.min(begun + AROUND)).collect();
+        points.into_iter().collect()
+    }
+
+    /// The first call before which the journal knows that the script was begun.
+    fn begun(&self, mut unknown: u64, mut known: u64) -> u64 {
+        while unknown + 1 < known {
+            let middle = unknown.midpoint(known);
+            self.kill(middle, "to find the script");
+            let journal = fs::read_to_string(self.field.journal()).unwrap();
+            match journal.lines().any(|line| line.contains("\"script\"") && line.contains(COUNTING)) {
+                true => known = middle,
+                false => unknown = middle,
+            }
+        }
+        known
     }
 
     fn kill(&self, at: u64, when: &str) {
