@@ -9,6 +9,7 @@ mod works;
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -259,15 +260,16 @@ pub fn ask_to_stop(runner: &Runner, by: &str) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Refused, format!("{} is not stopped half-way", runner.verb)));
     }
     let path = runner.stop();
-    match fs::create_new(&path) {
-        Ok(_) => {}
+    let mut file = match fs::create_new(&path) {
+        Ok(file) => file,
         Err(_) if fs::exists(&path) => return Ok(()),
         Err(error) => return Err(error.into()),
-    }
+    };
     let word = StopAsked { by: named(by), at: clock::now() };
-    fs::write_durable(&path, &json::line(&word).unwrap_or_default())?;
+    // Everybody sees the word at once: no disk is waited for before it is true.
+    let told = file.write_all(&json::line(&word).unwrap_or_default());
     process::interrupt(runner.pid);
-    Ok(())
+    told.map_err(|source| IoError::new("write", path, source).into())
 }
 
 /// Hands on the events of a runner until it is gone; the first interrupt asks
