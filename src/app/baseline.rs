@@ -137,25 +137,34 @@ fn published(
         command: &command,
     };
     let Some(found) = Published::look(&wish, listener)? else { return Ok(None) };
-    let is_said = [wish.version, wish.likely].contains(&Some(&found.manifest.version));
+    let is_said = wish.version.is_some() || wish.likely == Some(&found.manifest.version);
     if is_said || !found.is_followed || found.offered.len() < 2 {
         return Ok(Some(found));
     }
-    // Taken for another version than it is, its files would count as changed by the owner.
-    let (newest, offered) = (&found.manifest.version, count::of(found.offered.len(), "version"));
-    match identify::nearest_of(root, tree, found.releases(network, listener)?)? {
-        Some(nearest) => {
-            notes.push(format!("of the {offered} that are published, its files are nearest to {nearest}"));
-            let is_newest = nearest == *newest;
-            let again = Wish { version: Some(&nearest), ..wish };
-            if is_newest { Ok(Some(found)) } else { Published::look(&again, listener) }
-        }
+    nearest(root, tree, found, wish, notes, listener)
+}
+
+/// The one of several published versions that the files are nearest to: taken for
+/// another, all that differs would count as changed by the owner.
+fn nearest(
+    root: &Path,
+    tree: &Tree,
+    newest: Published,
+    wish: Wish,
+    notes: &mut Vec<String>,
+    listener: Listener,
+) -> Result<Option<Published>, Failure> {
+    let nearest = identify::nearest_of(root, tree, newest.releases(&wish.network, listener)?)?;
+    let (assumed, offered) = (&newest.manifest.version, count::of(newest.offered.len(), "version"));
+    notes.push(match &nearest {
+        Some(nearest) => format!("of the {offered} that are published, its files are nearest to {nearest}"),
         None => {
-            notes.push(format!(
-                "its files are near to none of the {offered} that are published: {newest} is assumed"
-            ));
-            Ok(Some(found))
+            format!("its files are near to none of the {offered} that are published: {assumed} is assumed")
         }
+    });
+    match nearest.filter(|nearest| nearest != assumed) {
+        Some(nearest) => Published::look(&Wish { version: Some(&nearest), ..wish }, listener),
+        None => Ok(Some(newest)),
     }
 }
 

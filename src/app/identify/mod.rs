@@ -115,10 +115,7 @@ pub(super) fn nearest_of(
         collector.add_manifest(manifest, named);
     }
     let catalogue = collector.finish();
-    let folder = Root::open(root)?;
-    let found = nearest::nearest(&catalogue, tree, &mut |path| line_ends::digests(&folder, path));
-    let whole = found.into_iter().find(|found| found.place == nearest::Place::Whole);
-    let best = whole.and_then(|found| found.ranks.first().map(|rank| rank.release));
+    let best = as_a_whole(&catalogue, root, tree)?.and_then(|found| Some(found.ranks.first()?.release));
     Ok(best.map(|release| catalogue.releases()[release].about.version.clone()))
 }
 
@@ -127,10 +124,15 @@ pub(super) fn recognise(root: &Path, tree: &Tree, profile: &Profile) -> Result<O
     let mut collector = Collector::default();
     shipped::add_to(&mut collector, Some(&profile.name))?;
     let catalogue = collector.finish();
-    let folder = Root::open(root)?;
-    let found = nearest::nearest(&catalogue, tree, &mut |path| line_ends::digests(&folder, path));
-    let whole = found.into_iter().find(|found| found.place == nearest::Place::Whole);
-    let Some(found) = whole.filter(|found| found.is_sure(&catalogue)) else { return Ok(None) };
+    let found = as_a_whole(&catalogue, root, tree)?.filter(|found| found.is_sure(&catalogue));
+    let Some(found) = found else { return Ok(None) };
     let account = nearest::account(&catalogue, tree, &found, &found.ranks[0]);
     Ok(Some(Recognised { catalogue, found, account }))
+}
+
+/// What all of the tree is near to, rather than a folder of it.
+fn as_a_whole(catalogue: &Catalogue, root: &Path, tree: &Tree) -> Result<Option<Found>, Failure> {
+    let folder = Root::open(root)?;
+    let found = nearest::nearest(catalogue, tree, &mut |path| line_ends::digests(&folder, path));
+    Ok(found.into_iter().find(|found| found.place == nearest::Place::Whole))
 }
