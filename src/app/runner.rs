@@ -266,10 +266,11 @@ pub fn ask_to_stop(runner: &Runner, by: &str) -> Result<(), Failure> {
         Err(error) => return Err(error.into()),
     };
     let word = StopAsked { by: named(by), at: clock::now() };
-    // Everybody sees the word at once: no disk is waited for before it is true.
-    let told = file.write_all(&json::line(&word).unwrap_or_default());
+    // Everybody sees the word at once: no disk is waited for before it is true. Where it
+    // cannot be written nobody is told who asked, and no more.
+    let _ = file.write_all(&json::line(&word).unwrap_or_default());
     process::interrupt(runner.pid);
-    told.map_err(|source| IoError::new("write", path, source).into())
+    Ok(())
 }
 
 /// Hands on the events of a runner until it is gone; the first interrupt asks
