@@ -64,7 +64,8 @@ pub struct Scan {
     pub rehashed: u64,
     /// When the scan began.
     pub started: Timestamp,
-    /// In order; of what has several names, or was seen twice, the latest last.
+    /// In order; of what has several names, or was seen twice, the latest last: that one
+    /// counts, and the later a change is, the less is believed of the file.
     ctimes: Vec<(Identity, (i64, u32))>,
 }
 
@@ -132,11 +133,11 @@ fn work_through<'a>(
 
 impl Scan {
     /// The files and links, and when the inode of each last changed: seconds since 1970, and nanoseconds.
-    pub fn changes(&self) -> impl Iterator<Item = (&TreePath, &Node, (i64, u32))> {
+    pub(super) fn changes(&self) -> impl Iterator<Item = (&TreePath, &Node, (i64, u32))> {
         self.tree.iter().filter_map(|(path, node)| Some((path, node, self.ctime(node)?)))
     }
 
-    /// The same of one of them.
+    /// The same of one entry of the tree.
     pub fn ctime(&self, node: &Node) -> Option<(i64, u32)> {
         if !is_timed(&node.kind) {
             return None;

@@ -1,8 +1,6 @@
 //! What else is known of findings once they are found: from which release they
 //! are, when they changed, whether their marks lied. Pure.
 
-use std::collections::BTreeMap;
-
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
@@ -12,6 +10,7 @@ use crate::base::tree::Node;
 use crate::base::tree::Tree;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Manifest;
+use crate::integrity::scan::Scan;
 use crate::watch::finding::Finding;
 use crate::watch::finding::Kind;
 use crate::watch::finding::Why;
@@ -60,17 +59,13 @@ pub fn mark_dropped(findings: &mut [Finding], manifest: &Manifest) {
     }
 }
 
-/// Notes when each was changed, by the times of the inodes.
-pub fn date<'a>(
-    findings: &mut [Finding],
-    changes: impl Iterator<Item = (&'a TreePath, &'a Node, (i64, u32))>,
-    now: Timestamp,
-) {
-    let places: BTreeMap<TreePath, usize> =
-        findings.iter().enumerate().map(|(at, finding)| (finding.path.clone(), at)).collect();
-    for (path, _, (seconds, nanos)) in changes {
-        let Some(finding) = places.get(path).and_then(|at| findings.get_mut(*at)) else { continue };
-        let Ok(changed) = Timestamp::new(seconds, nanos as i32) else { continue };
+/// Notes when each was changed, by the time of its inode.
+pub fn date(findings: &mut [Finding], scan: &Scan, now: Timestamp) {
+    for finding in findings {
+        let time = scan.tree.get(&finding.path).and_then(|node| scan.ctime(node));
+        let Some(Ok(changed)) = time.map(|(seconds, nanos)| Timestamp::new(seconds, nanos as i32)) else {
+            continue;
+        };
         finding.changed = Some(changed);
         if now.duration_since(changed) < A_DAY {
             finding.why.push(Why::Recent);

@@ -291,7 +291,7 @@ fn look_once(
     explain::add_lies(&mut findings, &lies, &scan.tree, rules);
     explain::mark_dropped(&mut findings, &baseline.manifest);
     name_releases(&mut findings, &baseline, &mut notes);
-    explain::date(&mut findings, scan.changes(), clock::now());
+    explain::date(&mut findings, &scan, clock::now());
     findings.iter_mut().for_each(|finding| finding.why.sort());
     let folders = folders::unknown(&findings, &baseline.manifest);
     match began.filter(|_| findings.is_empty() && notes.is_empty()) {

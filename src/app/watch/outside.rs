@@ -205,7 +205,7 @@ impl Round<'_> {
             finding.outside = true;
         }
         findings.extend(odd);
-        explain::date(&mut findings, scan.changes(), self.now);
+        explain::date(&mut findings, scan, self.now);
         findings.iter_mut().for_each(|finding| finding.why.sort());
         findings
     }
