@@ -27,7 +27,7 @@ pub struct Operation {
 
 impl Operation {
     /// What stands there afterwards, if anything; `None` where it is what stood there before.
-    pub fn leaves(&self) -> Option<Option<&Thing>> {
+    pub fn outcome(&self) -> Option<Option<&Thing>> {
         match (self.act, &self.new) {
             (Act::Withdraw | Act::RemoveFolder, _) => Some(None),
             (_, Some(new)) => Some(Some(new)),

@@ -18,7 +18,7 @@ pub struct Planned<'p> {
 
 impl Planned<'_> {
     pub fn of<'p>(live: &'p Tree, operations: &'p [Operation]) -> Planned<'p> {
-        let changed = operations.iter().filter_map(|operation| Some((&operation.path, operation.leaves()?)));
+        let changed = operations.iter().filter_map(|operation| Some((&operation.path, operation.outcome()?)));
         Planned { live, changed: changed.map(|(path, thing)| (path.into(), thing)).collect() }
     }
 
@@ -38,7 +38,7 @@ impl Planned<'_> {
     }
 
     /// All that will be no folder, in no order.
-    pub fn leaves(&self) -> impl Iterator<Item = &TreePath> {
+    pub fn non_folders(&self) -> impl Iterator<Item = &TreePath> {
         let stays =
             |(path, node): &(&TreePath, &Node)| !node.is_folder() && !self.changed.contains_key(*path);
         let comes = |(_, thing): &(_, &Option<&Thing>)| thing.is_some_and(|thing| !thing.is_folder());
@@ -82,11 +82,11 @@ mod tests {
             operation("old", Act::Exchange, Some(file("2"))),
         ];
         let (planned, copy) = (Planned::of(&live, &operations), Snapshot::of(&live).after(&operations));
-        let mut leaves: Vec<&TreePath> = planned.leaves().collect();
-        leaves.sort();
+        let mut found: Vec<&TreePath> = planned.non_folders().collect();
+        found.sort();
         let expected: Vec<&TreePath> =
             copy.iter().filter(|(_, thing)| !thing.is_folder()).map(|(path, _)| path).collect();
-        assert_eq!(leaves, expected);
+        assert_eq!(found, expected);
         for name in ["emptied", "emptied/a", "kept", "made", "made/new", "old", "nowhere"] {
             let path = TreePath::from_bytes(name.as_bytes());
             let thing = copy.get(&path);

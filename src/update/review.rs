@@ -321,7 +321,7 @@ impl<'a> Desk<'a> {
     /// Descriptors of extensions in the planned tree.
     fn descriptors(&self, planned: &Planned) -> Vec<SitePath> {
         let patterns = &self.site.profile.release.extensions;
-        let found = planned.leaves().filter(|path| patterns.matches_bytes(path.as_bytes()));
+        let found = planned.non_folders().filter(|path| patterns.matches_bytes(path.as_bytes()));
         let mut found: Vec<SitePath> = found.filter_map(|path| path.to_site_path().ok()).collect();
         found.sort();
         found

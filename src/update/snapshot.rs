@@ -94,7 +94,7 @@ impl Snapshot {
         let mut entries = self.0;
         for operation in operations {
             let path = TreePath::from(&operation.path);
-            match operation.leaves() {
+            match operation.outcome() {
                 Some(Some(new)) => drop(entries.insert(path, new.clone())),
                 Some(None) => drop(entries.remove(&path)),
                 None => {}
