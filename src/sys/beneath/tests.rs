@@ -20,6 +20,32 @@ fn links_are_never_followed() {
 }
 
 #[test]
+fn what_is_opened_at_once_is_what_is_opened_by_component() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("a/b")).unwrap();
+    std::fs::write(folder.path().join("a/b/file"), "f").unwrap();
+    for (name, to) in [("a/link", "b/file"), ("a/away", "../.."), ("up", "a")] {
+        std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
+    }
+    let root = Root::open(folder.path()).unwrap();
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    for (name, opens) in [
+        ("a/b/file", true),
+        ("a/b", true),
+        ("a/link", false),
+        ("a/away/a", false),
+        ("up/b/file", false),
+        ("a/b/file/below", false),
+        ("a/none", false),
+    ] {
+        let path = name.as_bytes();
+        assert_eq!(root.existing(path, flags).is_ok(), opens, "{name}");
+        assert_eq!(root.by_component(path, flags).is_ok(), opens, "{name} by component");
+    }
+    assert!(root.existing(b"../etc/passwd", flags).is_err() && root.existing(b"/etc/passwd", flags).is_err());
+}
+
+#[test]
 fn exchange_trades_two_names() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a"), "a").unwrap();
