@@ -136,6 +136,9 @@ digest!(
 );
 
 impl Sha256 {
+    /// Zeros, in place of one that is still to be taken: nothing has it.
+    pub const UNSAID: Sha256 = Sha256([0; 32]);
+
     /// The digest of bytes held in memory.
     pub fn of(bytes: &[u8]) -> Sha256 {
         Sha256(sha2::Sha256::digest(bytes).into())

@@ -57,13 +57,10 @@ impl<R: Read> Exactly<R> {
         Exactly { is_part: true, ..Exactly::new(inner, size, digest) }
     }
 
-    /// All of it, for what is small enough.
-    pub fn whole(mut self) -> io::Result<Vec<u8>> {
-        let size = usize::try_from(self.left).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let mut content = vec![0; size];
-        self.read_exact(&mut content)?;
-        self.end()?;
-        Ok(content)
+    /// All of it, into where exactly that has room.
+    pub fn fill(mut self, room: &mut [u8]) -> io::Result<()> {
+        self.read_exact(room)?;
+        self.end().map(drop)
     }
 
     fn end(&mut self) -> io::Result<usize> {

@@ -28,7 +28,6 @@ use crate::release::reference::pack::MAGIC;
 use crate::release::reference::pack::MANIFEST_CHAIN_LOG;
 use crate::release::reference::pack::PackError;
 use crate::release::reference::pack::STREAMED_WINDOW_LOG;
-use crate::release::reference::pack::UNSAID;
 use crate::release::reference::pack::file_at;
 use crate::release::reference::pack::group::Groups;
 use crate::release::reference::pack::group::Planned;
@@ -92,7 +91,7 @@ pub fn make(
 fn outline(new: &Manifest, plans: &[Planned]) -> Manifest {
     let mut outline = new.clone();
     for place in plans.iter().flat_map(|plan| &plan.objects) {
-        set_digest(&mut outline, *place, UNSAID);
+        set_digest(&mut outline, *place, Sha256::UNSAID);
     }
     outline
 }

@@ -45,8 +45,6 @@ const LEVEL: i32 = 12;
 pub const BEST: i32 = 19;
 /// Window of a frame that holds one still larger file, as a power of two.
 const STREAMED_WINDOW_LOG: u32 = 23;
-/// In place of a digest that unpacking tells.
-const UNSAID: Sha256 = Sha256::from_bytes([0; 32]);
 /// How often all of the old release may be read for its pack.
 const PREFIX_READS: u64 = 4;
 

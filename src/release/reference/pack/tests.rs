@@ -246,7 +246,7 @@ fn digests_of_what_is_packed_are_not_said() {
     let first = &frames[..head.groups[0].bytes as usize];
     let outline = unpacked(first, &case.old.to_json(), head.groups[0].content).unwrap();
     let outline = Manifest::parse(&outline).unwrap();
-    assert!(outline.files.iter().all(|entry| entry.sha256() == Some(UNSAID)), "each of them changed");
+    assert!(outline.files.iter().all(|entry| entry.sha256() == Some(Sha256::UNSAID)), "each of them changed");
     let other = Manifest { version: "3".into(), ..case.new.clone() };
     let mut hands = Hands { old: case.old_files.clone(), ..Hands::default() };
     let stopped = unpack(&mut &case.pack[..], &case.about, &case.old, Some(&other), &mut hands);
