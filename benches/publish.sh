@@ -2,7 +2,7 @@
 # How long a release takes to publish, beside `tar | zstd -3` and one SHA-256 pass, and how large packs are beside
 # `zstd --patch-from` of the concatenated trees: benches/publish.sh [OLD NEW]
 # The bars: 20,000 files in at most the time of both together; a pack of at most 1.3 times the patch.
-# Ours ends on the disk, theirs need not: with BENCH_DIR=/dev/shm the two do the same, and nobody else's writes count.
+# Ours ends on the disk, theirs need not: with BENCH_DIR=/dev/shm the two do the same.
 # OLD and NEW are folders of two releases; ENTRACTE and ENTRACTE_BENCH name programs that are built already.
 # Needs zstd, and openssl for one SHA-256 pass with the processor's instructions.
 set -eu
@@ -38,6 +38,7 @@ du -sh "$place/tree" | cut -f1
 timed() {
   local name=$1 begun ended
   shift
+  sync # What somebody else left in memory.
   begun=$(date +%s.%N)
   "$@" >"$place/out" 2>&1 || { cat "$place/out" >&2; exit 1; }
   ended=$(date +%s.%N)

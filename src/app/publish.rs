@@ -1,5 +1,6 @@
 //! `publish` and `unpublish`: they need no site.
 
+use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use crate::app::desk::Listener;
 use crate::app::failure::Failure;
 use crate::app::key::Keys;
 use crate::app::look::release_by_way_of;
+use crate::app::look::unread_at;
 use crate::app::report::Answer;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
@@ -131,7 +133,6 @@ fn add(
     }
     let reference = Reference::open(&request.reference, true)?;
     let is_first = !reference.is_signed();
-    let scratch = Scratch::new()?;
     let profile = detect::profile(path, None)?;
     let product = match request.product.clone().or_else(|| own_product(path)) {
         Some(product) => product,
@@ -141,32 +142,46 @@ fn add(
         None => profile.name.clone(),
     };
     let version = Some(request.version.as_str());
-    let mut manifest =
+    let put = |release: &Release, listener: Listener| {
+        publish::publish(&reference, release, keyring, options, &mut |step, event| {
+            listener(None, step, event)
+        })
+    };
+    if let Some((unread, listed)) = unread_at(path, &profile, &product, version, listener)? {
+        let open = |entry: &FileEntry| Ok(Box::new(unread.open(entry)?) as Box<dyn Read>);
+        return Ok((put(&Release::unread(vouched(listed)?, &open), listener)?, is_first));
+    }
+    let scratch = Scratch::new()?;
+    let manifest =
         release_by_way_of(&scratch, path, &profile, &product, version, &Network::default(), listener)?;
-    // Whoever signs it vouches for it.
-    manifest.made = Made::Published;
-    manifest.check()?;
-    let watch = &mut |step, event| listener(None, step, event);
+    let manifest = vouched(manifest)?;
     let published = match fs::is_folder(path) {
         true => {
             let root = Root::open(path)?;
             let open = |entry: &FileEntry| {
                 let file = root.open_file(&entry.path).map_err(|error| error.source)?;
-                Ok(Box::new(file) as Box<dyn std::io::Read>)
+                Ok(Box::new(file) as Box<dyn Read>)
             };
-            publish::publish(&reference, &Release { manifest, open: &open }, keyring, options, watch)?
+            put(&Release::read(manifest, &open), listener)?
         }
         false => {
             let staging = Staging::open(scratch.path())?;
             let open = |entry: &FileEntry| {
                 let digest = entry.sha256().ok_or(std::io::ErrorKind::InvalidInput)?;
                 let file = staging.open_object(&digest).map_err(|error| error.source)?;
-                Ok(Box::new(file) as Box<dyn std::io::Read>)
+                Ok(Box::new(file) as Box<dyn Read>)
             };
-            publish::publish(&reference, &Release { manifest, open: &open }, keyring, options, watch)?
+            put(&Release::read(manifest, &open), listener)?
         }
     };
     Ok((published, is_first))
+}
+
+/// Whoever signs a manifest vouches for it.
+fn vouched(mut manifest: Manifest) -> Result<Manifest, Failure> {
+    manifest.made = Made::Published;
+    manifest.check()?;
+    Ok(manifest)
 }
 
 /// What a folder's own manifest says.

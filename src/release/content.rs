@@ -20,6 +20,7 @@ use crate::base::tree::Node;
 use crate::base::tree::Tree;
 use crate::integrity::manifest::Extent;
 use crate::integrity::scan;
+use crate::integrity::scan::Scan;
 use crate::release::archive::Archive;
 use crate::release::archive::ArchiveError;
 use crate::release::archive::Limits;
@@ -221,12 +222,21 @@ fn from_folder(
 
 /// The tree of a release in a folder; folders of version control are no part of it.
 pub(super) fn scan_release(root: &Root, notes: &mut Vec<String>, watch: Watch) -> Result<Tree, StageError> {
+    let skip = checkouts(root, notes);
+    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &skip, cache: None };
+    Ok(scan::scan(root, &options, watch)?.tree)
+}
+
+/// The same by names and marks, nothing of it being read.
+pub(super) fn list_release(root: &Root, watch: Watch) -> Result<Scan, StageError> {
+    Ok(scan::list(root, &checkouts(root, &mut Vec::new()), watch)?)
+}
+
+fn checkouts(root: &Root, notes: &mut Vec<String>) -> Patterns {
     let skipped: Vec<&str> =
         CHECKOUTS.into_iter().filter(|name| fs::exists(&root.path().join(name))).collect();
     notes.extend(skipped.iter().map(|name| format!("the version control folder {name} was left out")));
-    let skip = Patterns::new(skipped).unwrap_or_default();
-    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &skip, cache: None };
-    Ok(scan::scan(root, &options, watch)?.tree)
+    Patterns::new(skipped).unwrap_or_default()
 }
 
 /// Gives whoever wrote at that second, if it is about now, the time to write again;

@@ -19,5 +19,6 @@ pub mod staging;
 #[cfg(test)]
 mod tests;
 pub mod trust;
+pub mod unread;
 pub mod vendor;
 pub mod yacs;

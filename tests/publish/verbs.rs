@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::thread;
 
 use serde_json::json;
 
@@ -182,6 +185,84 @@ fn archives_and_own_manifests_are_published_as_they_are() {
     let call = press.arguments_for(archive.as_ref(), "8", "shop", &[]);
     assert_eq!(press.call(&call).code(0)["new_objects"], 0, "the same content");
     assert_eq!(press.versions(), versions(&["7", "8"]));
+}
+
+/// A folder is read while it is packed, another source before: what comes of it is the same.
+#[test]
+fn however_a_release_is_given_it_is_the_same() {
+    let press = Press::new();
+    let large: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    let same = b"the same content, many times".repeat(50);
+    let names: Vec<String> = (0..300).map(|number| format!("copies/{number:03}")).collect();
+    let mut files: Vec<(&str, &[u8])> = vec![
+        ("empty", b""),
+        ("large", &large),
+        ("large-again", &large),
+        ("run_once/1_x.sh", b"# entracte: repeatable\n"),
+    ];
+    files.extend(names.iter().map(|name| (name.as_str(), &same[..])));
+    let folder = press.release("folder", &files);
+    std::os::unix::fs::symlink("large", folder.join("link")).unwrap();
+    fs::create_dir(folder.join("nothing-in-it")).unwrap();
+    fs::set_permissions(folder.join("large"), fs::Permissions::from_mode(0o755)).unwrap();
+    for entry in walkdir::WalkDir::new(&folder) {
+        let time = filetime::FileTime::from_unix_time(1_700_000_000, 0);
+        filetime::set_symlink_file_times(entry.unwrap().path(), time, time).unwrap();
+    }
+    let from = folder.to_str().unwrap();
+    let archive = press.text("release.tar");
+    process::run("tar", &["-cf", &archive, "-C", from, "."]);
+    let described = press.text("described");
+    process::run("cp", &["-a", from, &described]);
+    let own = format!("{described}/entracte.json");
+    press
+        .entracte
+        .run(&["manifest", "build", from, "--product", "shop", "--version", "1", "-o", &own])
+        .code(0);
+
+    let mut seen = Vec::new();
+    for source in [from, &archive, &described] {
+        let _ = fs::remove_dir_all(press.reference());
+        let done = press.call(&press.arguments_for(source.as_ref(), "1", "shop", &["--grace", "0"])).code(0);
+        assert_eq!(
+            (&done["new_objects"], &done["files"]),
+            (&4.into(), &(files.len() + 2).into()),
+            "{source}"
+        );
+        assert_eq!(press.versions(), versions(&["1"]), "{source}");
+        let again = press.call(&press.arguments_for(source.as_ref(), "1", "shop", &[]));
+        assert_eq!((again.exit, &again.result["was_there"]), (3, &true.into()), "{source}");
+        seen.push([press.names("objects"), press.names("targets")]);
+    }
+    let [unread, unpacked, described] = &seen[..] else { panic!("{seen:?}") };
+    assert_eq!(unread, described);
+    // Times in an archive are not believed, so its manifest has another one.
+    assert_eq!(unread[0], unpacked[0]);
+}
+
+#[test]
+fn what_somebody_writes_into_is_not_published() {
+    let press = Press::new();
+    let text: Vec<u8> = (0..60_000_u64).flat_map(|number| number.pow(3).to_le_bytes()).collect();
+    let names: Vec<String> = (0..60).map(|number| format!("{number:02}.php")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &text[..])).collect();
+    let release = press.release("release", &files);
+    let stop = AtomicBool::new(false);
+    let (written, arguments) = (release.join("59.php"), press.arguments_for(&release, "1", "shop", &[]));
+    let said = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                fs::write(&written, &text).unwrap();
+            }
+        });
+        let said = press.call(&arguments);
+        stop.store(true, Ordering::Relaxed);
+        said.refused(1)
+    });
+    assert!(said.contains("59.php") && said.contains("changed since") && said.contains("somebody"), "{said}");
+    assert_eq!((press.versions(), press.names("targets").len()), (versions(&[]), 0));
+    press.call(&arguments).code(0);
+    assert_eq!(press.versions(), versions(&["1"]));
 }
 
 #[test]

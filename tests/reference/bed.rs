@@ -106,7 +106,7 @@ impl Bed {
         let open = |entry: &FileEntry| -> io::Result<Box<dyn Read>> {
             Ok(Box::new(io::Cursor::new(files[entry.path.as_str()].clone())))
         };
-        let release = Release { manifest: manifest(version, files), open: &open };
+        let release = Release::read(manifest(version, files), &open);
         let Also { archive, packs } = also;
         let options = publish::Options { notes: "what is new".into(), packs, archive, keep: None, grace: 0 };
         publish::publish(&reference, &release, Some(&self.keys), &options, &mut |_, _| {}).unwrap();

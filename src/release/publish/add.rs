@@ -3,25 +3,21 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::sync::mpsc;
-use std::thread;
 
 use crate::base::digest::Sha256;
 use crate::base::event::Event;
 use crate::base::event::Watch;
 use crate::integrity::manifest::Manifest;
-use crate::release::publish::Release;
-use crate::release::publish::archive;
+use crate::release::publish::content;
+use crate::release::publish::content::Put;
 use crate::release::publish::draft;
 use crate::release::publish::draft::Draft;
 use crate::release::publish::error::PublishError;
 use crate::release::publish::folder::Reference;
 use crate::release::publish::folder::Workshop;
 use crate::release::publish::index;
-use crate::release::publish::objects;
-use crate::release::publish::objects::Objects;
-use crate::release::publish::objects::Piece;
 use crate::release::publish::packs;
+use crate::release::publish::release::Release;
 use crate::release::publish::sweep;
 use crate::release::publish::withdraw;
 use crate::release::reference::Kind;
@@ -83,18 +79,14 @@ pub fn publish(
     }
     let published = signed(reference)?;
     let there = releases(&published)?;
-    let manifest = &release.manifest;
-    let digest = manifest.digest();
-    let same = |listed: &&Listed| {
-        listed.about.product == manifest.product && listed.about.version == manifest.version
-    };
-    if let Some(found) = there.iter().find(same) {
-        if found.about.digest != digest {
-            let (product, version) = (manifest.product.clone(), manifest.version.clone());
+    if let Some(found) = there.iter().find(|listed| release.is(&listed.about.product, &listed.about.version))
+    {
+        if found.about.digest != release.manifest(&release.digests()?).digest() {
+            let ManifestTarget { product, version, .. } = found.about.clone();
             return Err(PublishError::OtherContent { product, version });
         }
         // One that was killed may have left its record, and the page as it was.
-        forget_drafts(reference, manifest)?;
+        forget_drafts(reference, release)?;
         index::write(reference, &published)?;
         return answer(reference, &published, found, 0, false)
             .map(|done| Published { was_there: true, ..done });
@@ -106,7 +98,7 @@ pub fn publish(
             Ok(Published { new_objects, ..signed })
         }
         None => {
-            let listed = draft.release()?.ok_or_else(|| no_draft(reference, &manifest.version))?;
+            let listed = draft.release()?.ok_or_else(|| no_draft(reference, release.version()))?;
             answer(reference, &draft.targets, &listed, new_objects, true)
         }
     }
@@ -174,11 +166,11 @@ fn prepare(
     watch: Watch,
 ) -> Result<(Draft, u64), PublishError> {
     let workshop = reference.workshop()?;
-    let json = release.manifest.to_json();
-    let (objects, archive) = put_content(reference, &workshop, release, &json, options.archive, watch)?;
-    let olds = packs::olds(there, &release.manifest, options.packs);
+    let Put { objects, manifest, json, archive } =
+        content::put(reference, &workshop, release, options.archive, watch)?;
+    let olds = packs::olds(there, &manifest, options.packs);
     let worth = archive.as_ref().map_or(objects.bytes, |(_, target)| target.length);
-    let packs = packs::make(reference, &workshop, &olds, &release.manifest, worth, watch)?;
+    let packs = packs::make(reference, &workshop, &olds, &manifest, worth, watch)?;
     let archive_name = archive.as_ref().map(|(name, _)| name.clone());
     let pack_names = packs.keys().cloned().collect();
     let about = ManifestTarget {
@@ -186,7 +178,7 @@ fn prepare(
         notes: options.notes.clone(),
         archive: archive_name,
         packs: pack_names,
-        ..about(&release.manifest, &json)
+        ..about(&manifest, &json)
     };
     let mut targets = packs;
     targets.extend(archive);
@@ -194,58 +186,19 @@ fn prepare(
     reference.sync()?;
     fault::point("publish.draft").map_err(|source| IoError::new("write", reference.publisher(), source))?;
     let draft = Draft { targets };
-    forget_drafts(reference, &release.manifest)?;
+    forget_drafts(reference, release)?;
     draft.write(reference)?;
     Ok((draft, objects.new))
 }
 
 /// A version has one draft at most: the last.
-fn forget_drafts(reference: &Reference, manifest: &Manifest) -> Result<(), PublishError> {
+fn forget_drafts(reference: &Reference, release: &Release) -> Result<(), PublishError> {
     for draft in draft::all(reference)? {
-        let is_it = draft.release()?.is_some_and(|listed| {
-            listed.about.product == manifest.product && listed.about.version == manifest.version
-        });
-        if is_it {
+        if draft.release()?.is_some_and(|listed| release.is(&listed.about.product, &listed.about.version)) {
             draft.remove(reference)?;
         }
     }
     Ok(())
-}
-
-/// Objects, and the archive where it is wanted: what one thread read and packed, another one writes.
-fn put_content(
-    reference: &Reference,
-    workshop: &Workshop,
-    release: &Release,
-    json: &[u8],
-    with_archive: bool,
-    watch: Watch,
-) -> Result<(Objects, Option<(String, TargetInfo)>), PublishError> {
-    let manifest = &release.manifest;
-    let (total, total_bytes) = (manifest.files.len() as u64, manifest.bytes());
-    let (mut done, mut bytes) = (0, 0);
-    let (sender, pieces) = mpsc::sync_channel::<Piece>(1);
-    let pieces = pieces.into_iter().inspect(|piece| {
-        done += piece.len() as u64;
-        bytes += piece.iter().map(|(entry, _)| entry.size()).sum::<u64>();
-        watch(None, Event::Progress { what: "compressing".into(), done, total, bytes, total_bytes });
-    });
-    let (objects, finished) = thread::scope(|scope| {
-        let objects = scope.spawn(move || objects::put(reference, workshop, release, with_archive, &sender));
-        let finished = match with_archive {
-            true => workshop.finished("archive", |out| archive::write(release, json, pieces, out)).map(Some),
-            false => {
-                pieces.for_each(drop);
-                Ok(None)
-            }
-        };
-        (objects.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), finished)
-    });
-    // An archive that ends too early does so because of the objects.
-    let objects = objects?;
-    let Some(finished) = finished? else { return Ok((objects, None)) };
-    let name = names::archive_name(&manifest.product, &manifest.version, &Sha256::of(json));
-    Ok((objects, Some(reference.put_target(name, finished, &Kind::Archive)?)))
 }
 
 fn put_manifest(
@@ -254,7 +207,7 @@ fn put_manifest(
     json: &[u8],
     about: ManifestTarget,
 ) -> Result<(String, TargetInfo), PublishError> {
-    let finished = workshop.finished("manifest", |out| {
+    let (finished, ()) = workshop.finished("manifest", |out| {
         let packed = zstd::bulk::compress(json, MANIFEST_LEVEL);
         let written = packed.and_then(|packed| out.write_all(&packed));
         Ok(written.map_err(|source| IoError::new("write", "the manifest", source))?)

@@ -26,7 +26,7 @@ pub enum PublishError {
     SeveralProducts { version: String, products: Vec<String> },
     #[error("there is no draft of {version} in {path}")]
     NoDraft { version: String, path: String },
-    #[error("{path} of the release cannot be read as its manifest says")]
+    #[error("{path} of the release cannot be read")]
     Content {
         path: SitePath,
         #[source]
@@ -106,6 +106,9 @@ impl Fault for PublishError {
             ),
             PublishError::SeveralProducts { .. } => "`--product P` says which".into(),
             PublishError::NoDraft { .. } => "name the folder that holds the release".into(),
+            PublishError::Content { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "publish as a user who may read it".into()
+            }
             PublishError::Content { .. } => "is somebody writing into it? Wait, then publish again".into(),
             PublishError::Damaged { path, .. } => {
                 format!(

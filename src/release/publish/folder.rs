@@ -224,19 +224,19 @@ impl Workshop {
         Ok(file)
     }
 
-    /// A file that `fill` writes; its digest is taken on the way.
-    pub fn finished(
+    /// A file that `fill` writes, and what that tells; its digest is taken on the way.
+    pub fn finished<T>(
         &self,
         name: &str,
-        fill: impl FnOnce(&mut dyn Write) -> Result<(), PublishError>,
-    ) -> Result<Finished, PublishError> {
+        fill: impl FnOnce(&mut dyn Write) -> Result<T, PublishError>,
+    ) -> Result<(Finished, T), PublishError> {
         let (path, file) = self.create(name)?;
         let mut out =
             Hashed { inner: io::BufWriter::new(file), hasher: Hasher::new(Algorithms::Sha256), length: 0 };
-        fill(&mut out)?;
+        let told = fill(&mut out)?;
         out.flush().map_err(|source| fs::IoError::new("write", &path, source))?;
         fs::sync_file(out.inner.get_ref(), &path)?;
-        Ok(Finished { path, length: out.length, sha256: out.hasher.finish().0 })
+        Ok((Finished { path, length: out.length, sha256: out.hasher.finish().0 }, told))
     }
 }
 

@@ -5,12 +5,16 @@
 mod add;
 mod archive;
 pub mod bundle;
+mod content;
 mod draft;
 pub mod error;
 mod folder;
 mod index;
 mod objects;
 mod packs;
+mod pieces;
+mod release;
+mod shelves;
 mod sweep;
 mod withdraw;
 
@@ -21,17 +25,6 @@ pub use add::publish;
 pub use add::sign_draft;
 pub use error::PublishError;
 pub use folder::Reference;
+pub use release::Release;
 pub use withdraw::Withdrawn;
 pub use withdraw::unpublish;
-
-use std::io;
-use std::io::Read;
-
-use crate::integrity::manifest::FileEntry;
-use crate::integrity::manifest::Manifest;
-
-/// What is to be published: its manifest, and where its content is.
-pub struct Release<'a> {
-    pub manifest: Manifest,
-    pub open: &'a (dyn Fn(&FileEntry) -> io::Result<Box<dyn Read>> + Sync),
-}

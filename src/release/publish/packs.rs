@@ -64,16 +64,15 @@ fn one(
     let old_manifest = reference.manifest(old)?;
     let (from, to) = (old.about.digest, new.digest());
     let content = |entry: &_| reference.content(entry);
-    let (mut spool, mut made) = (workshop.spool()?, None);
-    let finished = workshop.finished("pack", |out| {
+    let mut spool = workshop.spool()?;
+    let (finished, made) = workshop.finished("pack", |out| {
         let sides = ((&old_manifest, &content as pack::Open), (new, &content as pack::Open));
-        made = Some(pack::make(sides.0, sides.1, groups, &mut spool, out)?);
-        Ok(())
+        Ok(pack::make(sides.0, sides.1, groups, &mut spool, out)?)
     })?;
-    let Some(made) = made.filter(|_| finished.length < worth) else {
+    if finished.length >= worth {
         fs::remove_file(&finished.path)?;
         return Ok(None);
-    };
+    }
     let name = names::pack_name(&new.product, (&old.about.version, &from), (&new.version, &to));
     let pack::Made { content_bytes, largest_group } = made;
     let about = PackTarget { from, to, content_bytes, largest_group };

@@ -1,0 +1,95 @@
+//! A release goes from who packs it to who puts it into the archive in pieces.
+
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
+
+use crate::integrity::manifest::FileEntry;
+
+/// What is in memory at once, of one file or of several.
+pub(super) const AT_ONCE: u64 = 8 << 20;
+const FILES_AT_ONCE: usize = 4096;
+
+/// Files that follow each other in the manifest, and what they hold, one behind the other. Of a
+/// file that is too large for a piece it is not here: whoever wants it reads it by himself.
+pub(super) struct Piece<'m> {
+    pub files: &'m [FileEntry],
+    pub content: Vec<u8>,
+}
+
+impl<'m> Piece<'m> {
+    pub fn contents(&self) -> impl Iterator<Item = (&'m FileEntry, Option<&[u8]>)> {
+        let mut rest = &self.content[..];
+        self.files.iter().map(move |entry| {
+            let (content, behind) = rest.split_at(room(entry));
+            rest = behind;
+            (entry, (entry.size() <= AT_ONCE).then_some(content))
+        })
+    }
+
+    /// Its memory, for another one.
+    pub fn into_memory(self) -> Vec<u8> {
+        self.content
+    }
+}
+
+/// By which pieces go, and their memory comes back.
+pub(super) struct Line<'m> {
+    pub next: SyncSender<Piece<'m>>,
+    pub spare: Receiver<Vec<u8>>,
+}
+
+/// The line, its end, and its way back.
+pub(super) fn line<'m>() -> (Line<'m>, Receiver<Piece<'m>>, Sender<Vec<u8>>) {
+    let ((next, pieces), (back, spare)) = (mpsc::sync_channel(1), mpsc::channel());
+    (Line { next, spare }, pieces, back)
+}
+
+/// In the order of the files.
+pub(super) fn pieces(files: &[FileEntry]) -> impl Iterator<Item = &[FileEntry]> {
+    let mut rest = files;
+    std::iter::from_fn(move || {
+        let mut bytes = 0u64;
+        let fits = |entry: &&FileEntry| {
+            bytes = bytes.saturating_add(entry.size());
+            bytes <= AT_ONCE
+        };
+        let many = rest.iter().take(FILES_AT_ONCE).take_while(fits).count();
+        let (piece, behind) = rest.split_at(many.max(1).min(rest.len()));
+        rest = behind;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// How much of a piece a file takes.
+pub(super) fn room(entry: &FileEntry) -> usize {
+    usize::try_from(entry.size()).ok().filter(|_| entry.size() <= AT_ONCE).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::digest::Sha256;
+    use crate::base::path::SitePath;
+    use crate::integrity::manifest::Content;
+
+    fn file(size: u64) -> FileEntry {
+        let content = Content::File { size, sha256: Sha256::of(b""), md5: None };
+        FileEntry { path: SitePath::parse("x").unwrap(), content, mode: None }
+    }
+
+    #[test]
+    fn pieces_are_bounded_and_hold_everything_once() {
+        for (what, sizes, expected) in [
+            ("nothing", vec![], vec![]),
+            ("small ones go together", vec![1, 0, AT_ONCE - 1], vec![3]),
+            ("a byte too many begins another", vec![1, AT_ONCE], vec![1, 1]),
+            ("a large one stands alone", vec![1, AT_ONCE + 1, u64::MAX, 1], vec![1, 1, 1, 1]),
+            ("many empty ones", vec![0; FILES_AT_ONCE + 1], vec![FILES_AT_ONCE, 1]),
+        ] {
+            let files: Vec<FileEntry> = sizes.into_iter().map(file).collect();
+            assert_eq!(pieces(&files).map(<[FileEntry]>::len).collect::<Vec<_>>(), expected, "{what}");
+        }
+    }
+}
