@@ -4,8 +4,6 @@ use std::io::Read;
 use std::io::Write;
 use std::net::TcpListener;
 use std::thread;
-use std::time::Duration;
-use std::time::Instant;
 
 use super::desk::Desk;
 use super::support::browser::Browser;
@@ -23,7 +21,7 @@ fn another_sites_page_does_nothing() {
     let mut browser = Browser::start();
     go(&mut browser, link, "document.querySelector('button.main') !== null");
     browser.click("button.main");
-    until(&mut browser, "location.pathname.startsWith('/sites/')");
+    browser.wait_until("location.pathname.startsWith('/sites/')");
     let token = browser.ask("document.querySelector('input[name=token]').value");
     assert_eq!(browser.ask("document.cookie"), "", "scripts do not see the cookie");
     let before = Tree::of(&small.folder.path().join("parent"));
@@ -55,15 +53,8 @@ fn another_sites_page_does_nothing() {
 
 fn go(browser: &mut Browser, address: &str, is_there: &str) {
     browser.ask(&format!("location.href = '{address}'; 1"));
-    until(browser, &format!("location.href.startsWith('{address}'.split('?')[0]) && {is_there}"));
-}
-
-fn until(browser: &mut Browser, what: &str) {
-    let since = Instant::now();
-    while browser.ask(&format!("Boolean({what})")) != true {
-        assert!(since.elapsed() < Duration::from_secs(30), "{what}: {:?}", browser.complaints);
-        thread::sleep(Duration::from_millis(50));
-    }
+    browser
+        .wait_until(&format!("location.href.startsWith('{address}'.split('?')[0]) && Boolean({is_there})"));
 }
 
 /// A server of one page, on a port of its own.
