@@ -8,9 +8,11 @@ use tar::Builder;
 use tar::EntryType;
 use tar::Header;
 
+use crate::base::digest::Sha256;
 use crate::integrity::manifest::Content;
 use crate::integrity::manifest::FileEntry;
 use crate::release::publish::error::PublishError;
+use crate::release::publish::pieces::Held;
 use crate::release::publish::pieces::Piece;
 use crate::release::publish::release::Release;
 use crate::release::publish::release::unread;
@@ -36,7 +38,7 @@ impl<'m, 'o> Archive<'m, 'o> {
 
     /// The files that come next in the order of the manifest.
     pub fn append(&mut self, piece: &Piece) -> Result<(), PublishError> {
-        piece.contents().try_for_each(|(entry, content)| self.entry(entry, content))
+        piece.each().try_for_each(|(entry, held)| self.entry(entry, held))
     }
 
     /// The manifest, and the end.
@@ -48,15 +50,17 @@ impl<'m, 'o> Archive<'m, 'o> {
         encoder.finish().map_err(unwritten)?.flush().map_err(unwritten)
     }
 
-    fn entry(&mut self, entry: &FileEntry, known: Option<&[u8]>) -> Result<(), PublishError> {
+    fn entry(&mut self, entry: &FileEntry, held: Held) -> Result<(), PublishError> {
         let path = entry.path.as_path();
         match &entry.content {
             Content::File { size, .. } => {
                 let mut header = header(self.release, EntryType::Regular, entry.mode.unwrap_or(0o644));
                 header.set_size(*size);
-                match known {
-                    Some(content) => self.tar.append_data(&mut header, path, content).map_err(unwritten),
-                    None => self.large(&mut header, entry),
+                match held {
+                    Held::Whole(content) => {
+                        self.tar.append_data(&mut header, path, content).map_err(unwritten)
+                    }
+                    Held::Digest(digest) => self.large(&mut header, entry, digest),
                 }
             }
             Content::Link { target } => {
@@ -71,9 +75,14 @@ impl<'m, 'o> Archive<'m, 'o> {
     }
 
     /// A file that is read here.
-    fn large(&mut self, header: &mut Header, entry: &FileEntry) -> Result<(), PublishError> {
+    fn large(
+        &mut self,
+        header: &mut Header,
+        entry: &FileEntry,
+        digest: Option<Sha256>,
+    ) -> Result<(), PublishError> {
         let failed = |source| unread(entry, source);
-        let mut content = self.release.content(entry)?;
+        let mut content = self.release.content(entry, digest)?;
         self.tar.append_data(header, entry.path.as_path(), &mut content).map_err(failed)?;
         // The end is where it is judged.
         io::copy(&mut content, &mut io::sink()).map(|_| ()).map_err(failed)

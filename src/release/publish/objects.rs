@@ -58,7 +58,9 @@ pub(super) fn make<'s, 'm: 's>(
     scope.spawn(move || flush.into_iter().for_each(|()| drop(reference.sync())));
     for (number, files) in pieces(release.files()).enumerate() {
         let mut content = line.spare.try_recv().unwrap_or_default();
-        for (digest, object) in bench.make(files, &mut content)? {
+        let made = bench.make(files, &mut content)?;
+        let digests = made.iter().map(|(digest, _)| *digest).collect();
+        for (digest, object) in made {
             shelves.made(digest, object)?;
         }
         if number % FLUSHED_PIECES == FLUSHED_PIECES - 1 {
@@ -66,7 +68,7 @@ pub(super) fn make<'s, 'm: 's>(
             let _ = written.try_send(());
         }
         // Who takes it no more has failed, and says why.
-        if line.next.send(Piece { files, content }).is_err() {
+        if line.next.send(Piece { files, digests, content }).is_err() {
             break;
         }
     }
@@ -99,8 +101,9 @@ impl Bench<'_, '_> {
     }
 
     fn small(&self, press: &mut Press, entry: &FileEntry, content: &mut [u8]) -> Result<Made, PublishError> {
-        self.release.content(entry)?.fill(content).map_err(|source| unread(entry, source))?;
-        let digest = self.release.expected(entry).unwrap_or_else(|| Sha256::of(content));
+        let expected = self.release.expected(entry);
+        self.release.content(entry, expected)?.fill(content).map_err(|source| unread(entry, source))?;
+        let digest = expected.unwrap_or_else(|| Sha256::of(content));
         if let Some(object) = self.taken.object(&digest)? {
             return Ok((Some(digest), object));
         }
@@ -116,7 +119,7 @@ impl Bench<'_, '_> {
             return Ok((Some(digest), object));
         }
         let (path, file) = object(self.workshop, &digest)?;
-        let mut content = self.release.content(entry)?;
+        let mut content = self.release.content(entry, Some(digest))?;
         stream(&mut content, &file, size).map_err(|source| unread(entry, source))?;
         let file = file.metadata().map_err(|source| IoError::new("look at", path, source))?;
         Ok((Some(digest), Object::New(file.len())))

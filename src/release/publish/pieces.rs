@@ -5,26 +5,37 @@ use std::sync::mpsc::Receiver;
 use std::sync::mpsc::Sender;
 use std::sync::mpsc::SyncSender;
 
+use crate::base::digest::Sha256;
 use crate::integrity::manifest::FileEntry;
 
 /// What is in memory at once, of one file or of several.
 pub(super) const AT_ONCE: u64 = 8 << 20;
 const FILES_AT_ONCE: usize = 4096;
 
-/// Files that follow each other in the manifest, and what they hold, one behind the other. Of a
-/// file that is too large for a piece it is not here: whoever wants it reads it by himself.
+/// Files that follow each other in the manifest, and what they hold, one behind the other.
 pub(super) struct Piece<'m> {
     pub files: &'m [FileEntry],
+    pub digests: Vec<Option<Sha256>>,
     pub content: Vec<u8>,
 }
 
+/// What a piece has of a file.
+pub(super) enum Held<'p> {
+    Whole(&'p [u8]),
+    /// It is too large for a piece: whoever wants it reads it, and proves it, by himself.
+    Digest(Option<Sha256>),
+}
+
 impl<'m> Piece<'m> {
-    pub fn contents(&self) -> impl Iterator<Item = (&'m FileEntry, Option<&[u8]>)> {
+    pub fn each(&self) -> impl Iterator<Item = (&'m FileEntry, Held<'_>)> {
         let mut rest = &self.content[..];
-        self.files.iter().map(move |entry| {
+        self.files.iter().zip(&self.digests).map(move |(entry, digest)| {
             let (content, behind) = rest.split_at(room(entry));
             rest = behind;
-            (entry, (entry.size() <= AT_ONCE).then_some(content))
+            match entry.size() > AT_ONCE {
+                true => (entry, Held::Digest(*digest)),
+                false => (entry, Held::Whole(content)),
+            }
         })
     }
 
@@ -70,7 +81,6 @@ pub(super) fn room(entry: &FileEntry) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::digest::Sha256;
     use crate::base::path::SitePath;
     use crate::integrity::manifest::Content;
 
@@ -91,5 +101,26 @@ mod tests {
             let files: Vec<FileEntry> = sizes.into_iter().map(file).collect();
             assert_eq!(pieces(&files).map(<[FileEntry]>::len).collect::<Vec<_>>(), expected, "{what}");
         }
+    }
+
+    #[test]
+    fn each_file_has_its_part() {
+        let digest = Some(Sha256::of(b"x"));
+        let held = |sizes: &[u64], content: &[u8]| -> Vec<Option<Vec<u8>>> {
+            let files: Vec<FileEntry> = sizes.iter().copied().map(file).collect();
+            let digests = vec![digest; files.len()];
+            let piece = Piece { files: &files, digests, content: content.to_vec() };
+            let each = piece.each().map(|(_, held)| match held {
+                Held::Whole(content) => Some(content.to_vec()),
+                Held::Digest(found) => {
+                    assert_eq!(found, digest);
+                    None
+                }
+            });
+            each.collect()
+        };
+        let parts = [b"abc".to_vec(), b"".to_vec(), b"de".to_vec()].map(Some);
+        assert_eq!(held(&[3, 0, 2], b"abcde"), parts);
+        assert_eq!(held(&[AT_ONCE + 1], b""), [None]);
     }
 }

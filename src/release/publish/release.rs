@@ -63,10 +63,14 @@ impl<'a> Release<'a> {
         entry.sha256().filter(|_| self.is_read)
     }
 
-    /// What a file holds; it ends only if that is what was listed.
-    pub(super) fn content(&self, entry: &FileEntry) -> Result<Exactly<Box<dyn Read>>, PublishError> {
+    /// What a file holds; it ends only if that is what was listed, and has the digest that is known.
+    pub(super) fn content(
+        &self,
+        entry: &FileEntry,
+        digest: Option<Sha256>,
+    ) -> Result<Exactly<Box<dyn Read>>, PublishError> {
         let content = (self.open)(entry).map_err(|source| unread(entry, source))?;
-        Ok(Exactly::new(content, entry.size(), self.expected(entry)))
+        Ok(Exactly::new(content, entry.size(), digest))
     }
 
     /// The digest of a file, which is read for it where it has to be.
@@ -74,7 +78,7 @@ impl<'a> Release<'a> {
         if let Some(digest) = self.expected(entry) {
             return Ok(digest);
         }
-        let read = hash_reader(&mut self.content(entry)?, Algorithms::Sha256);
+        let read = hash_reader(&mut self.content(entry, None)?, Algorithms::Sha256);
         read.map(|(_, sha256, _)| sha256).map_err(|source| unread(entry, source))
     }
 
