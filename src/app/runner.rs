@@ -195,6 +195,10 @@ impl Runner {
         self.events.with_extension("stop")
     }
 
+    fn interrupted(&self) -> PathBuf {
+        self.events.with_extension("interrupted")
+    }
+
     pub fn lives(&self) -> bool {
         self.boot == clock::boot_id()
             && process::is_alive(self.pid)
@@ -209,8 +213,11 @@ impl Runner {
         }
     }
 
-    /// Who asked it to stop, if anybody did.
+    /// Who asked it to stop, if anybody did and it will stop or is gone.
     pub fn stop_asked(&self) -> Option<StopAsked> {
+        if !fs::exists(&self.interrupted()) && self.lives() {
+            return None;
+        }
         let text = fs::read_text(&self.stop(), 4096).ok()?;
         json::read(text.as_bytes()).ok()
     }
@@ -266,10 +273,11 @@ pub fn ask_to_stop(runner: &Runner, by: &str) -> Result<(), Failure> {
         Err(error) => return Err(error.into()),
     };
     let word = StopAsked { by: named(by), at: clock::now() };
-    // Everybody sees the word at once: no disk is waited for before it is true. Where it
-    // cannot be written nobody is told who asked, and no more.
+    // Where the word cannot be written nobody is told who asked, and no more.
     let _ = file.write_all(&json::line(&word).unwrap_or_default());
     process::interrupt(runner.pid);
+    // A disk may take its time over either file; nobody is shown what is not true yet.
+    let _ = fs::create_new(&runner.interrupted());
     Ok(())
 }
 
