@@ -28,6 +28,8 @@ pub fn point(name: &'static str) -> io::Result<()> {
         }
         "halt" => {
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+            // Any thread may take a signal that came meanwhile; it is heard before work goes on.
+            std::thread::sleep(std::time::Duration::from_millis(200));
             Ok(())
         }
         "enospc" => Err(rustix::io::Errno::NOSPC.into()),
