@@ -28,6 +28,7 @@ use crate::release::stage::MANIFEST_NAME;
 use crate::release::staging::Staging;
 use crate::release::trust::Keyring;
 use crate::site::detect;
+use crate::site::profile::Profile;
 use crate::sys::beneath::Root;
 use crate::sys::fs;
 use crate::sys::scratch::Scratch;
@@ -134,13 +135,7 @@ fn add(
     let reference = Reference::open(&request.reference, true)?;
     let is_first = !reference.is_signed();
     let profile = detect::profile(path, None)?;
-    let product = match request.product.clone().or_else(|| own_product(path)) {
-        Some(product) => product,
-        None if profile.name == NAMELESS => {
-            publish::only_product(&reference)?.ok_or_else(|| nameless(path))?
-        }
-        None => profile.name.clone(),
-    };
+    let product = product(request, path, &profile, &reference)?;
     let version = Some(request.version.as_str());
     let put = |release: &Release, listener: Listener| {
         publish::publish(&reference, release, keyring, options, &mut |step, event| {
@@ -175,6 +170,19 @@ fn add(
         }
     };
     Ok((published, is_first))
+}
+
+fn product(
+    request: &Request,
+    path: &Path,
+    profile: &Profile,
+    reference: &Reference,
+) -> Result<String, Failure> {
+    match request.product.clone().or_else(|| own_product(path)) {
+        Some(product) => Ok(product),
+        None if profile.name == NAMELESS => publish::only_product(reference)?.ok_or_else(|| nameless(path)),
+        None => Ok(profile.name.clone()),
+    }
 }
 
 /// Whoever signs a manifest vouches for it.
