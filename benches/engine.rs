@@ -69,7 +69,11 @@ fn scan_a_tree(criterion: &mut Criterion) {
     std::thread::sleep(std::time::Duration::from_millis(300));
     let (root, nothing) = (Root::open(folder.path()).unwrap(), Patterns::default());
     let look = |cache: Option<&StatCache>| {
-        let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache };
+        let options = scan::Options {
+            algorithms: Algorithms::Sha256,
+            skip: &nothing,
+            digests: cache.map_or(scan::Digests::Read, scan::Digests::Remembered),
+        };
         scan::scan(&root, &options, &mut |_, _| {}).unwrap()
     };
     let cache = StatCache::of(&look(None), jiff::Timestamp::now());

@@ -41,7 +41,8 @@ fn opener(folder: &Path) -> impl Fn(&FileEntry) -> std::io::Result<Box<dyn Read>
 
 fn manifest(folder: &Path) -> Manifest {
     let nothing = Patterns::default();
-    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
+    let options =
+        scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, digests: scan::Digests::Read };
     let root = Root::open(folder).expect("a folder");
     let tree = scan::scan(&root, &options, &mut |_, _| ()).expect("a tree").tree;
     let describe = build::Describe {

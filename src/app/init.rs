@@ -135,7 +135,8 @@ fn where_to(place: &Place, request: &Request) -> state::Place {
 fn survey(root: PathBuf, url: Option<Url>, request: &Request, listener: Listener) -> Result<Survey, Failure> {
     let profile = detect::profile(&root, request.profile.as_deref())?;
     let nothing = Patterns::default();
-    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
+    let options =
+        scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, digests: scan::Digests::Read };
     let watch = &mut |step, event| listener(None, step, event);
     let tree = scan::scan(&Root::open(&root)?, &options, watch)?.tree;
     let mut notes = Vec::new();

@@ -174,7 +174,7 @@ pub fn verify(
                 Document::List(list) => list.algorithms(),
                 Document::Manifest(_) => Algorithms::Sha256,
             };
-            let options = scan::Options { algorithms, skip: &nothing, cache: None };
+            let options = scan::Options { algorithms, skip: &nothing, digests: scan::Digests::Read };
             let scanned = scan::scan(&root, &options, &mut |step, event| listener(None, step, event))?;
             let findings = match &document {
                 Document::List(list) => list.verify(&root, &scanned.tree, &nothing)?,

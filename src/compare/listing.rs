@@ -100,7 +100,7 @@ impl Listing {
         algorithms: Algorithms,
         watch: Watch,
     ) -> Result<Listing, ListingError> {
-        let options = scan::Options { algorithms, skip, cache: None };
+        let options = scan::Options { algorithms, skip, digests: scan::Digests::Read };
         let scan = scan::scan(&Root::open(path)?, &options, watch)?;
         let (checked, bytes) = (scan.checked, scan.bytes);
         Ok(Listing { tree: scan.tree, is_whole: true, list: None, checked, bytes })

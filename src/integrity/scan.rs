@@ -48,8 +48,18 @@ pub struct Options<'a> {
     pub algorithms: Algorithms,
     /// Paths that are neither listed nor entered.
     pub skip: &'a Patterns,
-    /// Digests known from before; `None` reads every file again.
-    pub cache: Option<&'a StatCache>,
+    pub digests: Digests<'a>,
+}
+
+/// Where the digests of files come from.
+#[derive(Clone, Copy)]
+pub enum Digests<'a> {
+    /// Each file is read.
+    Read,
+    /// Of files whose marks are as they were they are known from before.
+    Remembered(&'a StatCache),
+    /// Somebody takes them later: none is read, and each has [`Sha256::UNSAID`].
+    Later,
 }
 
 /// What was found.
@@ -82,14 +92,7 @@ impl Fault for ScanError {}
 /// Everything below `root`.
 pub fn scan(root: &Root, options: &Options, watch: Watch) -> Result<Scan, ScanError> {
     let top = Arc::new(Root::open(root.path())?);
-    work_through(options, true, watch, |work, scope| work.folder(scope, top, TreePath::root()))
-}
-
-/// The same by names and marks alone: no file is read, and each has [`Sha256::UNSAID`] for its digest.
-pub fn list(root: &Root, skip: &Patterns, watch: Watch) -> Result<Scan, ScanError> {
-    let options = Options { algorithms: Algorithms::Sha256, skip, cache: None };
-    let top = Arc::new(Root::open(root.path())?);
-    work_through(&options, false, watch, |work, scope| work.folder(scope, top, TreePath::root()))
+    work_through(options, watch, |work, scope| work.folder(scope, top, TreePath::root()))
 }
 
 /// One entry of `folder` with all that is below it, as if it stood at `at`.
@@ -101,7 +104,7 @@ pub fn scan_entry(
     watch: Watch,
 ) -> Result<Scan, ScanError> {
     let stat = folder.stat(&TreePath::root().child(name))?;
-    work_through(options, true, watch, |work, scope| {
+    work_through(options, watch, |work, scope| {
         let Some(stat) = stat else { return };
         work.keep(vec![work.entry(folder, at, name, &Ok(stat))]);
         if stat.kind == StatKind::Folder {
@@ -116,14 +119,13 @@ pub fn scan_entry(
 /// Lets `begin` start the work on threads of its own, and tells how far it is.
 fn work_through<'a>(
     options: &'a Options<'a>,
-    reads: bool,
     watch: Watch,
     begin: impl for<'s> FnOnce(&'s Work<'a>, &rayon::Scope<'s>) + Send,
 ) -> Result<Scan, ScanError> {
     let started = clock::now();
     let pool = rayon::ThreadPoolBuilder::new().build().map_err(ScanError::Threads)?;
     let (checked, bytes, rehashed) = Default::default();
-    let work = Work { options, reads, known: Mutex::default(), checked, bytes, rehashed };
+    let work = Work { options, known: Mutex::default(), checked, bytes, rehashed };
     progress::while_working(&work.checked, &work.bytes, watch, || pool.scope(|scope| begin(&work, scope)));
     let known = work.known.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let Known { tree, mut ctimes } = known;
@@ -188,8 +190,6 @@ impl Known {
 
 struct Work<'a> {
     options: &'a Options<'a>,
-    /// Whether files are read at all.
-    reads: bool,
     known: Mutex<Known>,
     checked: AtomicU64,
     bytes: AtomicU64,
@@ -229,7 +229,7 @@ impl<'a> Work<'a> {
     /// One name of a folder. What is read anyway need not be looked at before.
     fn named(&self, folder: &Root, path: &TreePath, name: &CStr, is_file: bool) -> Found {
         let os = OsStr::from_bytes(name.to_bytes());
-        if is_file && self.reads && self.options.cache.is_none() {
+        if is_file && matches!(self.options.digests, Digests::Read) {
             let here = TreePath::root().child(os);
             if let Ok((kind, stat)) = read_whole(folder, &here, self.options.algorithms, &self.bytes) {
                 self.checked.fetch_add(1, Ordering::Relaxed);
@@ -278,13 +278,14 @@ impl<'a> Work<'a> {
 
     fn file(&self, folder: &Root, path: &TreePath, here: &TreePath, stat: &Stat) -> Found {
         self.checked.fetch_add(1, Ordering::Relaxed);
-        let known = match self.reads {
-            true => self.options.cache.and_then(|cache| cache.lookup(path, stat)),
-            false => Some((Sha256::UNSAID, None)),
+        let known = match self.options.digests {
+            Digests::Read => None,
+            Digests::Remembered(cache) => cache
+                .lookup(path, stat)
+                .filter(|(_, md5)| md5.is_some() || self.options.algorithms == Algorithms::Sha256),
+            Digests::Later => Some((Sha256::UNSAID, None)),
         };
-        if let Some((sha256, md5)) = known
-            && (md5.is_some() || self.options.algorithms == Algorithms::Sha256)
-        {
+        if let Some((sha256, md5)) = known {
             self.bytes.fetch_add(stat.size, Ordering::Relaxed);
             let node = Node { kind: Kind::File { size: stat.size, sha256, md5 }, meta: stat.meta };
             return (path.clone(), node, stat.ctime);

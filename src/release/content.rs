@@ -1,6 +1,7 @@
 //! What a source holds, all of its content being put into staging.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::base::digest::Algorithms;
 use crate::base::digest::Sha256;
 use crate::base::event::Event;
 use crate::base::event::Watch;
+use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::base::pattern::Patterns;
 use crate::base::step::Step;
@@ -20,7 +22,7 @@ use crate::base::tree::Node;
 use crate::base::tree::Tree;
 use crate::integrity::manifest::Extent;
 use crate::integrity::scan;
-use crate::integrity::scan::Scan;
+use crate::integrity::scan::Digests;
 use crate::release::archive::Archive;
 use crate::release::archive::ArchiveError;
 use crate::release::archive::Limits;
@@ -194,7 +196,7 @@ fn from_folder(
 ) -> Result<Content, StageError> {
     let root = Root::open(path)?;
     let mut notes = Vec::new();
-    let before = scan_release(&root, &mut notes, watch)?;
+    let before = scan_release(&root, Digests::Read, &mut notes, watch)?;
     if source.may_be_in_the_making() {
         let newest = before.values().map(|node| node.meta.mtime).max().unwrap_or_default();
         waits_for_writers(newest, watch); // What they do meanwhile is seen below.
@@ -213,7 +215,7 @@ fn from_folder(
             added => written += added?.0,
         }
     }
-    if marks(&before) != marks(&scan_release(&root, &mut Vec::new(), watch)?) {
+    if marks(&before) != marks(&scan_release(&root, Digests::Read, &mut Vec::new(), watch)?) {
         return Err(StageError::StillChanging { source_name: source.text() });
     }
     let extent = extent.unwrap_or(Extent::Partial);
@@ -221,22 +223,27 @@ fn from_folder(
 }
 
 /// The tree of a release in a folder; folders of version control are no part of it.
-pub(super) fn scan_release(root: &Root, notes: &mut Vec<String>, watch: Watch) -> Result<Tree, StageError> {
-    let skip = checkouts(root, notes);
-    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &skip, cache: None };
-    Ok(scan::scan(root, &options, watch)?.tree)
-}
-
-/// The same by names and marks, nothing of it being read.
-pub(super) fn list_release(root: &Root, watch: Watch) -> Result<Scan, StageError> {
-    Ok(scan::list(root, &checkouts(root, &mut Vec::new()), watch)?)
-}
-
-fn checkouts(root: &Root, notes: &mut Vec<String>) -> Patterns {
+pub(super) fn scan_release(
+    root: &Root,
+    digests: Digests,
+    notes: &mut Vec<String>,
+    watch: Watch,
+) -> Result<Tree, StageError> {
     let skipped: Vec<&str> =
         CHECKOUTS.into_iter().filter(|name| fs::exists(&root.path().join(name))).collect();
     notes.extend(skipped.iter().map(|name| format!("the version control folder {name} was left out")));
-    Patterns::new(skipped).unwrap_or_default()
+    let skip = Patterns::new(skipped).unwrap_or_default();
+    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &skip, digests };
+    Ok(scan::scan(root, &options, watch)?.tree)
+}
+
+/// Reads single files of a release in a folder.
+pub(super) fn reader(root: &Root) -> impl Fn(&SitePath) -> Option<Vec<u8>> {
+    |path| {
+        let mut content = Vec::new();
+        root.open_file(path).ok()?.read_to_end(&mut content).ok()?;
+        Some(content)
+    }
 }
 
 /// Gives whoever wrote at that second, if it is about now, the time to write again;

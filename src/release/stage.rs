@@ -17,10 +17,12 @@ use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::Manifest;
+use crate::integrity::scan::Digests;
 use crate::release::archive::ArchiveError;
 use crate::release::archive::Limits;
 use crate::release::content::Content;
 use crate::release::content::Said;
+use crate::release::content::reader;
 use crate::release::content::scan_release;
 use crate::release::content::take_in;
 use crate::release::describe::manifest_of;
@@ -288,12 +290,7 @@ pub fn look(
         }
     };
     let (root, mut notes) = (Root::open(folder)?, Vec::new());
-    let mut tree = scan_release(&root, &mut notes, watch)?;
-    let read = |path: &SitePath| {
-        let mut content = Vec::new();
-        root.open_file(path).ok()?.read_to_end(&mut content).ok()?;
-        Some(content)
-    };
+    let mut tree = scan_release(&root, Digests::Read, &mut notes, watch)?;
     let extent = options.extent.unwrap_or(Extent::Partial);
-    manifest_of(&mut tree, extent, options, &Said::default(), &read, &mut notes)
+    manifest_of(&mut tree, extent, options, &Said::default(), &reader(&root), &mut notes)
 }

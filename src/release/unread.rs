@@ -7,14 +7,15 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::base::event::Watch;
-use crate::base::path::SitePath;
 use crate::base::path::TreePath;
+use crate::base::tree::Tree;
 use crate::integrity::manifest::Extent;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Manifest;
-use crate::integrity::scan::Scan;
+use crate::integrity::scan::Digests;
 use crate::release::content::Said;
-use crate::release::content::list_release;
+use crate::release::content::reader;
+use crate::release::content::scan_release;
 use crate::release::describe::manifest_of;
 use crate::release::obtain::is_reference;
 use crate::release::stage::MANIFEST_NAME;
@@ -29,7 +30,7 @@ use crate::sys::fs;
 /// What was listed.
 pub struct Unread {
     root: Root,
-    scan: Scan,
+    tree: Tree,
 }
 
 impl Unread {
@@ -43,54 +44,41 @@ impl Unread {
         if is_reference(folder) || fs::exists(&folder.join(MANIFEST_NAME)) {
             return Ok(None);
         }
-        let root = Root::open(folder)?;
-        let mut scan = list_release(&root, watch)?;
-        let read = |path: &SitePath| {
-            let mut content = Vec::new();
-            root.open_file(path).ok()?.read_to_end(&mut content).ok()?;
-            Some(content)
-        };
+        let (root, mut notes) = (Root::open(folder)?, Vec::new());
+        let mut tree = scan_release(&root, Digests::Later, &mut notes, watch)?;
         let extent = options.extent.unwrap_or(Extent::Partial);
-        let manifest =
-            manifest_of(&mut scan.tree, extent, options, &Said::default(), &read, &mut Vec::new())?;
-        Ok(Some((Unread { root, scan }, manifest)))
+        let manifest = manifest_of(&mut tree, extent, options, &Said::default(), &reader(&root), &mut notes)?;
+        Ok(Some((Unread { root, tree }, manifest)))
     }
 
     /// Opens a file that is as it was listed; that it stays so is seen where it ends.
     pub fn open(&self, entry: &FileEntry) -> io::Result<Unchanged> {
         let path = TreePath::from(&entry.path);
-        let listed = self.mark(&path, entry.size()).ok_or(io::ErrorKind::NotFound)?;
+        let listed = self.tree.get(&path).ok_or(io::ErrorKind::NotFound)?.meta;
         let file = self.root.open_seen(&path).map_err(|error| error.source)?;
-        let file = Unchanged { file, listed };
-        file.check().map(|()| file)
+        let opened = stat_of(&file)?;
+        // Inode and change time of a name and of the open file differ on some network file systems.
+        let is_same = (opened.kind, opened.size) == (StatKind::File, entry.size())
+            && opened.meta.modified() == listed.modified();
+        if is_same { Ok(Unchanged { file, opened }) } else { Err(changed()) }
     }
+}
 
-    fn mark(&self, path: &TreePath, size: u64) -> Option<Stat> {
-        let node = self.scan.tree.get(path)?;
-        Some(Stat { kind: StatKind::File, size, meta: node.meta, ctime: self.scan.ctime(node)? })
-    }
+fn changed() -> io::Error {
+    io::Error::other("it changed since it was listed")
 }
 
 /// A file that somebody might change while it is read; then it fails where it would have ended.
 pub struct Unchanged {
     file: File,
-    listed: Stat,
-}
-
-impl Unchanged {
-    fn check(&self) -> io::Result<()> {
-        match stat_of(&self.file)? == self.listed {
-            true => Ok(()),
-            false => Err(io::Error::other("it changed since it was listed")),
-        }
-    }
+    opened: Stat,
 }
 
 impl Read for Unchanged {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
-        if count == 0 && !buffer.is_empty() {
-            self.check()?;
+        if count == 0 && !buffer.is_empty() && stat_of(&self.file)? != self.opened {
+            return Err(changed());
         }
         Ok(count)
     }

@@ -210,7 +210,8 @@ mod tests {
         let layers =
             Layers::read(&[layer("x.md5", "plugins/x"), layer("own.json", "plugins/x/own")], &shelf).unwrap();
         let (open, nothing) = (Root::open(&root).unwrap(), Patterns::default());
-        let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
+        let options =
+            scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, digests: scan::Digests::Read };
         let tree = scan::scan(&open, &options, &mut |_, _| {}).unwrap().tree;
         let whole = layers.over(&core, &open, &tree, &nothing).unwrap();
         let found = verify(&whole, &tree, &nothing);
@@ -237,7 +238,8 @@ mod tests {
         std::os::unix::fs::symlink("elsewhere", root.join("plugin")).unwrap();
         let layers = Layers::read(&[layer("x.md5", "plugin")], &shelf).unwrap();
         let (open, nothing) = (Root::open(&root).unwrap(), Patterns::default());
-        let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
+        let options =
+            scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, digests: scan::Digests::Read };
         let tree = scan::scan(&open, &options, &mut |_, _| {}).unwrap().tree;
         let core = manifest(&[("elsewhere/x.php", "a")]);
         let found = verify(&layers.over(&core, &open, &tree, &nothing).unwrap(), &tree, &nothing);

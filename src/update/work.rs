@@ -186,7 +186,11 @@ pub fn scan_site(site: &Site, gate: &Gate, watch: Watch) -> Result<Tree, StepErr
     }
     let root = Root::open(&site.root)?;
     let nothing = Patterns::default();
-    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: Some(&cache) };
+    let options = scan::Options {
+        algorithms: Algorithms::Sha256,
+        skip: &nothing,
+        digests: scan::Digests::Remembered(&cache),
+    };
     let began = disk::file_time(site.state.folder());
     let mut scan = scan::scan(&root, &options, watch)?;
     drop(cache);

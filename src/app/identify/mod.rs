@@ -58,7 +58,8 @@ pub fn identify(
 ) -> Result<Answer<IdentifyView>, Failure> {
     let (root, state) = subject(place, request)?;
     let nothing = Patterns::default();
-    let options = scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, cache: None };
+    let options =
+        scan::Options { algorithms: Algorithms::Sha256, skip: &nothing, digests: scan::Digests::Read };
     let folder = Root::open(&root)?;
     let scanned = scan::scan(&folder, &options, &mut |step, event| listener(None, step, event))?;
     let catalogue = known::gather(&folder, &scanned.tree, state.as_ref(), &request.named, listener)?;

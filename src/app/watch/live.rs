@@ -351,8 +351,11 @@ fn scanned(
     let (cache, warning) = StatCache::load(&path);
     notes.extend(warning);
     let cache = cache.doubting(doubt(manner, &path)?);
-    let options =
-        scan::Options { algorithms: Algorithms::Sha256, skip: &rules.volatile, cache: Some(&cache) };
+    let options = scan::Options {
+        algorithms: Algorithms::Sha256,
+        skip: &rules.volatile,
+        digests: scan::Digests::Remembered(&cache),
+    };
     let scan = scan::scan(&site.tree()?, &options, &mut |step, event| listener(None, step, event))?;
     let lies = cache.lies(&scan);
     let is_news = !lies.is_empty() || scan.rehashed > cache.doubted();

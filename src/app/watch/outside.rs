@@ -142,8 +142,11 @@ impl Round<'_> {
 
     /// What stands there, or why that cannot be known.
     fn scan(&self, at: &outside::Outside, listener: Listener) -> Result<Option<Scan>, String> {
-        let options =
-            scan::Options { algorithms: Algorithms::Sha256, skip: &self.volatile, cache: Some(&self.cache) };
+        let options = scan::Options {
+            algorithms: Algorithms::Sha256,
+            skip: &self.volatile,
+            digests: scan::Digests::Remembered(&self.cache),
+        };
         let scan = at.scan(&options, &mut |step, event| listener(None, step, event));
         scan.map_err(|error| [vec![error.to_string()], causes(&error)].concat().join(": "))
     }

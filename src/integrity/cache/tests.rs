@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::integrity::scan::Digests;
 
 fn cache() -> StatCache {
     let entry = Entry {
@@ -89,7 +90,8 @@ fn known(count: u32) -> (tempfile::TempDir, Scan, StatCache) {
 fn scanned(folder: &Path, cache: Option<&StatCache>) -> Scan {
     let nothing = crate::base::pattern::Patterns::default();
     let algorithms = crate::base::digest::Algorithms::Sha256;
-    let options = crate::integrity::scan::Options { algorithms, skip: &nothing, cache };
+    let digests = cache.map_or(Digests::Read, Digests::Remembered);
+    let options = crate::integrity::scan::Options { algorithms, skip: &nothing, digests };
     let root = crate::sys::beneath::Root::open(folder).unwrap();
     crate::integrity::scan::scan(&root, &options, &mut |_, _| {}).unwrap()
 }

@@ -45,7 +45,8 @@ impl Bed {
 
     fn scan(&self) -> Scan {
         let skip = Patterns::new(["cache/*"]).unwrap();
-        let options = scan::Options { algorithms: Algorithms::Sha256, skip: &skip, cache: None };
+        let options =
+            scan::Options { algorithms: Algorithms::Sha256, skip: &skip, digests: scan::Digests::Read };
         scan::scan(&self.root(), &options, &mut |_, _| {}).unwrap()
     }
 

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 fn scanned(folder: &std::path::Path, cache: Option<&StatCache>) -> Scan {
     let nothing = Patterns::new(["skipped"]).unwrap();
-    let options = Options { algorithms: Algorithms::Sha256, skip: &nothing, cache };
+    let options = Options {
+        algorithms: Algorithms::Sha256,
+        skip: &nothing,
+        digests: cache.map_or(Digests::Read, Digests::Remembered),
+    };
     scan(&Root::open(folder).unwrap(), &options, &mut |_, _| {}).unwrap()
 }
 
@@ -83,4 +87,17 @@ fn a_file_written_just_before_the_scan_is_not_trusted() {
     std::fs::write(folder.path().join("a"), "one").unwrap();
     let cache = StatCache::of(&scanned(folder.path(), None), clock::now());
     assert_eq!(scanned(folder.path(), Some(&cache)).rehashed, 1);
+}
+
+#[test]
+fn nothing_is_read_where_digests_come_later() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "text").unwrap();
+    std::os::unix::fs::symlink("file", folder.path().join("link")).unwrap();
+    let nothing = Patterns::default();
+    let options = Options { algorithms: Algorithms::Sha256AndMd5, skip: &nothing, digests: Digests::Later };
+    let found = scan(&Root::open(folder.path()).unwrap(), &options, &mut |_, _| {}).unwrap();
+    assert_eq!((found.checked, found.bytes, found.rehashed), (1, 4, 0));
+    assert_eq!(*node(&found, b"file"), Kind::File { size: 4, sha256: Sha256::UNSAID, md5: None });
+    assert_eq!(*node(&found, b"link"), Kind::Link { target: b"file".to_vec() });
 }
