@@ -56,6 +56,19 @@ fn a_first_install_comes_as_an_archive_or_in_pieces() {
     assert_eq!(of_kind(&server.asked(), "objects/"), 63, "{:?}", server.asked());
 }
 
+/// A stranger's archive that unfolds so much is refused.
+#[test]
+fn what_is_signed_may_be_as_repetitive_as_it_likes() {
+    let bed = Bed::new();
+    let same = |byte: u8| (format!("dumps/{byte}.sql"), vec![byte; 1 << 20]);
+    bed.publish_as("1", &(b'0'..b'Z').map(same).collect(), ALL);
+    let server = Server::good(&bed.reference());
+    bed.trust(&server.url());
+    let staged = bed.stage(&server.url()).unwrap_or_else(|error| panic!("{}", all(&error)));
+    assert_eq!((of_kind(&server.asked(), ".tar.zst"), of_kind(&server.asked(), "objects/")), (1, 0));
+    assert!(bed.staging().missing(&staged.manifest).is_empty());
+}
+
 #[test]
 fn what_the_site_holds_is_not_fetched() {
     let bed = Bed::usual(Also { archive: true, packs: 0 });

