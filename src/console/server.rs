@@ -97,14 +97,32 @@ async fn answer(
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    if api::is_api(head.uri.path()) {
-        let mut response = api::serve(console, route, parts, head, body).await;
-        protect(response.headers_mut());
-        return response;
+    let length = guard::announced(&head.headers).unwrap_or_default();
+    let is_chunked = head.headers.contains_key(header::TRANSFER_ENCODING);
+    let is_one_by_one = head.version <= Version::HTTP_11;
+    let mut response = match api::is_api(head.uri.path()) {
+        true => api::serve(console, route, parts, head, body).await,
+        false => page(console, route, parts, head, body).await,
+    };
+    let is_unheard = length > 0 && response.status().is_client_error();
+    if is_one_by_one && (is_chunked || is_unheard) {
+        // What is left of it, or what another server on the way took for a second request, is none.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    protect(response.headers_mut());
+    response
+}
+
+async fn page(
+    console: Arc<Console>,
+    route: Result<Route, Refusal>,
+    parts: Fields,
+    head: Parts,
+    body: Body,
+) -> Response {
     let (asking, headers) = (Arc::clone(&console), head.headers.clone());
     let asker = spawn_blocking(move || Asker::of(&asking, &headers)).await.unwrap_or_default();
-    let mut response = match prepared(&console, route, &asker, &head, body).await {
+    match prepared(&console, route, &asker, &head, body).await {
         Ok((route, form, body)) => {
             let question = Question {
                 parts,
@@ -118,13 +136,7 @@ async fn answer(
         }
         Err((StatusCode::UNAUTHORIZED, _)) if !is_change(&head) => see("/enter", None),
         Err(refusal) => refused(console, asker, refusal).await,
-    };
-    if head.headers.contains_key(header::TRANSFER_ENCODING) && head.version <= Version::HTTP_11 {
-        // Whatever another server on the way took for a second request is none.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    protect(response.headers_mut());
-    response
 }
 
 /// A page's function that panics breaks its own page and nothing else.

@@ -240,7 +240,8 @@ fn what_is_not_understood_is_refused() {
     assert!(send("application/json", twice.into()).is(400).text.contains("stands twice"));
     send("text/plain", "{}".into()).is(415);
     send("application/x-www-form-urlencoded", "from=vendor".into()).is(415);
-    send("application/json", format!("{{\"from\": \"{}\"}}", "a".repeat(70_000))).is(413);
+    let long = send("application/json", format!("{{\"from\": \"{}\"}}", "a".repeat(70_000))).is(413);
+    assert_eq!(long.header("connection"), "close", "nobody hears the rest of it, nor what follows");
     for (path, status) in [
         ("/api/v1/sites/other/status", 404),
         ("/api/v1/sites/site/work/1-1", 404),
