@@ -16,10 +16,12 @@ use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::base::path::TreePath;
 use crate::integrity::manifest::Extent;
+use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::scan::Digests;
 use crate::release::archive::ArchiveError;
 use crate::release::archive::Limits;
+use crate::release::archive::check_unpacked;
 use crate::release::content::Content;
 use crate::release::content::Said;
 use crate::release::content::reader;
@@ -117,8 +119,7 @@ pub fn stage_vouched(
             return Err(error);
         }
     };
-    staging.record(&staged)?;
-    Ok(staged)
+    record(staged, staging)
 }
 
 /// A signed release, for the site that believes who signed it.
@@ -130,7 +131,22 @@ fn obtain_here(
     watch: Watch,
 ) -> Result<Staged, StageError> {
     let nobody = || StageError::NoSite { source_name: source.text() };
-    let staged = obtain(place, staging, &options.home.ok_or_else(nobody)?, options, watch)?;
+    record(obtain(place, staging, &options.home.ok_or_else(nobody)?, options, watch)?, staging)
+}
+
+/// Whatever way it came, it brings nothing that no release may bring.
+fn record(staged: Staged, staging: &Staging) -> Result<Staged, StageError> {
+    let open = |entry: &FileEntry| {
+        let Some(digest) = entry.sha256().filter(|digest| staging.has(digest, entry.size())) else {
+            return Ok(None); // It stays as it is in the site.
+        };
+        let content = staging.open_object(&digest).map_err(|error| error.source)?;
+        Ok(Some(Box::new(content) as Box<dyn Read>))
+    };
+    if let Err(error) = check_unpacked(&staged.manifest.files, &open) {
+        staging.forget_unrecorded()?;
+        return Err(error.into());
+    }
     staging.record(&staged)?;
     Ok(staged)
 }

@@ -19,8 +19,11 @@ use entracte::release::at_hand::AtHand;
 use entracte::release::network::Network;
 use entracte::release::obtain::Home;
 use entracte::release::publish;
+use entracte::release::publish::PublishError;
 use entracte::release::publish::Reference;
 use entracte::release::publish::Release;
+use entracte::release::reference::Kind;
+use entracte::release::reference::target_path;
 use entracte::release::source::Source;
 use entracte::release::stage::Options;
 use entracte::release::stage::StageError;
@@ -30,6 +33,7 @@ use entracte::release::staging::Staging;
 use entracte::release::trust;
 use entracte::release::trust::Keyring;
 use entracte::release::trust::Store;
+use entracte::release::trust::TargetInfo;
 use entracte::release::trust::role::Role;
 use entracte::site::installed::Baseline;
 use entracte::site::installed::Current;
@@ -102,6 +106,15 @@ impl Bed {
     }
 
     pub fn publish_as(&self, version: &str, files: &Files, also: Also) {
+        self.try_publish(version, files, also).unwrap();
+    }
+
+    pub fn try_publish(
+        &self,
+        version: &str,
+        files: &Files,
+        also: Also,
+    ) -> Result<publish::Published, PublishError> {
         let reference = Reference::open(&self.reference(), true).unwrap();
         let open = |entry: &FileEntry| -> io::Result<Box<dyn Read>> {
             Ok(Box::new(io::Cursor::new(files[entry.path.as_str()].clone())))
@@ -109,7 +122,29 @@ impl Bed {
         let release = Release::read(manifest(version, files), &open);
         let Also { archive, packs } = also;
         let options = publish::Options { notes: "what is new".into(), packs, archive, keep: None, grace: 0 };
-        publish::publish(&reference, &release, Some(&self.keys), &options, &mut |_, _| {}).unwrap();
+        publish::publish(&reference, &release, Some(&self.keys), &options, &mut |_, _| {})
+    }
+
+    /// Whoever has the keys signs, by another program, that the release's one file is called otherwise.
+    pub fn rename(&self, path: &str, to: &str) {
+        let mut targets = trust::signed_targets(&self.reference()).unwrap();
+        let is_manifest = |name: &&String| name.ends_with(".manifest.json.zst");
+        let name = targets.keys().find(is_manifest).unwrap().clone();
+        let kind = Kind::parse(targets[&name].custom.as_ref().unwrap()).unwrap();
+        let Some(Kind::Manifest(mut about)) = kind else { panic!("{kind:?}") };
+        let file = |digest| self.reference().join(target_path(&name, digest));
+        let json = zstd::decode_all(&fs::read(file(&targets[&name].sha256)).unwrap()[..]).unwrap();
+        let mut manifest = Manifest::parse(&json).unwrap();
+        assert_eq!((manifest.files.len(), manifest.files[0].path.as_str()), (1, path));
+        manifest.files[0].path = SitePath::parse(to).unwrap();
+        let json = manifest.to_json();
+        (about.digest, about.manifest_bytes) = (manifest.digest(), json.len() as u64);
+        let packed = zstd::encode_all(&json[..], 3).unwrap();
+        let (length, sha256) = (packed.len() as u64, Sha256::of(&packed));
+        fs::write(file(&sha256), packed).unwrap();
+        let custom = Some(Kind::Manifest(about).to_value());
+        targets.insert(name.clone(), TargetInfo { length, sha256, custom });
+        trust::sign(&self.reference(), &self.keys, &targets).unwrap();
     }
 
     /// There is another root, by the same keys.

@@ -14,4 +14,5 @@ mod seen;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
+mod unfit;
 mod ways;

@@ -8,6 +8,7 @@ use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::PathError;
+use crate::base::path::SitePath;
 use crate::sys::fs::IoError;
 use crate::sys::fs::shown;
 
@@ -101,6 +102,35 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// A release that did not come as an archive is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    #[error("refused the release: {0}")]
+    Refused(Refusal),
+    #[error("failed to read {path} of the release")]
+    Unread {
+        path: SitePath,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Fault for Unfit {
+    fn exit(&self) -> Exit {
+        match self {
+            Unfit::Refused(_) => Exit::Untrusted,
+            Unfit::Unread { .. } => Exit::Failed,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Unfit::Refused(refusal) => vec![refusal.why.hint()],
+            Unfit::Unread { .. } => Vec::new(),
+        }
+    }
+}
+
 /// A refusal travels through `Read` as an I/O error and is found again by
 /// [`Stop::from`].
 impl From<Refusal> for io::Error {
@@ -183,16 +213,17 @@ impl Why {
         }
         let hint = match self {
             Why::Setting { .. } => {
-                "no release needs this: check where the archive comes from; your own settings belong \
-                 into the site itself"
+                "no release needs this: check where it comes from; your own settings belong into the \
+                 site itself"
             }
             Why::NotToBring { .. } => {
-                "a release has no such file: check where the archive comes from, or pack it again without"
+                "a release has no such file: check where it comes from, or make it again without"
             }
+            Why::Git => "no release needs what version control keeps: make it again without",
             Why::Kind { .. } | Why::SetId | Why::Encrypted | Why::Method { .. } => {
                 "pack the release again with plain files, folders and inner links only"
             }
-            _ => "programs would disagree on what this archive holds: ask its maker for a clean one",
+            _ => "programs would disagree on what this release holds: ask its maker for a clean one",
         };
         hint.to_owned()
     }

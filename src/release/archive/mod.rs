@@ -20,13 +20,16 @@ mod pax;
 mod server;
 mod tar;
 mod trailer;
+mod unpacked;
 mod zip;
 
 pub use error::ArchiveError;
 pub use error::Refusal;
+pub use error::Unfit;
 pub use error::Why;
 pub use limits::Limits;
 pub use names::names_of;
 pub use opened::Archive;
 pub use opened::Member;
 pub use opened::MemberKind;
+pub use unpacked::check_unpacked;

@@ -38,10 +38,20 @@ pub(super) fn clean(raw: &[u8], is_folder: bool) -> Result<Option<SitePath>, Ref
     if matches!(name, [letter, b':', ..] if letter.is_ascii_alphabetic()) {
         return refuse(Why::Drive);
     }
-    if path.ancestors().any(|folder| folder.name().eq_ignore_ascii_case(".git")) {
+    if is_below_git(&path) {
         return refuse(Why::Git);
     }
     Ok(Some(path))
+}
+
+fn is_below_git(path: &SitePath) -> bool {
+    let (folders, _) = path.as_str().rsplit_once('/').unwrap_or_default();
+    folders.split('/').any(|name| name.eq_ignore_ascii_case(".git"))
+}
+
+/// The rules for a path of a release by itself, whatever way it came.
+pub(super) fn check(path: &SitePath) -> Result<(), Why> {
+    if is_below_git(path) { Err(Why::Git) } else { judge(path) }
 }
 
 /// What a Mac puts beside the files of a zip: no part of any release.

@@ -15,6 +15,7 @@ use crate::base::path::SitePath;
 use crate::release::archive::detect;
 use crate::release::archive::detect::Format;
 use crate::release::archive::error::ArchiveError;
+use crate::release::archive::error::Refusal;
 use crate::release::archive::error::Stop;
 use crate::release::archive::hashed::Hashed;
 use crate::release::archive::limits::Limits;
@@ -180,8 +181,12 @@ fn judge(
     limits.check_names(names)?;
     let path = names::clean(&entry.name, matches!(entry.kind, MemberKind::Folder))?;
     let mut content = Hashed::new(content);
-    if let Some(path) = &path {
-        content.read_by(|content| server::check(entry, path, content))?;
+    if let Some(path) = &path
+        && server::is_settings(path, &entry.kind).map_err(Refusal::whole)?
+    {
+        let mut settings = Vec::new();
+        content.read_by(|content| Ok(content.read_to_end(&mut settings).map(drop)?))?;
+        server::check(path, &settings).map_err(Refusal::whole)?;
     }
     Ok((path, content.finish()?))
 }

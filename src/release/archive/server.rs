@@ -6,13 +6,8 @@
 //! as PHP does. Releases ship both for good reasons; only what stands here is
 //! refused, and what cannot be told apart from it.
 
-use std::io::Read;
-
 use crate::base::path::SitePath;
-use crate::release::archive::error::Refusal;
-use crate::release::archive::error::Stop;
 use crate::release::archive::error::Why;
-use crate::release::archive::opened::Entry;
 use crate::release::archive::opened::MemberKind;
 
 /// Bytes of the largest settings that are read; real ones have some hundred lines.
@@ -38,38 +33,41 @@ enum Dialect {
     Php,
 }
 
-/// Whether a web server takes the file of this name as settings.
-fn dialect(path: &SitePath) -> Option<Dialect> {
-    match path.name().to_ascii_lowercase().as_str() {
-        ".htaccess" => Some(Dialect::Apache),
-        ".user.ini" => Some(Dialect::Php),
-        _ => None,
+impl Dialect {
+    /// In which a web server reads the file of this name, if it takes it as settings.
+    fn of(path: &SitePath) -> Option<Dialect> {
+        match path.name().to_ascii_lowercase().as_str() {
+            ".htaccess" => Some(Dialect::Apache),
+            ".user.ini" => Some(Dialect::Php),
+            _ => None,
+        }
     }
 }
 
-/// Refuses hostile settings; the content of other entries stays unread.
-pub(super) fn check(entry: &Entry, path: &SitePath, content: &mut dyn Read) -> Result<(), Stop> {
-    let Some(dialect) = dialect(path) else { return Ok(()) };
-    let refuse = |why| Stop::from(Refusal::entry(&entry.name, why));
-    match entry.kind {
-        MemberKind::Folder => return Ok(()),
+/// Whether the content has to be judged: it is settings of a web server.
+pub(super) fn is_settings(path: &SitePath, kind: &MemberKind) -> Result<bool, Why> {
+    if Dialect::of(path).is_none() {
+        return Ok(false);
+    }
+    match *kind {
+        MemberKind::Folder => Ok(false),
         // What it leads to was not read as settings.
-        MemberKind::Link { .. } => {
-            return Err(refuse(Why::Kind { what: "a link in place of server settings" }));
-        }
+        MemberKind::Link { .. } => Err(Why::Kind { what: "a link in place of server settings" }),
         MemberKind::File { size } if size > LARGEST => {
-            return Err(refuse(Why::Malformed { what: "server settings of more than a MiB" }));
+            Err(Why::Malformed { what: "server settings of more than a MiB" })
         }
-        MemberKind::File { .. } => {}
+        MemberKind::File { .. } => Ok(true),
     }
-    let mut raw = Vec::new();
-    content.read_to_end(&mut raw)?;
-    let text = String::from_utf8_lossy(&raw).to_ascii_lowercase();
-    match dialect {
-        Dialect::Apache => apache(&text),
-        Dialect::Php => user_ini(&text),
+}
+
+/// Refuses hostile settings.
+pub(super) fn check(path: &SitePath, content: &[u8]) -> Result<(), Why> {
+    let text = String::from_utf8_lossy(content).to_ascii_lowercase();
+    match Dialect::of(path) {
+        Some(Dialect::Apache) => apache(&text),
+        Some(Dialect::Php) => user_ini(&text),
+        None => Ok(()),
     }
-    .map_err(refuse)
 }
 
 /// Judges every directive of an `.htaccess`; `text` is in lower case.
@@ -221,14 +219,13 @@ mod tests {
     use crate::release::archive::fixtures::*;
 
     fn judged(name: &str, content: &str) -> Result<(), String> {
-        let entry =
-            Entry { name: name.into(), kind: MemberKind::File { size: content.len() as u64 }, mode: 0o644 };
+        let kind = MemberKind::File { size: content.len() as u64 };
         let path = SitePath::parse(name).unwrap();
-        match check(&entry, &path, &mut content.as_bytes()) {
-            Ok(()) => Ok(()),
-            Err(Stop::Refused(refusal)) => Err(refusal.to_string()),
-            Err(stop) => panic!("{stop:?}"),
+        match is_settings(&path, &kind) {
+            Ok(true) => check(&path, content.as_bytes()),
+            judged => judged.map(drop),
         }
+        .map_err(|why| why.to_string())
     }
 
     #[test]

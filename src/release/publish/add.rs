@@ -165,6 +165,7 @@ fn prepare(
     options: &Options,
     watch: Watch,
 ) -> Result<(Draft, u64), PublishError> {
+    release.check()?;
     let workshop = reference.workshop()?;
     let Put { objects, manifest, json, archive } =
         content::put(reference, &workshop, release, options.archive, watch)?;

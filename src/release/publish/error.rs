@@ -6,6 +6,7 @@ use crate::base::exit::Exit;
 use crate::base::exit::Fault;
 use crate::base::path::SitePath;
 use crate::integrity::manifest::ManifestError;
+use crate::release::archive::Unfit;
 use crate::release::reference::custom::CustomError;
 use crate::release::reference::pack::PackError;
 use crate::release::trust::TrustError;
@@ -63,6 +64,8 @@ pub enum PublishError {
     #[error("somebody else publishes here")]
     Locked(#[source] LockError),
     #[error(transparent)]
+    Unfit(#[from] Unfit),
+    #[error(transparent)]
     Io(#[from] IoError),
 }
 
@@ -89,6 +92,7 @@ impl Fault for PublishError {
             PublishError::Pack(error) => error.exit(),
             PublishError::Trust(error) => error.exit(),
             PublishError::Locked(error) => error.exit(),
+            PublishError::Unfit(error) => error.exit(),
             PublishError::Io(error) => error.exit(),
         }
     }
@@ -126,6 +130,7 @@ impl Fault for PublishError {
             PublishError::Pack(error) => return error.hints(),
             PublishError::Trust(error) => return error.hints(),
             PublishError::Locked(_) => "try again when it is done".into(),
+            PublishError::Unfit(error) => return error.hints(),
             PublishError::Io(error) => return error.hints(),
             _ => return Vec::new(),
         };

@@ -13,6 +13,8 @@ use crate::integrity::manifest::Content;
 use crate::integrity::manifest::FileEntry;
 use crate::integrity::manifest::Manifest;
 use crate::integrity::scan::hash_reader;
+use crate::release::archive::Unfit;
+use crate::release::archive::check_unpacked;
 use crate::release::publish::error::PublishError;
 use crate::release::reference::content::Exactly;
 
@@ -56,6 +58,15 @@ impl<'a> Release<'a> {
 
     pub(super) fn bytes(&self) -> u64 {
         self.listed.bytes()
+    }
+
+    /// Refuses what those who use it would refuse.
+    pub(super) fn check(&self) -> Result<(), PublishError> {
+        check_unpacked(&self.listed.files, &|entry| (self.open)(entry).map(Some)).map_err(|error| match error
+        {
+            Unfit::Unread { path, source } => PublishError::Content { path, source },
+            refused => refused.into(),
+        })
     }
 
     /// The digest that a file must have, where that is known.

@@ -7,6 +7,7 @@ use crate::integrity::manifest::ManifestError;
 use crate::integrity::manifest::build::BuildError;
 use crate::integrity::scan::ScanError;
 use crate::release::archive::ArchiveError;
+use crate::release::archive::Unfit;
 use crate::release::git::GitError;
 use crate::release::network::error::NetworkError;
 use crate::release::obtain::ObtainError;
@@ -66,6 +67,8 @@ pub enum StageError {
     #[error(transparent)]
     Staging(#[from] StagingError),
     #[error(transparent)]
+    Unfit(#[from] Unfit),
+    #[error(transparent)]
     Yacs(#[from] YacsError),
 }
 
@@ -92,6 +95,7 @@ impl Fault for StageError {
             StageError::Scan(error) => error.exit(),
             StageError::Source(error) => error.exit(),
             StageError::Staging(error) => error.exit(),
+            StageError::Unfit(error) => error.exit(),
             StageError::Yacs(error) => error.exit(),
         }
     }
@@ -120,6 +124,7 @@ impl Fault for StageError {
             }
             StageError::Source(error) => error.hints(),
             StageError::Staging(error) => error.hints(),
+            StageError::Unfit(error) => error.hints(),
             StageError::Yacs(error) => error.hints(),
             _ => Vec::new(),
         }
