@@ -104,8 +104,9 @@ async fn answer(
         true => api::serve(console, route, parts, head, body).await,
         false => page(console, route, parts, head, body).await,
     };
-    let is_unheard = length > 0 && response.status().is_client_error();
-    if is_one_by_one && (is_chunked || is_unheard) {
+    let status = response.status();
+    let may_be_unheard = length > 0 && (status.is_client_error() || status.is_server_error());
+    if is_one_by_one && (is_chunked || may_be_unheard) {
         // What is left of it, or what another server on the way took for a second request, is none.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

@@ -76,7 +76,8 @@ fn at_whoever_publishes() {
         let error = bed.try_publish("1", &files, ALL).unwrap_err();
         assert_eq!(error.exit(), Exit::Untrusted, "{}", all(&error));
         assert!(all(&error).contains(said), "{}", all(&error));
-        let is_empty = |folder: &str| fs::read_dir(bed.reference().join(folder)).map_or(0, Iterator::count) == 0;
+        let is_empty =
+            |folder: &str| fs::read_dir(bed.reference().join(folder)).map_or(0, Iterator::count) == 0;
         assert!(is_empty("metadata") && is_empty("objects") && is_empty("targets"), "{path}");
     }
 }

@@ -55,7 +55,7 @@ fn a_full_disk_is_told() {
     bed.desk = Desk::open_with(&faulty, &[]);
     let body = vec![1; 300_000];
     let (id, _) = upload(bed.begin("a.zip", body.len(), ""));
-    bed.put(&id, 0, &body).is(507);
+    assert_eq!(bed.put(&id, 0, &body).is(507).header("connection"), "close", "the rest is not heard");
     let (_, offset) = upload(bed.get(&format!("/update/upload/{id}")));
     assert!(offset > 0 && offset < 300_000, "what was written stays: {offset}");
     assert_eq!(upload(bed.put(&id, offset, &body[offset as usize..])).1, 300_000);
