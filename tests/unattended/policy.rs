@@ -1,7 +1,10 @@
 //! What the policy leaves, and what it wants a person for.
 
+use std::fs;
+
 use crate::alone::Alone;
 use crate::support::faketime;
+use crate::support::process;
 
 const AUTO: &[&str] = &["update", "--auto"];
 
@@ -52,6 +55,31 @@ fn what_the_policy_does_not_take_is_left() {
     }
     alone.is_old("nothing was taken");
     alone.no_mail();
+}
+
+/// Times in archives are not believed, so nobody says for how long it has been out.
+#[test]
+fn what_was_published_from_an_archive_is_as_old_as_it_is_known_here() {
+    let alone = Alone::new("archived");
+    let beside = |name: &str| alone.state().with_file_name(format!("archived-{name}"));
+    let (archive, keys, reference) = (beside("2.tar"), beside("keys"), beside("reference"));
+    let [archive, keys, folder] = [&archive, &keys, &reference].map(|path| path.to_str().unwrap());
+    let next = alone.next.to_str().unwrap();
+    process::run("tar", &["-cf", archive, "-C", next, "--exclude=./entracte.json", "."]);
+    alone.entracte.json(&["key", "new", "--keys", keys]).code(0);
+    let publish = ["publish", archive, "--to", folder, "--version", "2", "--keys", keys, "--product", "generic"];
+    let root = alone.entracte.json(&publish).code(0)["root"].as_str().unwrap().to_owned();
+    assert!(!fs::read_to_string(reference.join("index.html")).unwrap().contains("1970"));
+    alone.entracte.json(&["trust", "add", folder, "--digest", &root]).code(0);
+    alone.settings(|settings| {
+        settings["policy"]["from"] = toml_edit::value(format!("file://{folder}/"));
+        settings["policy"]["trust"] = toml_edit::value("signed");
+        settings["policy"]["min_age_hours"] = toml_edit::value(48);
+    });
+    let refused = alone.entracte.json(AUTO).refused(3);
+    assert!(refused.contains("0 hours old; the policy waits for 48"), "{refused}");
+    alone.settings(|settings| settings["policy"]["min_age_hours"] = toml_edit::value(0));
+    assert_eq!(alone.entracte.json(AUTO).code(0)["outcome"], "finished");
 }
 
 /// What was approved and is no longer true is asked about anew, and not refused for ever.

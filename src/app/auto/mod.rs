@@ -8,6 +8,8 @@ mod run;
 mod summary;
 pub(super) mod telling;
 
+use jiff::Timestamp;
+
 use crate::app::apply::not_over;
 use crate::app::auto::policy::Offer;
 use crate::app::auto::policy::Word;
@@ -25,6 +27,7 @@ use crate::app::stage;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::integrity::manifest::Made;
+use crate::integrity::manifest::known;
 use crate::release::staging::Staged;
 use crate::release::staging::Staging;
 use crate::release::staging::Trust;
@@ -225,7 +228,7 @@ fn word_on_staged(site: &Site, proof: Proof) -> Result<Word, Failure> {
         version: &staged.manifest.version,
         installed: installed.as_ref().map_or("0", |current| current.version.as_str()),
         trust: staged.origin.trust,
-        since: if says_its_time(&staged) { staged.manifest.time } else { seen },
+        since: its_time(&staged).unwrap_or(seen),
         blocked: blocklist.find(&digest).map(|blocked| blocked.reason.as_str()),
     };
     Ok(policy::judge(&site.settings.policy, &offer, proof == Proof::Waived, now))
@@ -233,12 +236,13 @@ fn word_on_staged(site: &Site, proof: Proof) -> Result<Word, Failure> {
 
 /// Nobody but a signer is believed to say when a release came out; a signed archive
 /// without a manifest says nothing of it.
-fn says_its_time(staged: &Staged) -> bool {
-    staged.origin.trust == Trust::Signed && staged.manifest.made != Made::Built
+fn its_time(staged: &Staged) -> Option<Timestamp> {
+    let is_believed = staged.origin.trust == Trust::Signed && staged.manifest.made != Made::Built;
+    known(staged.manifest.time).filter(|_| is_believed)
 }
 
 /// Since when the release is known here.
-fn remember(site: &Site, digest: Sha256, now: jiff::Timestamp) -> Result<jiff::Timestamp, Failure> {
+fn remember(site: &Site, digest: Sha256, now: Timestamp) -> Result<Timestamp, Failure> {
     let mut memory = Automation::load(&site.state.automation())?;
     let seen = memory.see(digest, now);
     memory.network_failures = 0;

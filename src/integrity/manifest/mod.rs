@@ -24,11 +24,18 @@ use crate::base::pattern::Patterns;
 /// The one version of the format that this program writes.
 pub const FORMAT: u32 = 1;
 
+/// When a release was made. What came as an archive without a manifest has 1970: times in archives
+/// are not believed.
+pub fn known(time: Timestamp) -> Option<Timestamp> {
+    (time > Timestamp::UNIX_EPOCH).then_some(time)
+}
+
 /// One release: what it is, what it holds, what it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     pub product: String,
     pub version: String,
+    /// When it was made; [`known`] says whether that is known.
     pub time: Timestamp,
     /// How far the list of files can be believed to be the whole release.
     pub extent: Extent,
