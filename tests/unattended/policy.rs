@@ -67,7 +67,8 @@ fn what_was_published_from_an_archive_is_as_old_as_it_is_known_here() {
     let next = alone.next.to_str().unwrap();
     process::run("tar", &["-cf", archive, "-C", next, "--exclude=./entracte.json", "."]);
     alone.entracte.json(&["key", "new", "--keys", keys]).code(0);
-    let publish = ["publish", archive, "--to", folder, "--version", "2", "--keys", keys, "--product", "generic"];
+    let publish =
+        ["publish", archive, "--to", folder, "--version", "2", "--keys", keys, "--product", "generic"];
     let root = alone.entracte.json(&publish).code(0)["root"].as_str().unwrap().to_owned();
     assert!(!fs::read_to_string(reference.join("index.html")).unwrap().contains("1970"));
     alone.entracte.json(&["trust", "add", folder, "--digest", &root]).code(0);
