@@ -10,9 +10,6 @@ mod watch;
 
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
-use std::time::Duration;
-use std::time::Instant;
 
 use serde_json::Value;
 
@@ -20,6 +17,7 @@ use super::desk::Answer;
 use super::desk::Desk;
 use super::support::run::Entracte;
 use super::support::small::SmallSite;
+use super::worker;
 
 /// A small site, the program, and a console with its operator signed in.
 pub struct Pages {
@@ -58,19 +56,8 @@ impl Pages {
     #[track_caller]
     pub fn work(&self, rest: &str, fields: &[(&str, &str)]) -> Value {
         let answer = self.post(rest, fields).is(303);
-        let id =
-            answer.header("location").strip_prefix("/sites/site/work/").expect("work to follow").to_owned();
-        let path = self.state().join("runner").join(format!("{id}.json"));
-        // The process writes its one document at its end.
-        let begun = Instant::now();
-        loop {
-            let text = fs::read_to_string(&path).unwrap_or_default();
-            if let Ok(document) = serde_json::from_str(&text) {
-                return document;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(60), "no answer in {}: {text}", path.display());
-            thread::sleep(Duration::from_millis(20));
-        }
+        let id = answer.header("location").strip_prefix("/sites/site/work/").expect("work to follow");
+        worker::answer(&self.small.root(), id)
     }
 
     pub fn state(&self) -> PathBuf {

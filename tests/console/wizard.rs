@@ -26,6 +26,7 @@ use super::desk::Answer;
 use super::desk::Desk;
 use super::support::run::Entracte;
 use super::support::small::SmallSite;
+use super::worker;
 
 const SITE: &str = "/sites/site";
 
@@ -87,15 +88,8 @@ impl Bed {
     /// Posts what begins work, and waits for its answer.
     fn work(&self, rest: &str, fields: &[(&str, &str)]) -> Value {
         let begun = self.post(rest, fields).is(303);
-        let id = begun.header("location").strip_prefix(&format!("{SITE}/work/")).unwrap().to_owned();
-        let answer = self.state().join("runner").join(format!("{id}.json"));
-        for _ in 0..6000 {
-            if let Ok(document) = serde_json::from_slice(&fs::read(&answer).unwrap()) {
-                return document;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        panic!("{} is never answered", answer.display());
+        let id = begun.header("location").strip_prefix(&format!("{SITE}/work/")).unwrap();
+        worker::answer(&self.small.root(), id)
     }
 
     #[track_caller]

@@ -28,9 +28,27 @@ pub fn halted(site: &Path) -> u32 {
 /// Waits until nobody works any more.
 #[track_caller]
 pub fn gone(site: &Path) {
-    wait("somebody works still", || {
-        last(site).is_none_or(|pid| matches!(process::state(pid), None | Some('Z')))
+    wait("somebody works still", || last(site).is_none_or(has_ended));
+}
+
+/// The one document of that work, once whoever wrote it at its end has let go of the site.
+#[track_caller]
+pub fn answer(site: &Path, id: &str) -> Value {
+    let folder = state(site).join("runner");
+    let document = folder.join(format!("{id}.json"));
+    let mut answer = None;
+    wait("there is no answer", || {
+        answer = fs::read(&document).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        answer.is_some()
     });
+    wait("whoever answered is there still", || {
+        pid_in(&folder.join(format!("{id}.runner"))).is_none_or(has_ended)
+    });
+    answer.unwrap()
+}
+
+fn has_ended(pid: u32) -> bool {
+    matches!(process::state(pid), None | Some('Z'))
 }
 
 pub fn goes_on(pid: u32) {
@@ -49,8 +67,11 @@ pub fn state(site: &Path) -> PathBuf {
 
 /// The process that had the lock last.
 fn last(site: &Path) -> Option<u32> {
-    let text = fs::read(state(site).join("runner/current.json")).ok()?;
-    let runner: Value = serde_json::from_slice(&text).ok()?;
+    pid_in(&state(site).join("runner/current.json"))
+}
+
+fn pid_in(record: &Path) -> Option<u32> {
+    let runner: Value = serde_json::from_slice(&fs::read(record).ok()?).ok()?;
     Some(runner["pid"].as_u64()? as u32)
 }
 
