@@ -6,6 +6,7 @@ mod error;
 pub use error::StageError;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::io::Read;
 use std::path::Path;
 
@@ -22,6 +23,7 @@ use crate::integrity::scan::Digests;
 use crate::release::archive::ArchiveError;
 use crate::release::archive::Limits;
 use crate::release::archive::check_unpacked;
+use crate::release::at_hand::AtHand;
 use crate::release::content::Content;
 use crate::release::content::Said;
 use crate::release::content::reader;
@@ -119,7 +121,7 @@ pub fn stage_vouched(
             return Err(error);
         }
     };
-    record(staged, staging)
+    record(staged, staging, options)
 }
 
 /// A signed release, for the site that believes who signed it.
@@ -131,17 +133,18 @@ fn obtain_here(
     watch: Watch,
 ) -> Result<Staged, StageError> {
     let nobody = || StageError::NoSite { source_name: source.text() };
-    record(obtain(place, staging, &options.home.ok_or_else(nobody)?, options, watch)?, staging)
+    let staged = obtain(place, staging, &options.home.ok_or_else(nobody)?, options, watch)?;
+    record(staged, staging, options)
 }
 
-/// Whatever way it came, it brings nothing that no release may bring.
-fn record(staged: Staged, staging: &Staging) -> Result<Staged, StageError> {
-    let open = |entry: &FileEntry| {
-        let Some(digest) = entry.sha256().filter(|digest| staging.has(digest, entry.size())) else {
-            return Ok(None); // It stays as it is in the site.
-        };
-        let content = staging.open_object(&digest).map_err(|error| error.source)?;
-        Ok(Some(Box::new(content) as Box<dyn Read>))
+/// Whatever way it came, it brings nothing that no release may bring: be it that the site
+/// holds the content already, under another name.
+fn record(staged: Staged, staging: &Staging, options: &Options) -> Result<Staged, StageError> {
+    let live = options.home.map_or(Path::new(""), |home| home.root);
+    let at_hand = AtHand::of(staging, &staged.manifest, live);
+    let open = |entry: &FileEntry| -> io::Result<Box<dyn Read>> {
+        let digest = entry.sha256().ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Box::new(at_hand.open(&digest).map_err(|error| error.source)?))
     };
     if let Err(error) = check_unpacked(&staged.manifest.files, &open) {
         staging.forget_unrecorded()?;

@@ -125,18 +125,19 @@ impl Bed {
         publish::publish(&reference, &release, Some(&self.keys), &options, &mut |_, _| {})
     }
 
-    /// Whoever has the keys signs, by another program, that the release's one file is called otherwise.
+    /// Whoever has the keys signs, by another program, that a file of the last release is called otherwise.
     pub fn rename(&self, path: &str, to: &str) {
         let mut targets = trust::signed_targets(&self.reference()).unwrap();
         let is_manifest = |name: &&String| name.ends_with(".manifest.json.zst");
-        let name = targets.keys().find(is_manifest).unwrap().clone();
+        let name = targets.keys().rfind(is_manifest).unwrap().clone();
         let kind = Kind::parse(targets[&name].custom.as_ref().unwrap()).unwrap();
         let Some(Kind::Manifest(mut about)) = kind else { panic!("{kind:?}") };
         let file = |digest| self.reference().join(target_path(&name, digest));
         let json = zstd::decode_all(&fs::read(file(&targets[&name].sha256)).unwrap()[..]).unwrap();
         let mut manifest = Manifest::parse(&json).unwrap();
-        assert_eq!((manifest.files.len(), manifest.files[0].path.as_str()), (1, path));
-        manifest.files[0].path = SitePath::parse(to).unwrap();
+        let file_of_it = manifest.files.iter_mut().find(|entry| entry.path.as_str() == path).unwrap();
+        file_of_it.path = SitePath::parse(to).unwrap();
+        manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
         let json = manifest.to_json();
         (about.digest, about.manifest_bytes) = (manifest.digest(), json.len() as u64);
         let packed = zstd::encode_all(&json[..], 3).unwrap();
@@ -155,13 +156,17 @@ impl Bed {
 
     /// The site holds this version, and knows it.
     pub fn install(&self, version: u32) {
-        let (files, root) = (files(version), self.path("site"));
-        for (path, content) in &files {
+        self.install_as(&version.to_string(), &files(version));
+    }
+
+    pub fn install_as(&self, version: &str, files: &Files) {
+        let root = self.path("site");
+        for (path, content) in files {
             let path = root.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         }
-        let manifest = manifest(&version.to_string(), &files);
+        let manifest = manifest(version, files);
         let current = Current {
             format: FORMAT,
             version: version.to_string(),

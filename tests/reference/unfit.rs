@@ -10,6 +10,7 @@ use entracte::base::exit::Fault;
 use crate::bed::ALL;
 use crate::bed::Also;
 use crate::bed::Bed;
+use crate::bed::Files;
 use crate::bed::all;
 use crate::server::Server;
 
@@ -94,6 +95,25 @@ fn though_it_is_signed() {
         bed.stage(&server.url()).unwrap_or_else(|error| panic!("{}", all(&error)));
         bed.staging().discard().unwrap();
         bed.rename("innocent.txt", path);
+        is_refused(&bed, &server.url(), said);
+    }
+}
+
+/// What the site has of a content, under a harmless name, is not fetched and not staged.
+#[test]
+fn though_the_site_has_it_under_another_name() {
+    for (path, content, said) in
+        UNFIT.into_iter().filter(|(path, ..)| path.contains(".htaccess") || path.contains(".user"))
+    {
+        let bed = Bed::new();
+        let mut files: Files = [("notes.txt".to_owned(), content.into())].into();
+        bed.publish_as("1", &files, Also { archive: false, packs: 0 });
+        bed.install_as("1", &files);
+        files.insert("more.txt".to_owned(), content.into());
+        bed.publish_as("2", &files, Also { archive: false, packs: 0 });
+        bed.rename("more.txt", path);
+        let server = Server::good(&bed.reference());
+        bed.trust(&server.url());
         is_refused(&bed, &server.url(), said);
     }
 }

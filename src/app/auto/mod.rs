@@ -27,7 +27,7 @@ use crate::app::stage;
 use crate::base::digest::Sha256;
 use crate::base::exit::Exit;
 use crate::integrity::manifest::Made;
-use crate::integrity::manifest::known;
+use crate::integrity::manifest::known_time;
 use crate::release::staging::Staged;
 use crate::release::staging::Staging;
 use crate::release::staging::Trust;
@@ -238,7 +238,7 @@ fn word_on_staged(site: &Site, proof: Proof) -> Result<Word, Failure> {
 /// without a manifest says nothing of it.
 fn its_time(staged: &Staged) -> Option<Timestamp> {
     let is_believed = staged.origin.trust == Trust::Signed && staged.manifest.made != Made::Built;
-    known(staged.manifest.time).filter(|_| is_believed)
+    known_time(staged.manifest.time).filter(|_| is_believed)
 }
 
 /// Since when the release is known here.

@@ -26,7 +26,7 @@ pub const FORMAT: u32 = 1;
 
 /// When a release was made. What came as an archive without a manifest has 1970: times in archives
 /// are not believed.
-pub fn known(time: Timestamp) -> Option<Timestamp> {
+pub fn known_time(time: Timestamp) -> Option<Timestamp> {
     (time > Timestamp::UNIX_EPOCH).then_some(time)
 }
 
@@ -35,7 +35,7 @@ pub fn known(time: Timestamp) -> Option<Timestamp> {
 pub struct Manifest {
     pub product: String,
     pub version: String,
-    /// When it was made; [`known`] says whether that is known.
+    /// When it was made; [`known_time`] says whether that is known.
     pub time: Timestamp,
     /// How far the list of files can be believed to be the whole release.
     pub extent: Extent,

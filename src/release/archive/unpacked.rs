@@ -12,8 +12,8 @@ use crate::release::archive::names;
 use crate::release::archive::opened::MemberKind;
 use crate::release::archive::server;
 
-/// Opens what a release brings; `None` where nothing of the file is brought.
-type Open<'a> = &'a dyn Fn(&FileEntry) -> io::Result<Option<Box<dyn Read>>>;
+/// Opens a file of the release.
+type Open<'a> = &'a dyn Fn(&FileEntry) -> io::Result<Box<dyn Read>>;
 
 /// Refuses names that are not a release's to bring, and hostile settings of a web server.
 pub fn check_unpacked(files: &[FileEntry], open: Open) -> Result<(), Unfit> {
@@ -22,9 +22,8 @@ pub fn check_unpacked(files: &[FileEntry], open: Open) -> Result<(), Unfit> {
         names::check(&entry.path).map_err(refuse)?;
         if server::is_settings(&entry.path, &kind(entry)).map_err(refuse)? {
             let unread = |source| Unfit::Unread { path: entry.path.clone(), source };
-            let Some(mut content) = open(entry).map_err(unread)? else { continue };
             let mut settings = Vec::new();
-            content.read_to_end(&mut settings).map_err(unread)?;
+            open(entry).and_then(|mut content| content.read_to_end(&mut settings)).map_err(unread)?;
             server::check(&entry.path, &settings).map_err(refuse)?;
         }
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::base::digest::Sha256;
 use crate::base::escape;
-use crate::integrity::manifest::known;
+use crate::integrity::manifest::known_time;
 use crate::release::publish::error::PublishError;
 use crate::release::publish::folder::Reference;
 use crate::release::reference::listing;
@@ -76,7 +76,7 @@ fn page(root: &Sha256, targets: &BTreeMap<String, TargetInfo>) -> Result<String,
         };
         let release = Release {
             version: about.version.clone(),
-            date: known(about.time).map(|time| time.strftime("%Y-%m-%d").to_string()),
+            date: known_time(about.time).map(|time| time.strftime("%Y-%m-%d").to_string()),
             notes: escape::block(&about.notes),
             files: about.files,
             size: size(about.content_bytes),

@@ -62,8 +62,7 @@ impl<'a> Release<'a> {
 
     /// Refuses what those who use it would refuse.
     pub(super) fn check(&self) -> Result<(), PublishError> {
-        check_unpacked(&self.listed.files, &|entry| (self.open)(entry).map(Some)).map_err(|error| match error
-        {
+        check_unpacked(&self.listed.files, self.open).map_err(|error| match error {
             Unfit::Unread { path, source } => PublishError::Content { path, source },
             refused => refused.into(),
         })
